@@ -1,0 +1,74 @@
+# The same commands for people and for CI. Each installs what it needs.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+PYTHON = $(shell tools/find-python)
+BIN := .venv/bin
+BENCH ?= all
+COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
+
+RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2
+TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace
+
+.PHONY: help demo test check bench protos requirements format clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: .venv/run ## four pods on a private containerd, and what their namespaces were (root, under two minutes)
+	@tools/system-packages $(RUNTIME_PACKAGES)
+	@$(BIN)/python -m demo
+
+test: .venv/dev check ## every check and every test that this machine can run
+	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: .venv/dev ## linters, types, import layers, generated code
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: .venv/dev ## rewrite the sources in the one format
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+bench: .venv/dev ## measure; BENCH=hook|relay|ledger|whois picks one
+	@$(BIN)/python -m tests.bench $(BENCH)
+
+protos: .venv/protos ## regenerate the Python of protos/*.proto
+	.venv-protos/bin/python -m grpc_tools.protoc -Iprotos --python_out=shim/nsledger/cri/generated \
+	    --mypy_out=quiet:shim/nsledger/cri/generated --plugin=protoc-gen-mypy=.venv-protos/bin/protoc-gen-mypy protos/*.proto
+
+requirements: ## pin the newest versions, with hashes, into requirements/*.txt (needs uv)
+	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(COMPILE) pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) requirements/protos.in -o requirements/protos.txt
+	$(COMPILE) --resolution lowest-direct pyproject.toml -o requirements/lowest.txt
+
+clean: ## remove environments and caches
+	rm -rf .venv .venv-protos .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+.venv/python:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then tools/system-packages python3 python3-venv; fi
+	@$(PYTHON) -m venv .venv
+	@touch $@
+
+.venv/run: requirements/run.txt pyproject.toml | .venv/python
+	@echo "preparing the virtual environment"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/run.txt
+	@$(BIN)/pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev: requirements/dev.txt | .venv/run
+	@echo "preparing the developer's environment"
+	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
+	@touch $@
+
+.venv/protos: requirements/protos.txt
+	@$(PYTHON) -m venv .venv-protos
+	@.venv-protos/bin/pip install --quiet --require-hashes -r requirements/protos.txt
+	@mkdir -p .venv && touch $@

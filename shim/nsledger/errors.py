@@ -1,0 +1,14 @@
+"""What nsledger raises. One class per decision a caller makes; data in attributes.
+
+A message says what was found, then what was needed; `hint` says what to do about it. `OSError` is
+not wrapped: it already carries its errno and its path.
+"""
+
+from __future__ import annotations
+
+
+class NsledgerError(Exception):
+    """The root of everything that nsledger raises itself."""
+
+    hint: str = ""
+    """One sentence for the person at the terminal; empty where the message says it all."""

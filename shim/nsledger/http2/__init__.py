@@ -1,0 +1,1 @@
+"""The relay's core without I/O: bytes in, bytes and events out."""

@@ -1,0 +1,77 @@
+"""The seam between the relay and whoever watches its calls.
+
+The relay knows streams and bytes, a watcher knows what a message means. Neither imports the other:
+both import this.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import Protocol
+
+
+class Treatment(enum.Enum):
+    """What the relay does with a method that a watcher cares about. All others just pass."""
+
+    HOLD = "hold"
+    """Keep the request back until the watcher releases it; copy the answer."""
+    TAP = "tap"
+    """Let everything pass, and give the watcher a copy of the request and of the answer."""
+
+
+class Call(Protocol):
+    """One gRPC call on its way through the relay."""
+
+    @property
+    def path(self) -> str:
+        """The `:path` header, such as `/runtime.v1.RuntimeService/RunPodSandbox`."""
+        ...
+
+    @property
+    def received_mono_ns(self) -> int:
+        """CLOCK_MONOTONIC when the request was complete."""
+        ...
+
+
+class HeldCall(Call, Protocol):
+    """A call whose request waits for the watcher. Both methods may be called from any thread.
+
+    The first call of either decides. The relay itself releases the request unchanged when the
+    hold limit is over (or refuses it, under `failure_policy = "fail"`), and says so by
+    `Watcher.overlooked`.
+    """
+
+    def release(self, message: bytes | None) -> None:
+        """Send the request on: with `message` in its place, or as the bytes it was if None."""
+        ...
+
+    def refuse(self) -> None:
+        """Reset the stream on both sides (REFUSED_STREAM, which gRPC reads as UNAVAILABLE)."""
+        ...
+
+
+class Watcher(Protocol):
+    """What the relay tells. Called on the relay's thread: must return at once, must not raise."""
+
+    def treatment(self, path: str) -> Treatment | None:
+        """How calls of `path` are treated; None lets them pass unseen."""
+        ...
+
+    def request_held(self, call: HeldCall, message: bytes) -> None:
+        """A HOLD request is complete. `message` is one gRPC message without its 5 byte prefix."""
+        ...
+
+    def request_seen(self, call: Call, message: bytes) -> None:
+        """A TAP request went through."""
+        ...
+
+    def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
+        """The call is over. `grpc_status` is None if it was reset or its connection closed.
+
+        `message` is the answer's only message; None if there was none or it could not be copied.
+        """
+        ...
+
+    def overlooked(self, reason: str, path: str | None) -> None:
+        """The relay could not watch something: a gap. `reason` is a word such as `oversized`."""
+        ...

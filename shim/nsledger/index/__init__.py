@@ -1,0 +1,1 @@
+"""A rebuildable SQLite projection of the ledger."""

@@ -1,0 +1,1 @@
+"""containerd, CRI-O, kubelet and systemd on this node."""

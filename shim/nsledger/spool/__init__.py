@@ -1,0 +1,1 @@
+"""Where hooks leave their records until the daemon takes them in."""
