@@ -1,0 +1,103 @@
+"""What every test run obeys: what a machine cannot run says why, and CI takes no excuse.
+
+Locally a marker whose tool is missing skips with its reason. `--require=containerd1,crun` (or
+`--require=all`, the default where CI=true) turns that skip into a failure.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+SID_TREE = Path(os.environ.get("NSLEDGER_SID_TREE", "/var/cache/nsledger/sid"))
+"""The second generation: a debootstrapped Debian sid, made by `tools/second-generation`."""
+
+UPSTREAM_PROTO = SID_TREE / "usr/share/gocode/src/k8s.io/cri-api/pkg/apis/runtime/v1/api.proto"
+
+
+def _lacks(*programs: str) -> str | None:
+    missing = [program for program in programs if shutil.which(program) is None]
+    return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _lacks_root() -> str | None:
+    return None if os.geteuid() == 0 else "needs root"
+
+
+def _lacks_second_generation() -> str | None:
+    if (SID_TREE / "usr/bin/containerd").exists():
+        return _lacks_root()
+    return f"no second generation at {SID_TREE}; make it with tools/second-generation"
+
+
+def _lacks_upstream_proto() -> str | None:
+    return None if UPSTREAM_PROTO.exists() else f"no {UPSTREAM_PROTO}"
+
+
+REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
+    "root": _lacks_root,
+    "containerd1": lambda: _lacks_root() or _lacks("containerd", "runc"),
+    "containerd2": _lacks_second_generation,
+    "crun": lambda: _lacks_root() or _lacks("crun"),
+    "upstream_proto": _lacks_upstream_proto,
+    "old_python": lambda: _lacks("python3.9"),
+    "fault": lambda: _lacks_root() or _lacks("strace"),
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add --require."""
+    parser.addoption(
+        "--require",
+        default="all" if os.environ.get("CI") == "true" else "",
+        help="markers, comma separated or `all`, whose tests must run: a skip is a failure",
+    )
+
+
+def _required(config: pytest.Config) -> set[str]:
+    words = {word for word in str(config.getoption("--require")).split(",") if word}
+    if "all" in words:
+        # The oldest interpreter of the hook is in no Debian release that CI runs on.
+        return set(REASONS_TO_SKIP) - {"old_python"}
+    unknown = words - set(REASONS_TO_SKIP)
+    if unknown:
+        raise pytest.UsageError(
+            f"--require: unknown {sorted(unknown)}; known: {list(REASONS_TO_SKIP)}"
+        )
+    return words
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip, or fail, what this machine cannot run."""
+    for marker, reason_to_skip in REASONS_TO_SKIP.items():
+        if item.get_closest_marker(marker) is None:
+            continue
+        reason = reason_to_skip()
+        if reason is None:
+            continue
+        if marker in _required(item.config):
+            pytest.fail(f"--require={marker}: {reason}", pytrace=False)
+        pytest.skip(reason)
+
+
+@pytest.fixture(autouse=True)
+def _no_descriptor_is_left_open() -> Iterator[None]:
+    """Fail a test that leaves a file descriptor behind in this process."""
+    if sys.platform != "linux":
+        yield
+        return
+    before = set(os.listdir("/proc/self/fd"))
+    yield
+    left = {
+        fd: os.readlink(f"/proc/self/fd/{fd}")
+        for fd in set(os.listdir("/proc/self/fd")) - before
+        if os.path.exists(f"/proc/self/fd/{fd}")
+    }
+    # grpc keeps its own poller and event descriptors for the life of the process.
+    ours = {fd: to for fd, to in left.items() if not to.startswith("anon_inode:")}
+    assert not ours, f"left open: {ours}"
