@@ -63,6 +63,14 @@ class NamespaceIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
         return (self.dev, self.ino) == (other.dev, other.ino)
 
 
+class IdMapping(msgspec.Struct, frozen=True, array_like=True):
+    """One line of a user namespace's id map (user_namespaces(7)); in JSON `[0, 100000, 65536]`."""
+
+    container_id: int
+    host_id: int
+    length: int
+
+
 class NamespaceReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """The third layer, *actual*: what /proc/<pid>/ns said of one process at one moment."""
 
@@ -74,6 +82,11 @@ class NamespaceReading(msgspec.Struct, frozen=True, omit_defaults=True):
     missing: dict[NamespaceType, str] = {}
     """Why a type could not be read: an errno name such as `ENOENT`, or `changed` if the process
     was another one by the end of the reading."""
+    for_children: dict[str, NamespaceIdentity] = {}
+    """`pid_for_children` and `time_for_children`, only where they differ from `pid` and `time`."""
+    uid_map: tuple[IdMapping, ...] = ()
+    """/proc/<pid>/uid_map as the host sees it; empty where the user namespace is the host's."""
+    gid_map: tuple[IdMapping, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -92,14 +105,6 @@ class NamespaceMode(enum.StrEnum):
 
 RequestedMode = NamespaceMode | int
 """A mode, or the number of one that this version does not know."""
-
-
-class IdMapping(msgspec.Struct, frozen=True):
-    """One line of a user namespace's uid or gid map (user_namespaces(7))."""
-
-    container_id: int
-    host_id: int
-    length: int
 
 
 class UserNamespaceRequest(msgspec.Struct, frozen=True, omit_defaults=True):

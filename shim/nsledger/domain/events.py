@@ -1,0 +1,217 @@
+"""What can be in the ledger: one struct per event, closed, by an allow-list of fields.
+
+An event says what happened; when, and at which place in the chain, is said by the record around it
+(`nsledger.domain.record`). Environment, arguments, credentials and foreign annotations have no
+field here, so no record can hold them.
+"""
+
+from __future__ import annotations
+
+import enum
+
+import msgspec
+
+from nsledger.domain.judgement import Judgement
+from nsledger.domain.namespaces import (
+    AssignedNamespaces,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.workload import ContainerRef, PodRef
+
+
+class Source(enum.StrEnum):
+    """Which witness an event comes from."""
+
+    CRI_PROXY = "cri_proxy"
+    """The shim saw the call."""
+    OCI_HOOK = "oci_hook"
+    """The hook saw the process."""
+    RECONCILE = "reconcile"
+    """The daemon found it; nobody saw it begin."""
+    DAEMON = "daemon"
+    """About the audit itself."""
+
+
+class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="event"):
+    source: Source
+    audit_id: str = ""
+    """Joins the records of one call with each other and with the annotations on the pod."""
+
+
+class PodRequested(_Event, tag="pod.requested", frozen=True, kw_only=True):
+    """RunPodSandbox or RestorePod is about to go to the runtime."""
+
+    pod: PodRef
+    requested: RequestedNamespaces
+    method: str = "RunPodSandbox"
+
+
+class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
+    """The sandbox runs: what the runtime assigned to it and what its process has."""
+
+    pod: PodRef
+    assigned: AssignedNamespaces = {}
+    netns_path: str = ""
+    """Where the runtime mounted the network namespace, such as `/var/run/netns/cni-…`."""
+    ips: tuple[str, ...] = ()
+    actual: NamespaceReading | None = None
+    judgements: dict[NamespaceType, Judgement] = {}
+    unobservable: str = ""
+    """Why there is no `actual`, such as `no host pid`."""
+
+
+class ContainerRequested(_Event, tag="container.requested", frozen=True, kw_only=True):
+    """CreateContainer is about to go to the runtime."""
+
+    pod: PodRef
+    container: ContainerRef
+    requested: RequestedNamespaces
+    predicted: AssignedNamespaces = {}
+    """What the annotations say it will join; a type that could not be predicted is absent."""
+    privileged: bool = False
+
+
+class ContainerAssigned(_Event, tag="container.assigned", frozen=True, kw_only=True):
+    """The container was created; it has a spec and no process yet."""
+
+    pod: PodRef
+    container: ContainerRef
+    assigned: AssignedNamespaces = {}
+
+
+class ContainerWitnessed(_Event, tag="container.witnessed", frozen=True, kw_only=True):
+    """The OCI hook ran in the container's start."""
+
+    pod: PodRef
+    container: ContainerRef
+    stage: str
+    """The hook it was registered as: `createRuntime` or `prestart`."""
+    status: str = ""
+    """The OCI state's `status`."""
+    assigned: AssignedNamespaces = {}
+    """From the bundle's config.json."""
+    actual: NamespaceReading | None = None
+    hook_time: str = ""
+    """RFC 3339, by the hook's clock; the record's own time is when the daemon took it in."""
+    hook_duration_ns: int = 0
+    errors: tuple[str, ...] = ()
+    """What the hook could not do, in words from its own list."""
+
+
+class ContainerStarted(_Event, tag="container.started", frozen=True, kw_only=True):
+    """StartContainer was answered: the three layers compared."""
+
+    pod: PodRef
+    container: ContainerRef
+    actual: NamespaceReading | None = None
+    judgements: dict[NamespaceType, Judgement] = {}
+    witnessed: bool = False
+    """Whether the hook's record of this start was in by then."""
+    unobservable: str = ""
+
+
+class ContainerStopped(_Event, tag="container.stopped", frozen=True, kw_only=True):
+    """StopContainer was answered with OK."""
+
+    pod: PodRef
+    container: ContainerRef
+
+
+class ContainerRemoved(_Event, tag="container.removed", frozen=True, kw_only=True):
+    """RemoveContainer was answered with OK."""
+
+    pod: PodRef
+    container: ContainerRef
+
+
+class PodStopped(_Event, tag="pod.stopped", frozen=True, kw_only=True):
+    """StopPodSandbox was answered with OK."""
+
+    pod: PodRef
+
+
+class PodRemoved(_Event, tag="pod.removed", frozen=True, kw_only=True):
+    """RemovePodSandbox was answered with OK."""
+
+    pod: PodRef
+
+
+class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
+    """The runtime answered a watched call with an error, or the call was cut off."""
+
+    method: str
+    grpc_status: int | None
+    """The status code; None if the call was cancelled or its connection closed."""
+    pod: PodRef = PodRef()
+    container: ContainerRef = ContainerRef()
+
+
+class Gap(_Event, tag="gap", frozen=True, kw_only=True):
+    """Something that should be on record is not. Nothing is lost without one of these."""
+
+    reason: str
+    """One word or two from a short list, such as `queue_full`, `oversized`, `undecodable`."""
+    count: int
+    first_time: str
+    """RFC 3339: when the first of them was missed."""
+    last_time: str
+    detail: str = ""
+
+
+class LedgerCreated(_Event, tag="ledger.created", frozen=True, kw_only=True):
+    """The first record of a ledger."""
+
+    ledger_id: str
+    """Random, 32 hexadecimal digits: tells this ledger from any other."""
+
+
+class LedgerRecovered(_Event, tag="ledger.recovered", frozen=True, kw_only=True):
+    """The writer before this one was cut off in the middle of a line."""
+
+    torn_bytes: int
+    kept_as: str = ""
+    """The file name, in the ledger's directory, that holds the torn bytes."""
+
+
+class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
+    """`nsledger serve` begins to watch."""
+
+    version: str
+    pid: int
+    node_name: str = ""
+    kernel_release: str = ""
+    runtime_name: str = ""
+    runtime_version: str = ""
+    host: NamespaceReading
+    """The namespaces that count as the host's."""
+    host_reference: str
+    """Where `host` was read: `/proc/1/ns`, or `/proc/self/ns` if that was not readable."""
+    cgroup_version: int = 0
+
+
+class DaemonStopped(_Event, tag="daemon.stopped", frozen=True, kw_only=True):
+    """`nsledger serve` ends in order; without this record, it was killed."""
+
+    reason: str = ""
+
+
+Event = (
+    PodRequested
+    | PodAssigned
+    | ContainerRequested
+    | ContainerAssigned
+    | ContainerWitnessed
+    | ContainerStarted
+    | ContainerStopped
+    | ContainerRemoved
+    | PodStopped
+    | PodRemoved
+    | CallFailed
+    | Gap
+    | LedgerCreated
+    | LedgerRecovered
+    | DaemonStarted
+    | DaemonStopped
+)
