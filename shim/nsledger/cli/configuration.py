@@ -1,0 +1,144 @@
+"""What `nsledger serve` can be told: one struct, from which flags, environment and docs follow.
+
+Precedence: flag, then environment (`NSLEDGER_<KEY>`), then the TOML file, then the default.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+
+from nsledger.errors import NsledgerError
+
+DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
+
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+
+
+class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Every key of nsledger.toml, with its default."""
+
+    listen: Annotated[
+        Text, msgspec.Meta(description="Unix socket that the kubelet's runtime endpoint names.")
+    ] = "/run/nsledger/cri.sock"
+    upstream: Annotated[
+        Text, msgspec.Meta(description="Unix socket of the container runtime (CRI).")
+    ] = "/run/containerd/containerd.sock"
+    ledger: Annotated[Text, msgspec.Meta(description="Directory of the ledger.")] = (
+        "/var/lib/nsledger/ledger"
+    )
+    spool: Annotated[
+        Text, msgspec.Meta(description="Directory in which the OCI hook leaves its records.")
+    ] = "/run/nsledger/spool"
+    annotate: Annotated[
+        bool,
+        msgspec.Meta(
+            description=(
+                "Add nsledger.dev/ annotations to RunPodSandbox and CreateContainer; "
+                "without, every request goes through as the bytes it was."
+            )
+        ),
+    ] = True
+    write_ahead: Annotated[
+        Literal["write", "sync"],
+        msgspec.Meta(
+            description=(
+                "What a request waits for: its record written (survives the daemon), "
+                "or also synced (survives a power cut)."
+            )
+        ),
+    ] = "write"
+    hold_limit_s: Annotated[
+        Seconds,
+        msgspec.Meta(description="The longest that a request waits for its record, in seconds."),
+    ] = 0.1
+    failure_policy: Annotated[
+        Literal["ignore", "fail"],
+        msgspec.Meta(
+            description=(
+                "When a request cannot be recorded: let it pass and record a gap, or refuse it."
+            )
+        ),
+    ] = "ignore"
+    status_timeout_s: Annotated[
+        Seconds,
+        msgspec.Meta(description="Deadline of the daemon's own calls to the runtime, in seconds."),
+    ] = 2.0
+    drain_timeout_s: Annotated[
+        Seconds,
+        msgspec.Meta(description="The longest that SIGTERM waits for running calls, in seconds."),
+    ] = 30.0
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"],
+        msgspec.Meta(description="Least severity that is logged to standard error."),
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "console"],
+        msgspec.Meta(description="Form of the log; auto is console on a terminal, else JSON."),
+    ] = "auto"
+
+
+class ConfigurationError(NsledgerError):
+    """A configuration file that cannot be used, and where in it."""
+
+    def __init__(self, *, path: str, line: int | None, found: str, needed: str) -> None:
+        place = path if line is None else f"{path}:{line}"
+        super().__init__(f"{place}: {found}; {needed}")
+        self.path, self.line = path, line
+
+
+def read(path: str) -> dict[str, Any]:
+    """The keys that the TOML file at `path` sets, checked one by one.
+
+    Raises:
+        ConfigurationError: not TOML, an unknown key, or a value out of its range.
+        OSError: the file cannot be read.
+    """
+    text = Path(path).read_text(encoding="utf-8")
+    try:
+        found = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        at = re.search(r"at line (\d+)", str(error))
+        line = int(at[1]) if at else None
+        raise ConfigurationError(
+            path=path, line=line, found=str(error), needed="needed TOML"
+        ) from error
+    known = [field.name for field in msgspec.structs.fields(Configuration)]
+    for key, value in found.items():
+        line = _line_of(key, text)
+        if key not in known:
+            raise ConfigurationError(
+                path=path,
+                line=line,
+                found=f"unknown key {key!r}",
+                needed=f"the keys are: {', '.join(known)}",
+            )
+        check(key, value, path=path, line=line)
+    return found
+
+
+def check(key: str, value: object, *, path: str, line: int | None = None) -> None:
+    """Refuse `value` where `key` does not take it.
+
+    Raises:
+        ConfigurationError: with what was found and what is needed.
+    """
+    try:
+        msgspec.convert({key: value}, Configuration)
+    except msgspec.ValidationError as error:
+        reason = str(error).replace(f" - at `$.{key}`", "")
+        raise ConfigurationError(
+            path=path, line=line, found=f"{key} = {value!r}", needed=reason
+        ) from error
+
+
+def _line_of(key: str, text: str) -> int | None:
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*\[?\s*[\"']?{re.escape(key)}[\"']?\s*[=.\]]", line):
+            return number
+    return None
