@@ -1,0 +1,40 @@
+"""What the witness is given to do, off the kubelet's path: a closed union."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from nsledger.cri.methods import Method
+from nsledger.domain.events import ContainerRequested, PodRequested
+
+
+@dataclass(frozen=True, slots=True)
+class Remember:
+    """A request was recorded and goes on: its answer will be joined with it."""
+
+    event: PodRequested | ContainerRequested
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpSandbox:
+    """CreateContainer waits, and its sandbox is not known yet: look it up, then let it go on."""
+
+    pod_sandbox_id: str
+    then: Callable[[], None]
+    """Runs on the witness's thread: annotates, records and releases the call."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """The runtime answered a watched call, or the call was cut off."""
+
+    method: Method
+    request: bytes
+    answer: bytes | None
+    grpc_status: int | None
+    """None if the call was reset or its connection closed."""
+    audit_id: str = ""
+
+
+Job = Remember | LookUpSandbox | FollowUp
