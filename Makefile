@@ -25,12 +25,13 @@ test: .venv/dev check ## every check and every test that this machine can run
 	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-check: .venv/dev ## linters, types, import layers, generated code
+check: .venv/dev .venv/protos ## linters, types, import layers, generated code
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/pyright
 	$(BIN)/lint-imports
+	tools/generate-protos --check
 
 format: .venv/dev ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix
@@ -40,8 +41,7 @@ bench: .venv/dev ## measure; BENCH=hook|relay|ledger|whois picks one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 protos: .venv/protos ## regenerate the Python of protos/*.proto
-	.venv-protos/bin/python -m grpc_tools.protoc -Iprotos --python_out=shim/nsledger/cri/generated \
-	    --mypy_out=quiet:shim/nsledger/cri/generated --plugin=protoc-gen-mypy=.venv-protos/bin/protoc-gen-mypy protos/*.proto
+	tools/generate-protos
 
 requirements: ## pin the newest versions, with hashes, into requirements/*.txt (needs uv)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
@@ -68,7 +68,7 @@ clean: ## remove environments and caches
 	@$(BIN)/pip install --quiet --require-hashes -r requirements/dev.txt
 	@touch $@
 
-.venv/protos: requirements/protos.txt
+.venv/protos: requirements/protos.txt | .venv/python
 	@$(PYTHON) -m venv .venv-protos
 	@.venv-protos/bin/pip install --quiet --require-hashes -r requirements/protos.txt
-	@mkdir -p .venv && touch $@
+	@touch $@

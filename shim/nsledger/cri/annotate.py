@@ -1,0 +1,64 @@
+"""Adds annotations to a request: its bytes stay as they were sent, and ours come after them.
+
+Protobuf merges: a parser that meets a message field twice takes both, and of two map entries with
+one key the later (encoding guide, "Last One Wins"). So the addition is a second, small message that
+holds nothing but annotations, and what the kubelet sent is a prefix of what the runtime gets: no
+field is re-encoded, known or not. It is also the faster way (`make bench BENCH=annotate`).
+
+The price is that nothing can be taken away. A key under our prefix that somebody else put there
+and that we do not set is emptied instead, so that nobody can write in our name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Final
+
+from nsledger.cri.annotations import PREFIX
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.messages import parse
+
+_PREFIX_BYTES: Final = PREFIX.encode()
+
+
+def annotate_run_pod_sandbox(message: bytes, annotations: Mapping[str, str]) -> bytes:
+    """`message`, a RunPodSandboxRequest with a config, with `annotations` in its config.
+
+    Without annotations the very same bytes.
+    """
+    if not annotations:
+        return message
+    ours = pb.RunPodSandboxRequest()
+    ours.config.annotations.update(annotations)
+    if _PREFIX_BYTES in message:
+        theirs = parse(pb.RunPodSandboxRequest, message)
+        _empty(ours.config.annotations, theirs.config.annotations)
+    return message + ours.SerializeToString()
+
+
+def annotate_create_container(
+    message: bytes, annotations: Mapping[str, str], *, has_sandbox_config: bool
+) -> bytes:
+    """`message`, a CreateContainerRequest with a config, with `annotations` in its config.
+
+    Also in its sandbox_config, if it has one: runtimes copy to a container what both of them say.
+    Without annotations the very same bytes.
+    """
+    if not annotations:
+        return message
+    ours = pb.CreateContainerRequest()
+    ours.config.annotations.update(annotations)
+    if has_sandbox_config:
+        ours.sandbox_config.annotations.update(annotations)
+    if _PREFIX_BYTES in message:
+        theirs = parse(pb.CreateContainerRequest, message)
+        _empty(ours.config.annotations, theirs.config.annotations)
+        if has_sandbox_config:
+            _empty(ours.sandbox_config.annotations, theirs.sandbox_config.annotations)
+    return message + ours.SerializeToString()
+
+
+def _empty(ours: MutableMapping[str, str], theirs: Iterable[str]) -> None:
+    for key in theirs:
+        if key.startswith(PREFIX):
+            ours.setdefault(key, "")

@@ -1,0 +1,210 @@
+"""What a runtime tells of sandboxes and containers: their process, and the layer *assigned*."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import Final
+
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.messages import container_ref, parse, pod_ref, requested_namespaces
+from nsledger.cri.verbose import (
+    OciIdMapping,
+    OciSpec,
+    SandboxMetadata,
+    container_info,
+    sandbox_info,
+)
+from nsledger.domain.namespaces import (
+    INHERITED,
+    NEW,
+    AssignedNamespaces,
+    IdMapping,
+    NamespaceType,
+    RequestedNamespaces,
+    assigned_by_oci,
+)
+from nsledger.domain.workload import ContainerRef, PodRef
+
+
+class ContainerState(enum.StrEnum):
+    """CRI's `ContainerState`, by its names."""
+
+    CREATED = "CREATED"
+    RUNNING = "RUNNING"
+    EXITED = "EXITED"
+    UNKNOWN = "UNKNOWN"
+    """CRI's own word, and what a number without a name reads as."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessStatus:
+    """A process, and the namespaces that its OCI spec assigns to it."""
+
+    pid: int | None
+    """In the host's pid namespace; None before the start, after the end, or if it was not told."""
+    assigned: AssignedNamespaces
+    """Empty if no OCI spec was told."""
+    uid_mappings: tuple[IdMapping, ...]
+    gid_mappings: tuple[IdMapping, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SandboxStatus:
+    """A pod sandbox, as the runtime tells of it."""
+
+    pod: PodRef
+    ready: bool
+    requested: RequestedNamespaces
+    """As the runtime repeats it: containerd 1.6 leaves the user namespace out."""
+    process: ProcessStatus
+    netns_path: str
+    """Where the network namespace is mounted; empty if it is the host's or was not told."""
+    ips: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerStatus:
+    """A container, as the runtime tells of it."""
+
+    pod_sandbox_id: str
+    """Empty in an answer that is not verbose."""
+    container: ContainerRef
+    state: ContainerState
+    process: ProcessStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedSandbox:
+    """An item of ListPodSandbox."""
+
+    pod: PodRef
+    ready: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedContainer:
+    """An item of ListContainers."""
+
+    pod_sandbox_id: str
+    container: ContainerRef
+    state: ContainerState
+
+
+def decode_pod_sandbox_status(message: bytes) -> SandboxStatus:
+    """The sandbox that a PodSandboxStatusResponse, verbose or not, tells of.
+
+    Raises:
+        UndecodableError: it is no such message, or its `info` is of no known shape.
+    """
+    answer = parse(pb.PodSandboxStatusResponse, message)
+    status, told = answer.status, sandbox_info(answer.info)
+    wrapped = told.sandbox_metadata
+    metadata = (wrapped.metadata if wrapped else None) or SandboxMetadata()
+    process = _process(told.pid, told.runtime_spec)
+    handler = status.runtime_handler or told.runtime_handler or metadata.runtime_handler
+    options = status.linux.namespaces
+    return SandboxStatus(
+        pod=pod_ref(status.metadata, pod_sandbox_id=status.id, runtime_handler=handler),
+        ready=status.state == pb.SANDBOX_READY,
+        requested=(
+            requested_namespaces(options.options)
+            if options.HasField("options")
+            else RequestedNamespaces()
+        ),
+        process=process,
+        netns_path=metadata.netns_path or _path_of(NamespaceType.NET, process.assigned),
+        ips=_ips(status.network) or _ips_of_metadata(metadata),
+    )
+
+
+def decode_container_status(message: bytes) -> ContainerStatus:
+    """The container that a ContainerStatusResponse, verbose or not, tells of.
+
+    Raises:
+        UndecodableError: it is no such message, or its `info` is of no known shape.
+    """
+    answer = parse(pb.ContainerStatusResponse, message)
+    status, told = answer.status, container_info(answer.info)
+    return ContainerStatus(
+        pod_sandbox_id=told.sandbox_id,
+        container=container_ref(status.metadata, status.image, container_id=status.id),
+        state=_state(status.state),
+        process=_process(told.pid, told.runtime_spec),
+    )
+
+
+def decode_pod_sandbox_list(message: bytes) -> tuple[ListedSandbox, ...]:
+    """The sandboxes that a ListPodSandboxResponse lists.
+
+    Raises:
+        UndecodableError: it is no such message.
+    """
+    return tuple(
+        ListedSandbox(
+            pod=pod_ref(
+                item.metadata, pod_sandbox_id=item.id, runtime_handler=item.runtime_handler
+            ),
+            ready=item.state == pb.SANDBOX_READY,
+        )
+        for item in parse(pb.ListPodSandboxResponse, message).items
+    )
+
+
+def decode_container_list(message: bytes) -> tuple[ListedContainer, ...]:
+    """The containers that a ListContainersResponse lists.
+
+    Raises:
+        UndecodableError: it is no such message.
+    """
+    return tuple(
+        ListedContainer(
+            pod_sandbox_id=item.pod_sandbox_id,
+            container=container_ref(item.metadata, item.image, container_id=item.id),
+            state=_state(item.state),
+        )
+        for item in parse(pb.ListContainersResponse, message).containers
+    )
+
+
+_STATES: Final = {
+    pb.CONTAINER_CREATED: ContainerState.CREATED,
+    pb.CONTAINER_RUNNING: ContainerState.RUNNING,
+    pb.CONTAINER_EXITED: ContainerState.EXITED,
+}
+
+
+def _state(number: pb.ContainerState.ValueType) -> ContainerState:
+    return _STATES.get(number, ContainerState.UNKNOWN)
+
+
+def _process(pid: int, spec: OciSpec | None) -> ProcessStatus:
+    linux = spec.linux if spec else None
+    if linux is None:
+        return ProcessStatus(pid=pid or None, assigned={}, uid_mappings=(), gid_mappings=())
+    return ProcessStatus(
+        pid=pid or None,
+        assigned=assigned_by_oci([(entry.type, entry.path) for entry in linux.namespaces or ()]),
+        uid_mappings=_mappings(linux.uid_mappings),
+        gid_mappings=_mappings(linux.gid_mappings),
+    )
+
+
+def _mappings(lines: list[OciIdMapping] | None) -> tuple[IdMapping, ...]:
+    return tuple(
+        IdMapping(container_id=line.container_id, host_id=line.host_id, length=line.size)
+        for line in lines or ()
+    )
+
+
+def _path_of(type_: NamespaceType, assigned: AssignedNamespaces) -> str:
+    assignment = assigned.get(type_, INHERITED)
+    return "" if assignment in {NEW, INHERITED} else assignment
+
+
+def _ips(network: pb.PodSandboxNetworkStatus) -> tuple[str, ...]:
+    return tuple(ip for ip in (network.ip, *(other.ip for other in network.additional_ips)) if ip)
+
+
+def _ips_of_metadata(metadata: SandboxMetadata) -> tuple[str, ...]:
+    return tuple(ip for ip in (metadata.ip, *(metadata.additional_ips or ())) if ip)

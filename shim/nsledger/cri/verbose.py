@@ -1,0 +1,121 @@
+"""The JSON under the key `info` of a verbose status: what is picked from it, and what never is.
+
+It holds the whole OCI spec and CRI config, the pod's environment, arguments and annotations
+included. The decoder is typed: it walks over what is not declared here without making an object of
+it.
+
+Shapes, by the sources of containerd 1.6 to 2.4 and by CRI-O's documentation:
+
+- `pid` and `runtimeSpec.linux.namespaces` are everywhere, but either may be missing: a sandbox in a
+  VM has no process on this kernel, and containerd >= 2.3 puts an `info` full of zeros even into an
+  answer that is not verbose;
+- `sandboxMetadata` came with containerd 2.0. Before it, the runtime handler stood beside the pid,
+  and the network namespace's path is in the OCI spec alone (1.7 with a user namespace: nowhere).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from nsledger.cri.messages import UndecodableError
+
+
+class OciNamespace(msgspec.Struct, frozen=True):
+    """An entry of `linux.namespaces` (runtime-spec, config-linux.md)."""
+
+    type: str
+    """OCI's name: `network` and `mount`, not `net` and `mnt`."""
+    path: str = ""
+    """Empty: a new namespace."""
+
+
+class OciIdMapping(msgspec.Struct, frozen=True):
+    """An entry of `linux.uidMappings` or `linux.gidMappings`."""
+
+    container_id: int = msgspec.field(name="containerID")
+    host_id: int = msgspec.field(name="hostID")
+    size: int
+
+
+class OciLinux(msgspec.Struct, frozen=True):
+    """The part `linux` of an OCI spec."""
+
+    namespaces: list[OciNamespace] | None = None
+    uid_mappings: list[OciIdMapping] | None = msgspec.field(name="uidMappings", default=None)
+    gid_mappings: list[OciIdMapping] | None = msgspec.field(name="gidMappings", default=None)
+
+
+class OciSpec(msgspec.Struct, frozen=True):
+    """An OCI spec, without what a pod's author put into it."""
+
+    linux: OciLinux | None = None
+
+
+class SandboxMetadata(msgspec.Struct, frozen=True):
+    """containerd's own notes on a sandbox."""
+
+    netns_path: str = msgspec.field(name="NetNSPath", default="")
+    ip: str = msgspec.field(name="IP", default="")
+    additional_ips: list[str] | None = msgspec.field(name="AdditionalIPs", default=None)
+    runtime_handler: str = msgspec.field(name="RuntimeHandler", default="")
+
+
+class VersionedSandboxMetadata(msgspec.Struct, frozen=True):
+    """The wrapping that containerd stores its notes in."""
+
+    metadata: SandboxMetadata | None = msgspec.field(name="Metadata", default=None)
+
+
+class SandboxInfo(msgspec.Struct, frozen=True):
+    """Of a PodSandboxStatusResponse."""
+
+    pid: int = 0
+    runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
+    runtime_handler: str = msgspec.field(name="runtimeHandler", default="")
+    sandbox_metadata: VersionedSandboxMetadata | None = msgspec.field(
+        name="sandboxMetadata", default=None
+    )
+
+
+class ContainerInfo(msgspec.Struct, frozen=True):
+    """Of a ContainerStatusResponse."""
+
+    pid: int = 0
+    runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
+    sandbox_id: str = msgspec.field(name="sandboxID", default="")
+
+
+_KEY: Final = "info"
+_sandbox_decoder: Final = msgspec.json.Decoder(SandboxInfo)
+_container_decoder: Final = msgspec.json.Decoder(ContainerInfo)
+_Info = TypeVar("_Info", SandboxInfo, ContainerInfo)
+
+
+def sandbox_info(info: Mapping[str, str]) -> SandboxInfo:
+    """What `PodSandboxStatusResponse.info` tells; of an answer that is not verbose, nothing.
+
+    Raises:
+        UndecodableError: it is not JSON, or not of a shape that this version knows.
+    """
+    return _decode(_sandbox_decoder, info) if _KEY in info else SandboxInfo()
+
+
+def container_info(info: Mapping[str, str]) -> ContainerInfo:
+    """What `ContainerStatusResponse.info` tells; of an answer that is not verbose, nothing.
+
+    Raises:
+        UndecodableError: it is not JSON, or not of a shape that this version knows.
+    """
+    return _decode(_container_decoder, info) if _KEY in info else ContainerInfo()
+
+
+def _decode(decoder: msgspec.json.Decoder[_Info], info: Mapping[str, str]) -> _Info:
+    try:
+        return decoder.decode(info[_KEY])
+    except msgspec.DecodeError as error:
+        raise UndecodableError(
+            message_type=decoder.type.__name__, reason="`info` is not the JSON of a status"
+        ) from error
