@@ -5,6 +5,7 @@ Everything here runs on the witness's thread, which alone changes the picture of
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, assert_never
 
@@ -61,7 +62,8 @@ _NO_HOST_PID: Final = "no host pid"
 class Sources:
     """Where evidence comes from."""
 
-    runtime: RuntimeClient
+    connect: Callable[[], RuntimeClient]
+    """Called when the runtime is first asked: gRPC's import is not for the kubelet to wait for."""
     spool: Inbox
     clock: Clock
     host: NamespaceReading
@@ -75,11 +77,23 @@ class Evidence:
         self.pids: dict[str, int | None] = {}
         """By `pod_sandbox_id` and `container_id`; None for what has no process here. Other threads
         may look single ids up in it."""
-        self._runtime = sources.runtime
+        self._connect = sources.connect
+        self._connected: RuntimeClient | None = None
         self._spool = sources.spool
         self._clock = sources.clock
         self._host = sources.host
         self._recorder = recorder
+
+    @property
+    def _runtime(self) -> RuntimeClient:
+        if self._connected is None:
+            self._connected = self._connect()
+        return self._connected
+
+    def close(self) -> None:
+        """Give the connection to the runtime back."""
+        if self._connected is not None:
+            self._connected.close()
 
     def follow_up(self, job: FollowUp) -> None:
         """Record what the answer of a watched call led to."""

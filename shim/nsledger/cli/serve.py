@@ -25,7 +25,7 @@ SIGTERM and SIGINT stop accepting, let running calls finish, flush the ledger an
 def _load_file(
     context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> str | None:
-    """Make the file's keys the defaults of the other options, which click lets all else override."""
+    """Make the file's keys the other options' defaults, which click lets all else override."""
     path = value or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
     if path is not None:
         context.default_map = {**(context.default_map or {}), **read(path)}
