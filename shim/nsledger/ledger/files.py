@@ -1,0 +1,117 @@
+"""The ledger's file primitives: the only place that writes, and what each guarantees.
+
+Nothing here knows what a file holds. `OSError` goes up as it is.
+
+Source: open(2), fdatasync(2), flock(2), and ext4's and XFS's rule that a new name is durable only
+after its directory was synced.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+
+_NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+
+def make_directory(path: str, mode: int) -> None:
+    """Afterwards `path` is a directory, also after a power cut. One that exists stays as it is."""
+    if os.path.isdir(path):
+        return
+    parent = os.path.dirname(os.path.abspath(path))
+    make_directory(parent, 0o755)
+    os.mkdir(path, mode)
+    os.chmod(path, mode)
+    sync_directory(parent)
+
+
+def sync_directory(path: str) -> None:
+    """Names made or removed in `path` before this call survive a power cut."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def create_file(path: str, mode: int) -> int:
+    """A new empty file, its name durable, open for reading and writing.
+
+    Raises:
+        FileExistsError: `path` exists, be it a dangling symbolic link.
+    """
+    descriptor = os.open(path, _NEW_FILE, mode)
+    try:
+        os.fchmod(descriptor, mode)
+        sync_directory(os.path.dirname(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_file(path: str, data: bytes, mode: int) -> None:
+    """A new file that holds all of `data`, durable by the end of the call.
+
+    Raises:
+        FileExistsError: `path` exists.
+    """
+    descriptor = create_file(path, mode)
+    try:
+        write_at(descriptor, data, 0)
+        os.fsync(descriptor)
+    except OSError:
+        os.unlink(path)
+        raise
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: str, *, writable: bool = False) -> int:
+    """An existing file; a symbolic link is refused (ELOOP)."""
+    return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_NOFOLLOW)
+
+
+def lock_file(path: str, mode: int) -> int:
+    """A descriptor that holds the one lock on `path` until it is closed, or its process dies.
+
+    Raises:
+        BlockingIOError: someone else holds it.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def write_at(descriptor: int, data: bytes, offset: int) -> None:
+    """All of `data` stands at `offset`, or an error is raised and any part of it may.
+
+    A short write is continued: the next write(2) then says why it was short.
+    """
+    written = os.pwrite(descriptor, data, offset)
+    while written < len(data):
+        more = os.pwrite(descriptor, memoryview(data)[written:], offset + written)
+        if more == 0:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        written += more
+
+
+def read_at(descriptor: int, size: int, offset: int) -> bytes:
+    """`size` bytes from `offset` on, or fewer if the file ends before."""
+    data = os.pread(descriptor, size, offset)
+    while len(data) < size:
+        more = os.pread(descriptor, size - len(data), offset + len(data))
+        if not more:
+            break
+        data += more
+    return data
+
+
+def cut_at(descriptor: int, size: int) -> None:
+    """The file ends at `size`. Not yet durable."""
+    os.ftruncate(descriptor, size)

@@ -1,0 +1,104 @@
+"""Reading a ledger, also one that is being written: no lock, constant memory.
+
+A reader sees whole lines only; a last line without its newline is not there yet. It does not check
+that entries follow one another, that is what `verify` is for.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from nsledger.ledger import files, layout
+from nsledger.ledger.chain import MAX_LINE_BYTES
+from nsledger.ledger.entry import Entry
+from nsledger.ledger.errors import NotAnEntryError
+
+_CHUNK_BYTES: Final = 1 << 16
+_PROBE_BYTES: Final = 1 << 14
+
+
+def entries(directory: str, start_seq: int = 1) -> Iterator[Entry]:
+    """The entries of the ledger in `directory` from `start_seq` on, to where it ends by then.
+
+    Raises:
+        NotAnEntryError: at a line that is none.
+        OSError: a segment cannot be read.
+    """
+    first_seqs = layout.first_seqs(os.listdir(directory))
+    ends = [*first_seqs[1:], None]
+    for first_seq, end in zip(first_seqs, ends, strict=True):
+        if end is not None and end <= start_seq:
+            continue
+        segment = files.open_file(os.path.join(directory, layout.segment_name(first_seq)))
+        try:
+            offset = _offset_near(segment, start_seq)
+            for line in whole_lines(chunks(segment, offset)):
+                entry = Entry.parse(line)
+                if entry.seq >= start_seq:
+                    yield entry
+        finally:
+            os.close(segment)
+
+
+def follow(directory: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterator[Entry]:
+    """Like `entries`, and what comes later too.
+
+    `wait` is called whenever everything was yielded: it returns True after a while to look again,
+    False to end.
+    """
+    next_seq = start_seq
+    while True:
+        for entry in entries(directory, next_seq):
+            yield entry
+            next_seq = entry.seq + 1
+        if not wait():
+            return
+
+
+def chunks(descriptor: int, offset: int = 0) -> Iterator[bytes]:
+    """The bytes of a file from `offset` to its end, in pieces."""
+    while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):
+        yield chunk
+        offset += len(chunk)
+
+
+def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """The complete lines in a sequence of pieces, each with its newline.
+
+    Raises:
+        NotAnEntryError: a line is longer than any entry can be.
+    """
+    rest = b""
+    for piece in pieces:
+        data = rest + piece
+        end = data.rfind(b"\n") + 1
+        yield from io.BytesIO(data[:end])
+        rest = data[end:]
+        if len(rest) > MAX_LINE_BYTES:
+            raise NotAnEntryError(line=rest, reason=f"needed a newline in {MAX_LINE_BYTES} bytes")
+
+
+def _offset_near(segment: int, seq: int) -> int:
+    """Where a line begins that is not behind entry `seq`, and not far before it.
+
+    Halves the file and looks at one line each time. Where it finds no entry (a damaged or a very
+    long line), it stays on the safe side, which is the beginning.
+    """
+    low, high = 0, os.fstat(segment).st_size
+    while high - low > _PROBE_BYTES:
+        middle = (low + high) // 2
+        probe = os.pread(segment, _PROBE_BYTES, middle)
+        begin = probe.find(b"\n") + 1
+        end = probe.find(b"\n", begin) + 1
+        try:
+            found = Entry.parse(probe[begin:end]).seq if begin and end else None
+        except NotAnEntryError:
+            return low
+        if found is None or found > seq:
+            high = middle
+        else:
+            low = middle + begin
+    return low

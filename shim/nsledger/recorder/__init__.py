@@ -1,0 +1,1 @@
+"""From events to records in the ledger: the one writer thread."""

@@ -1,0 +1,238 @@
+"""The one writer thread: events go in from any thread, records come out in the ledger.
+
+It may never block a caller, fail one, or lose an event in silence. A batch is whatever came in
+while the last one was written; it is appended with one write and synced within `sync_interval_s`,
+at once for an event that asks for it. While the ledger cannot be written, events wait here, up to
+`queue_limit`; past that they are counted, and a `gap` says so as soon as writing works again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from nsledger.domain.events import Event
+from nsledger.domain.record import Moment
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.gaps import GapTally
+from nsledger.recorder.group_commit import NEVER, GroupCommit
+from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
+
+log = structlog.get_logger(__name__)
+
+_GAP_INTERVAL_S: Final = 1.0
+"""At most one gap record per reason in this time: a storm of gaps is not to fill the disk."""
+
+Listener = Callable[[int, Moment, Event], None]
+
+
+class Recorder:
+    """Owns the ledger from `start` to `close`. Every method may be called from any thread."""
+
+    def __init__(
+        self,
+        open_ledger: Callable[[], LedgerWriter],
+        *,
+        now: Callable[[], Moment],
+        new_ledger_id: Callable[[], str],
+        queue_limit: int = 8192,
+        sync_interval_s: float = 0.05,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            open_ledger: Called on the recorder's thread, again until it succeeds.
+            now: The moment of records about the ledger itself.
+            new_ledger_id: 32 random hexadecimal digits, for a ledger that is new.
+            queue_limit: How many events may wait.
+            sync_interval_s: How long a record may be unsynced.
+        """
+        self._commit = GroupCommit(
+            open_ledger, now=now, new_ledger_id=new_ledger_id, sync_interval_s=sync_interval_s
+        )
+        self._now = now
+        self._gaps = GapTally(now)
+        self._gaps_at_s = 0.0
+        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        """None only wakes the thread."""
+        self._queue_limit = queue_limit
+        self._listeners: list[Listener] = []
+        self._dropped = 0
+        self._lock = threading.Lock()
+        """Of `_closed` and `_dropped`, and of the order of the queue against them."""
+        self._closed = False
+        self._give_up_at_s = NEVER
+        self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
+
+    @property
+    def appended(self) -> int:
+        """Records in the ledger since the start; moves only after the write succeeded."""
+        return self._commit.appended
+
+    @property
+    def synced(self) -> int:
+        """Those of them that survive a power cut."""
+        return self._commit.synced
+
+    @property
+    def dropped(self) -> int:
+        """Events that were lost since the start; gaps have them too."""
+        return self._dropped
+
+    @property
+    def failures(self) -> Counter[str]:
+        """Failed attempts to write, by errno name or class of the error."""
+        return self._commit.failures
+
+    @property
+    def gaps(self) -> Counter[str]:
+        """How much was missed since the start, by reason, whether its gap is written yet or not."""
+        return self._gaps.totals
+
+    @property
+    def failing(self) -> Exception | None:
+        """Why the ledger cannot be written just now."""
+        return self._commit.failing
+
+    @property
+    def queue_depth(self) -> int:
+        """Events that are not in the ledger yet."""
+        return self._queue.qsize() + self._commit.waiting
+
+    def start(self) -> None:
+        """Open the ledger and begin to write, both on the recorder's own thread."""
+        self._thread.start()
+
+    def subscribe(self, listener: Listener) -> None:
+        """Call `listener` with seq, moment and event of each entry once it is in the ledger.
+
+        In their order, on the writer's thread: what takes time there delays later records.
+        """
+        self._listeners.append(listener)
+
+    def record(self, event: Event, *, at: Moment, sync: bool = False, retry: bool = True) -> Ticket:
+        """Have `event` written; returns at once. The ledger's order is the order of these calls.
+
+        Args:
+            event: What happened.
+            at: When it did.
+            sync: Sync it at once; the ticket is done when it is synced.
+            retry: Keep it if it cannot be written now. False is for a caller who has another copy
+                and comes again; such an event is never counted as lost.
+        """
+        ticket = Ticket(event, at, sync=sync, retry=retry)
+        with self._lock:
+            if self._closed:
+                reason = "closed"
+            elif self.queue_depth >= self._queue_limit:
+                reason = "queue_full"
+            else:
+                self._queue.put(ticket)
+                return ticket
+        self._lose(ticket, RecordLostError(reason=reason, event=event))
+        return ticket
+
+    def gap(self, reason: str, count: int = 1, detail: str = "") -> None:
+        """Have it written that `count` things are missing because of `reason`, a word or two.
+
+        Gaps of one reason are added up until they are written; the last `detail` stays.
+        """
+        if self._gaps.add(reason, count, detail):
+            self._queue.put(None)
+
+    def close(self, timeout_s: float) -> int:
+        """Write and sync what is there, close the ledger, and end; how much is not written.
+
+        Tries for `timeout_s` at most; 0 is a clean end.
+        """
+        with self._lock:
+            self._closed = True
+            self._give_up_at_s = time.monotonic() + timeout_s
+        self._queue.put(None)
+        self._thread.join(timeout_s)
+        return self._queue.qsize() + self._commit.waiting + self._gaps.pending
+
+    def _lose(self, ticket: Ticket, error: RecordLostError) -> None:
+        """Give an event up: counted and in a gap, unless its caller has a copy."""
+        if ticket.retry:
+            with self._lock:
+                self._dropped += 1
+            self.gap(error.reason, detail=error.event_name)
+        ticket.finish(error)
+
+    def _run(self) -> None:
+        while not self._ended():
+            self._collect()
+            now_s = time.monotonic()
+            if self._commit.failing is None or now_s >= self._commit.retry_at_s:
+                self._write(now_s)
+        self._take_in_all()
+        try:
+            self._commit.close()
+        except OSError:
+            log.exception("ledger.close_failed")
+
+    def _ended(self) -> bool:
+        if not self._closed:
+            return False
+        if time.monotonic() >= self._give_up_at_s:
+            return True
+        return not self.queue_depth and not self._gaps.pending and self.synced == self.appended
+
+    def _collect(self) -> None:
+        """Wait until something is to be done, and take in what came."""
+        if self._commit.failing is not None:
+            until_s = min(self._commit.retry_at_s, self._give_up_at_s)
+        elif self._closed:
+            until_s = 0.0
+        elif self._gaps.pending:
+            until_s = min(self._commit.sync_at_s, self._gaps_at_s)
+        else:
+            until_s = self._commit.sync_at_s
+        timeout_s = None if until_s == NEVER else max(0.0, until_s - time.monotonic())
+        try:
+            self._take_in(self._queue.get(timeout=timeout_s))
+        except queue.Empty:
+            return
+        self._take_in_all()
+
+    def _take_in_all(self) -> None:
+        for _ in range(self._queue.qsize()):
+            self._take_in(self._queue.get_nowait())
+
+    def _take_in(self, ticket: Ticket | None) -> None:
+        if ticket is None:
+            return
+        try:
+            self._commit.take_in(ticket)
+        except RecordLostError as error:
+            self._lose(ticket, error)
+
+    def _write(self, now_s: float) -> None:
+        failing = self._commit.failing
+        written = self._commit.write(now_s, sync=self._closed)
+        if self._commit.failing is None and self._gaps.pending and self._gaps_due(now_s):
+            for gap in self._gaps.take():
+                self._take_in(Ticket(gap, self._now()))
+            written += self._commit.write(now_s, sync=self._closed)
+        for listener in self._listeners:
+            for ticket in written:
+                if ticket.seq is not None:
+                    run_foreign(partial(listener, ticket.seq, ticket.at, ticket.event))
+        if failing is None and self._commit.failing is not None:
+            log.error("ledger.write_failed", exc_info=self._commit.failing)
+        elif failing is not None and self._commit.failing is None:
+            log.info("ledger.write_resumed", after=str(failing))
+
+    def _gaps_due(self, now_s: float) -> bool:
+        if now_s < self._gaps_at_s and not self._closed:
+            return False
+        self._gaps_at_s = now_s + _GAP_INTERVAL_S
+        return True

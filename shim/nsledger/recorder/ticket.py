@@ -1,0 +1,86 @@
+"""What a caller gets for an event: how the writing of it went."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+import structlog
+
+from nsledger.domain.events import Event
+from nsledger.domain.record import Moment
+from nsledger.errors import NsledgerError
+
+log = structlog.get_logger(__name__)
+
+
+class RecordLostError(NsledgerError):
+    """An event that the recorder will not write, and what it was."""
+
+    def __init__(self, *, reason: str, event: Event) -> None:
+        self.reason = reason
+        """What it is counted under: `queue_full`, `oversized`, `unencodable` or `closed`."""
+        self.event_name = str(event.__struct_config__.tag)
+        super().__init__(f"{self.event_name} is not recorded: {reason}")
+
+
+class Ticket:
+    """How the first attempt to write one event went: known once, then for good.
+
+    `error` None: the event is in the ledger, and synced if that was asked. `RecordLostError`: it
+    will not be. Any other: the ledger cannot be written just now; unless `retry` is False the
+    recorder keeps the event and writes it when that works again, but nobody should wait for it.
+    """
+
+    __slots__ = ("_callbacks", "at", "done", "error", "event", "retry", "seq", "sync")
+
+    def __init__(self, event: Event, at: Moment, *, sync: bool = False, retry: bool = True) -> None:
+        self.event = event
+        self.at = at
+        self.sync = sync
+        self.retry = retry
+        self.done = False
+        self.error: Exception | None = None
+        self.seq: int | None = None
+        """Of the event's entry, as soon as it has one."""
+        self._callbacks: deque[Callable[[], None]] = deque()
+
+    def on_done(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once: on the writer's thread, or at once if it is done already.
+
+        It must return soon and not raise.
+        """
+        self._callbacks.append(callback)
+        if self.done:
+            self._call_back()
+
+    def wait(self, timeout_s: float) -> bool:
+        """Whether it is done within `timeout_s`. Not for a thread that serves others."""
+        done = threading.Event()
+        self.on_done(done.set)
+        return done.wait(timeout_s)
+
+    def finish(self, error: Exception | None) -> None:
+        """For the recorder: the first attempt is over. A second call changes nothing."""
+        if not self.done:
+            self.error = error
+            self.done = True
+            self._call_back()
+
+    def _call_back(self) -> None:
+        # Two threads may be here at once; a callback belongs to the one that takes it out.
+        while self._callbacks:
+            try:
+                callback = self._callbacks.popleft()
+            except IndexError:
+                return
+            run_foreign(callback)
+
+
+def run_foreign(callback: Callable[[], None]) -> None:
+    """Run what is not the recorder's on its thread: a mistake in there must not end the record."""
+    try:
+        callback()
+    except Exception:  # whatever it was: it is in the log
+        log.exception("recorder.callback_failed")
