@@ -1,0 +1,53 @@
+"""What a watcher wants to know of a relayed connection: the core's output beside bytes.
+
+The counterpart of `calls.Watcher`: the relay turns each event into a call of the watcher.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHeld:
+    """The request of a HOLD call is complete and waits for `release` or `refuse`."""
+
+    stream_id: int
+    path: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class RequestSeen:
+    """The request of a TAP call went through."""
+
+    stream_id: int
+    path: str
+    message: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A call is over that a `RequestHeld` or `RequestSeen` stood for; comes once for each."""
+
+    stream_id: int
+    message: bytes | None
+    grpc_status: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlooked:
+    """One call could not be watched."""
+
+    reason: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollowed:
+    """From here on no new call of this connection can be watched; its bytes go on."""
+
+    reason: str
+
+
+Event = RequestHeld | RequestSeen | Answered | Overlooked | Unfollowed
