@@ -17,7 +17,16 @@ import pytest
 SID_TREE = Path(os.environ.get("NSLEDGER_SID_TREE", "/var/cache/nsledger/sid"))
 """The second generation: a debootstrapped Debian sid, made by `tools/second-generation`."""
 
-UPSTREAM_PROTO = SID_TREE / "usr/share/gocode/src/k8s.io/cri-api/pkg/apis/runtime/v1/api.proto"
+UPSTREAM_PROTO = Path(
+    os.environ.get(
+        "NSLEDGER_UPSTREAM_PROTO",
+        SID_TREE / "usr/share/gocode/src/k8s.io/cri-api/pkg/apis/runtime/v1/api.proto",
+    )
+)
+"""CRI as upstream writes it, from Debian's golang-github-kubernetes-cri-api-dev."""
+
+PROTOC = Path(__file__).parents[1] / ".venv-protos/bin/python"
+"""Holds the compiler of protos/, and the lowest protobuf that pyproject allows."""
 
 
 def _lacks(*programs: str) -> str | None:
@@ -36,7 +45,13 @@ def _lacks_second_generation() -> str | None:
 
 
 def _lacks_upstream_proto() -> str | None:
-    return None if UPSTREAM_PROTO.exists() else f"no {UPSTREAM_PROTO}"
+    if not UPSTREAM_PROTO.exists():
+        return f"no {UPSTREAM_PROTO}"
+    return _lacks_protoc()
+
+
+def _lacks_protoc() -> str | None:
+    return None if PROTOC.exists() else f"no {PROTOC}; make it with make .venv/protos"
 
 
 REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
@@ -45,6 +60,7 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "containerd2": _lacks_second_generation,
     "crun": lambda: _lacks_root() or _lacks("crun"),
     "upstream_proto": _lacks_upstream_proto,
+    "protoc": _lacks_protoc,
     "old_python": lambda: _lacks("python3.9"),
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }

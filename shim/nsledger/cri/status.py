@@ -61,6 +61,7 @@ class SandboxStatus:
     netns_path: str
     """Where the network namespace is mounted; empty if it is the host's or was not told."""
     ips: tuple[str, ...]
+    """None with the host's network, and none any more once it is stopped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +115,7 @@ def decode_pod_sandbox_status(message: bytes) -> SandboxStatus:
         ),
         process=process,
         netns_path=metadata.netns_path or _path_of(NamespaceType.NET, process.assigned),
-        ips=_ips(status.network) or _ips_of_metadata(metadata),
+        ips=_ips(status.network),
     )
 
 
@@ -204,7 +205,3 @@ def _path_of(type_: NamespaceType, assigned: AssignedNamespaces) -> str:
 
 def _ips(network: pb.PodSandboxNetworkStatus) -> tuple[str, ...]:
     return tuple(ip for ip in (network.ip, *(other.ip for other in network.additional_ips)) if ip)
-
-
-def _ips_of_metadata(metadata: SandboxMetadata) -> tuple[str, ...]:
-    return tuple(ip for ip in (metadata.ip, *(metadata.additional_ips or ())) if ip)

@@ -58,8 +58,6 @@ class SandboxMetadata(msgspec.Struct, frozen=True):
     """containerd's own notes on a sandbox."""
 
     netns_path: str = msgspec.field(name="NetNSPath", default="")
-    ip: str = msgspec.field(name="IP", default="")
-    additional_ips: list[str] | None = msgspec.field(name="AdditionalIPs", default=None)
     runtime_handler: str = msgspec.field(name="RuntimeHandler", default="")
 
 
