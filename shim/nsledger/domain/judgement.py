@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Final, assert_never
 
 import msgspec
@@ -56,9 +55,6 @@ class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
     """Why, where the verdict is `mismatch` or `unobservable`."""
 
 
-_NOBODY: Final[Mapping[str, NamespaceReading]] = MappingProxyType({})
-
-
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """The processes that a container's namespaces are compared with, alive at the same moment."""
@@ -66,7 +62,7 @@ class Surroundings:
     host: NamespaceReading
     sandbox: NamespaceReading | None
     """None if the sandbox has no process on this kernel."""
-    siblings: Mapping[str, NamespaceReading] = _NOBODY
+    siblings: Mapping[str, NamespaceReading] = field(default_factory=dict[str, NamespaceReading])
     """The pod's other running containers by name."""
     target: NamespaceReading | None = None
     """The container that CRI's `target_id` names."""
