@@ -215,3 +215,18 @@ Event = (
     | DaemonStarted
     | DaemonStopped
 )
+
+
+class UnknownEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """An event of a newer version, or with a word of one: readers make it, nobody writes it."""
+
+    event: str
+    """Its name, as written."""
+    source: str = ""
+    reason: str
+    """What this version could not read."""
+
+
+def event_name(event: Event | UnknownEvent) -> str:
+    """The name that stands in the record, such as `container.started`."""
+    return event.event if isinstance(event, UnknownEvent) else str(event.__struct_config__.tag)

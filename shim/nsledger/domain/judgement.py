@@ -1,29 +1,64 @@
-"""From the three layers to `sharing` and `verdict`: pure rules, one per function.
+"""From the three layers to `sharing` and `verdict`.
 
 `sharing` says whose namespace a process is in, by the kernel alone. `verdict` says whether the
-layers agree: what CRI asked against what the process has, and what the OCI spec assigned against
-what the process has. A layer that is silent disagrees with nobody.
+layers agree: each one's words become a claim, and any two claims are compared. A layer that is
+silent disagrees with nobody.
+
+Of uts, mnt, cgroup and time CRI asks nothing: they are `not_requested`, and a mismatch only if the
+process has something else than the OCI spec assigned. That holds for uts too, which containerd
+makes follow hostNetwork without being asked.
 """
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Final, assert_never
 
 import msgspec
 
+from nsledger.domain import statement
+from nsledger.domain.claim import NoneOf, compatible
+from nsledger.domain.mappings import as_ranges, shown
 from nsledger.domain.namespaces import (
-    INHERITED,
-    NEW,
     AssignedNamespaces,
     NamespaceIdentity,
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
     RequestedNamespaces,
+    UserNamespaceRequest,
 )
+from nsledger.domain.rule import Rule
+from nsledger.domain.sharing import (
+    CONTAINER_PREFIX,
+    HOST,
+    POD,
+    PRIVATE,
+    UNKNOWN,
+    Sharing,
+    container_sharing,
+    sandbox_sharing,
+)
+from nsledger.domain.surroundings import Surroundings
+from nsledger.domain.viewpoint import Viewpoint
+
+__all__ = [
+    "CONTAINER_PREFIX",
+    "HOST",
+    "POD",
+    "PRIVATE",
+    "UNKNOWN",
+    "Judgement",
+    "LayerPair",
+    "Rule",
+    "Sharing",
+    "Surroundings",
+    "Verdict",
+    "container_sharing",
+    "judge_container",
+    "judge_sandbox",
+    "sandbox_sharing",
+]
 
 
 class Verdict(enum.StrEnum):
@@ -36,14 +71,14 @@ class Verdict(enum.StrEnum):
     UNOBSERVABLE = "unobservable"
 
 
-HOST: Final = "host"
-POD: Final = "pod"
-PRIVATE: Final = "private"
-UNKNOWN: Final = "unknown"
-CONTAINER_PREFIX: Final = "container:"
+class LayerPair(enum.StrEnum):
+    """Two layers that contradict each other."""
 
-Sharing = str
-"""`host`, `pod` (the sandbox's), `container:<name>` (a sibling's), `private`, or `unknown`."""
+    REQUESTED_ASSIGNED = "requested/assigned"
+    """The runtime wrote another spec than CRI asked for."""
+    REQUESTED_ACTUAL = "requested/actual"
+    ASSIGNED_ACTUAL = "assigned/actual"
+    """The process has something else than its spec says."""
 
 
 class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -53,19 +88,10 @@ class Judgement(msgspec.Struct, frozen=True, omit_defaults=True):
     verdict: Verdict
     reason: str = ""
     """Why, where the verdict is `mismatch` or `unobservable`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """The processes that a container's namespaces are compared with, alive at the same moment."""
-
-    host: NamespaceReading
-    sandbox: NamespaceReading | None
-    """None if the sandbox has no process on this kernel."""
-    siblings: Mapping[str, NamespaceReading] = field(default_factory=dict[str, NamespaceReading])
-    """The pod's other running containers by name."""
-    target: NamespaceReading | None = None
-    """The container that CRI's `target_id` names."""
+    rule: str = ""
+    """The `Rule` that decided; a plain string, since a newer version may know more of them."""
+    differ: tuple[LayerPair, ...] = ()
+    """Which layers contradict each other, where the verdict is `mismatch`."""
 
 
 def judge_container(
@@ -77,14 +103,11 @@ def judge_container(
     """One judgement per type for an application container."""
     return {
         type_: _judge(
-            type_,
-            actual,
-            sharing=container_sharing(type_, actual, around),
-            complaints=[
-                *_requested_of_container(type_, actual, requested, around),
-                *_assigned_to(type_, actual, assigned, around),
-            ],
-            requested=requested,
+            Viewpoint(type_, actual, around),
+            container_sharing(type_, actual, around),
+            requested,
+            assigned,
+            statement.ASKED_OF_CONTAINER,
         )
         for type_ in NamespaceType
     }
@@ -95,147 +118,81 @@ def judge_sandbox(
     requested: RequestedNamespaces,
     assigned: AssignedNamespaces,
     host: NamespaceReading,
+    paths: Mapping[str, NamespaceIdentity] | None = None,
 ) -> dict[NamespaceType, Judgement]:
-    """One judgement per type for the sandbox itself, whose own namespaces are the pod's."""
-    around = Surroundings(host=host, sandbox=None)
+    """One judgement per type for the sandbox itself, whose own namespaces are the pod's.
+
+    `paths` is what assigned paths led to, as in `Surroundings`.
+    """
+    around = Surroundings(host=host, sandbox=None, paths=paths or {})
     return {
         type_: _judge(
-            type_,
-            actual,
-            sharing=sandbox_sharing(type_, actual, host),
-            complaints=[
-                *_requested_of_sandbox(type_, actual, requested, host),
-                *_assigned_to(type_, actual, assigned, around),
-            ],
-            requested=requested,
+            Viewpoint(type_, actual, around),
+            sandbox_sharing(type_, actual, host),
+            requested,
+            assigned,
+            statement.ASKED_OF_SANDBOX,
         )
         for type_ in NamespaceType
     }
 
 
-def container_sharing(
-    type_: NamespaceType, actual: NamespaceReading, around: Surroundings
-) -> Sharing:
-    """Whose namespace of `type_` the container is in; the widest sharing wins."""
-    if type_ not in actual.namespaces:
-        return UNKNOWN
-    if _same(type_, actual, around.host):
-        return HOST
-    if _same(type_, actual, around.sandbox):
-        return POD
-    for name, sibling in around.siblings.items():
-        if _same(type_, actual, sibling):
-            return CONTAINER_PREFIX + name
-    return PRIVATE
-
-
-def sandbox_sharing(
-    type_: NamespaceType, actual: NamespaceReading, host: NamespaceReading
-) -> Sharing:
-    """`host`, or `pod`: what a sandbox has of its own is there for the pod."""
-    if type_ not in actual.namespaces:
-        return UNKNOWN
-    return HOST if _same(type_, actual, host) else POD
-
-
 def _judge(
-    type_: NamespaceType,
-    actual: NamespaceReading,
-    *,
+    view: Viewpoint,
     sharing: Sharing,
-    complaints: list[str],
     requested: RequestedNamespaces,
-) -> Judgement:
-    if sharing == UNKNOWN:
-        reason = actual.missing.get(type_, "not read")
-        return Judgement(sharing, Verdict.UNOBSERVABLE, reason)
-    if complaints:
-        return Judgement(sharing, Verdict.MISMATCH, "; ".join(complaints))
-    mode = requested.mode(type_)
-    if mode is None:
-        return Judgement(sharing, Verdict.NOT_REQUESTED)
-    if not isinstance(mode, NamespaceMode):
-        return Judgement(sharing, Verdict.UNOBSERVABLE, f"mode {mode} is not known to this version")
-    return Judgement(sharing, Verdict.MATCH)
-
-
-def _requested_of_container(
-    type_: NamespaceType,
-    actual: NamespaceReading,
-    requested: RequestedNamespaces,
-    around: Surroundings,
-) -> list[str]:
-    mode = requested.mode(type_)
-    if not isinstance(mode, NamespaceMode):
-        return []
-    in_host = _same(type_, actual, around.host)
-    match mode:
-        case NamespaceMode.NODE:
-            agrees = in_host
-        case NamespaceMode.POD:
-            agrees = not in_host and (
-                around.sandbox is None or _same(type_, actual, around.sandbox)
-            )
-        case NamespaceMode.CONTAINER:
-            agrees = not in_host and not _same(type_, actual, around.sandbox)
-        case NamespaceMode.TARGET:
-            agrees = around.target is None or _same(type_, actual, around.target)
-        case _:
-            assert_never(mode)
-    return [] if agrees else [f"requested {mode}, got {container_sharing(type_, actual, around)}"]
-
-
-def _requested_of_sandbox(
-    type_: NamespaceType,
-    actual: NamespaceReading,
-    requested: RequestedNamespaces,
-    host: NamespaceReading,
-) -> list[str]:
-    mode = requested.mode(type_)
-    if not isinstance(mode, NamespaceMode):
-        return []
-    agrees = _same(type_, actual, host) == (mode is NamespaceMode.NODE)
-    return [] if agrees else [f"requested {mode}, got {sandbox_sharing(type_, actual, host)}"]
-
-
-def _assigned_to(
-    type_: NamespaceType,
-    actual: NamespaceReading,
     assigned: AssignedNamespaces,
-    around: Surroundings,
-) -> list[str]:
-    assignment = assigned.get(type_)
-    if assignment is None:
-        return []
-    if assignment == INHERITED:
-        agrees = _same(type_, actual, around.host)
-    elif assignment == NEW:
-        others = [around.host, around.sandbox, *around.siblings.values()]
-        agrees = not any(_same(type_, actual, other) for other in others)
-    else:
-        owner = _owner_of(assignment, around)
-        agrees = owner is None or _same(type_, actual, owner)
-    if agrees:
-        return []
-    return [f"assigned {assignment}, got {container_sharing(type_, actual, around)}"]
+    meanings: Mapping[NamespaceMode, statement.Meaning],
+) -> Judgement:
+    mode = requested.mode(view.type_)
+    asked = statement.requested(view, mode, meanings)
+    spec = statement.assigned(view, assigned.get(view.type_))
+    kernel = statement.actual(view, sharing)
+
+    contradictions = [
+        (pair, one, other)
+        for pair, one, other in (
+            (LayerPair.REQUESTED_ASSIGNED, asked, spec),
+            (LayerPair.REQUESTED_ACTUAL, asked, kernel),
+            (LayerPair.ASSIGNED_ACTUAL, spec, kernel),
+        )
+        if not compatible(one.claim, other.claim)
+    ]
+    if contradictions:
+        return Judgement(
+            sharing,
+            Verdict.MISMATCH,
+            reason="; ".join(f"{one.words}, {other.words}" for _, one, other in contradictions),
+            rule=contradictions[0][1].rule,
+            differ=tuple(pair for pair, _, _ in contradictions),
+        )
+    if view.type_ is NamespaceType.USER and (wrong := _wrong_mappings(view.actual, requested.user)):
+        return Judgement(
+            sharing,
+            Verdict.MISMATCH,
+            reason=wrong,
+            rule=Rule.REQUESTED_MAPPINGS,
+            differ=(LayerPair.REQUESTED_ACTUAL,),
+        )
+    if isinstance(kernel.claim, NoneOf):
+        return Judgement(sharing, Verdict.UNOBSERVABLE, kernel.claim.doubt, kernel.rule)
+    if mode is None:
+        return Judgement(sharing, Verdict.NOT_REQUESTED, rule=spec.rule)
+    if isinstance(asked.claim, NoneOf) and asked.claim.doubt:
+        return Judgement(sharing, Verdict.UNOBSERVABLE, asked.claim.doubt, asked.rule)
+    return Judgement(sharing, Verdict.MATCH, rule=asked.rule)
 
 
-def _owner_of(path: str, around: Surroundings) -> NamespaceReading | None:
-    """The process behind a `/proc/<pid>/ns/<type>` path, if it is one we read."""
-    parts = path.split("/")
-    if len(parts) != _PROC_NS_PARTS or parts[1] != "proc" or parts[3] != "ns":
-        return None
-    candidates = [around.sandbox, around.target, *around.siblings.values()]
-    for candidate in candidates:
-        if candidate is not None and str(candidate.pid) == parts[2]:
-            return candidate
-    return None
-
-
-_PROC_NS_PARTS: Final = 5
-
-
-def _same(type_: NamespaceType, one: NamespaceReading, other: NamespaceReading | None) -> bool:
-    mine: NamespaceIdentity | None = one.namespaces.get(type_)
-    theirs = None if other is None else other.namespaces.get(type_)
-    return mine is not None and theirs is not None and mine.same_as(theirs)
+def _wrong_mappings(actual: NamespaceReading, user: UserNamespaceRequest | None) -> str:
+    """What differs between the mappings that were asked for and those read; empty if nothing."""
+    if user is None or user.mode is not NamespaceMode.POD:
+        return ""
+    return "; ".join(
+        f"requested {name} {shown(wanted)}, got {shown(got)}"
+        for name, wanted, got in (
+            ("uids", user.uids, actual.uid_map),
+            ("gids", user.gids, actual.gid_map),
+        )
+        # An empty map was not read, and an empty request leaves the choice to the runtime.
+        if wanted and got and as_ranges(wanted) != as_ranges(got)
+    )

@@ -93,6 +93,14 @@ class NamespaceReading(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether every type was read."""
         return not self.missing and len(self.namespaces) == len(NamespaceType)
 
+    def changed_since(self, earlier: NamespaceReading) -> tuple[NamespaceType, ...]:
+        """The types that both have, and not the same; both are of one process's life."""
+        return tuple(
+            type_
+            for type_, identity in self.namespaces.items()
+            if type_ in earlier.namespaces and not identity.same_as(earlier.namespaces[type_])
+        )
+
 
 class NamespaceMode(enum.StrEnum):
     """CRI's `NamespaceMode`, by its names. Absent is a fifth state: None, never POD."""

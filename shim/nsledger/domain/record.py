@@ -8,12 +8,14 @@ moment and the event, flat, so that `jq .event` and `grep` work:
 
 from __future__ import annotations
 
+import functools
 import time
-from typing import Final
+from collections.abc import Callable
+from typing import Final, cast
 
 import msgspec
 
-from nsledger.domain.events import Event
+from nsledger.domain.events import Event, UnknownEvent
 from nsledger.errors import NsledgerError
 
 
@@ -34,6 +36,8 @@ class _Envelope(msgspec.Struct, frozen=True):
     time: str
     mono_ns: int
     boot_id: str
+    event: str
+    source: str = ""
 
 
 class Record(msgspec.Struct, frozen=True):
@@ -47,7 +51,7 @@ class Record(msgspec.Struct, frozen=True):
     """RFC 3339, UTC, nanoseconds: `2026-11-24T00:03:50.123456789Z`."""
     mono_ns: int
     boot_id: str
-    event: Event
+    event: Event | UnknownEvent
 
 
 class UnreadableRecordError(NsledgerError):
@@ -60,33 +64,46 @@ class UnreadableRecordError(NsledgerError):
         self.reason = reason
 
 
-_encoder: Final = msgspec.json.Encoder()
+_encode_event: Final = msgspec.json.Encoder().encode
 _decode_envelope: Final = msgspec.json.Decoder(_Envelope).decode
-_decode_event: Final = msgspec.json.Decoder(Event).decode
+_decode_event: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(Event).decode
 
 
 def rfc3339(time_ns: int) -> str:
     """`time_ns` of Unix time as `2026-11-24T00:03:50.123456789Z`."""
     seconds, fraction = divmod(time_ns, 1_000_000_000)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{fraction:09d}Z"
+    return f"{_to_the_second(seconds)}.{fraction:09d}Z"
+
+
+@functools.lru_cache(maxsize=4)
+def _to_the_second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
 def encode(event: Event, at: Moment) -> bytes:
-    """The record without `seq` and `prev`: a JSON object for the ledger to append."""
+    """The record without `seq` and `prev`: a JSON object for the ledger to append.
+
+    What is no Unicode text (a lone surrogate, from a path that is not UTF-8) is replaced by U+FFFD.
+    """
     stamp = f'{{"time":"{rfc3339(at.time_ns)}","mono_ns":{at.mono_ns},"boot_id":"{at.boot_id}",'
-    return stamp.encode() + _encoder.encode(event)[1:]
+    try:
+        told = _encode_event(event)
+    except UnicodeEncodeError:
+        told = _encode_event(_with_replacements(msgspec.to_builtins(event)))
+    return stamp.encode() + told[1:]
 
 
 def decode(line: bytes) -> Record:
     """The record of one line as the ledger wrote it.
 
     Raises:
-        UnreadableRecordError: the line is not JSON, or not a record that this version knows.
+        UnreadableRecordError: the line is no record. An event that only a newer version knows is
+            no error: it comes as `UnknownEvent`.
     """
     try:
         envelope = _decode_envelope(line)
-        event = _decode_event(line)
-    except msgspec.DecodeError as error:
+        event = _event(line, envelope)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise UnreadableRecordError(line=line, reason=str(error)) from error
     return Record(
         seq=envelope.seq,
@@ -96,3 +113,23 @@ def decode(line: bytes) -> Record:
         boot_id=envelope.boot_id,
         event=event,
     )
+
+
+def _event(line: bytes, envelope: _Envelope) -> Event | UnknownEvent:
+    try:
+        return _decode_event(line)
+    except msgspec.ValidationError as error:
+        return UnknownEvent(event=envelope.event, source=envelope.source, reason=str(error))
+
+
+def _with_replacements(value: object) -> object:
+    match value:
+        case str():
+            return value.encode(errors="surrogatepass").decode(errors="replace")
+        case dict():
+            items = cast("dict[object, object]", value).items()
+            return {_with_replacements(key): _with_replacements(item) for key, item in items}
+        case list() | tuple():
+            return [_with_replacements(item) for item in cast("list[object]", value)]
+        case _:
+            return value

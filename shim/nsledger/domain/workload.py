@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 import msgspec
 
 
-class PodRef(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class _Ref(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    def completed_by(self, other: Self) -> Self:
+        """This reference, with what only `other` knows filled in; both are of one thing."""
+        if self == other:
+            return self
+        unset = type(self)()
+        return msgspec.structs.replace(
+            self,
+            **{
+                name: getattr(other, name)
+                for name in self.__struct_fields__
+                if getattr(self, name) == getattr(unset, name)
+            },
+        )
+
+
+class PodRef(_Ref, frozen=True, kw_only=True):
     """Which pod sandbox a record is about; every field that was not known then is empty."""
 
     pod_sandbox_id: str = ""
@@ -27,7 +45,7 @@ class PodRef(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         return self.name or self.pod_sandbox_id[:13]
 
 
-class ContainerRef(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class ContainerRef(_Ref, frozen=True, kw_only=True):
     """Which container a record is about; every field that was not known then is empty."""
 
     container_id: str = ""

@@ -6,8 +6,7 @@ answer questions. Both get the same answer from the same records.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
@@ -28,75 +27,19 @@ from nsledger.domain.events import (
     PodRequested,
     PodStopped,
     Source,
+    UnknownEvent,
 )
-from nsledger.domain.judgement import Judgement
-from nsledger.domain.namespaces import (
-    AssignedNamespaces,
-    NamespaceReading,
-    NamespaceType,
-    RequestedNamespaces,
-)
+from nsledger.domain.namespaces import NamespaceReading, RequestedNamespaces
+from nsledger.domain.pod import Container, Pod
+from nsledger.domain.record import Record
 from nsledger.domain.workload import ContainerRef, PodRef
 
+__all__ = ["Container", "Pod", "Workloads"]
 
-@dataclass(slots=True)
-class Container:
-    """What is known of one container; it grows with each record."""
-
-    ref: ContainerRef
-    requested: RequestedNamespaces | None = None
-    assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
-    witnessed: NamespaceReading | None = None
-    """What the hook read."""
-    actual: NamespaceReading | None = None
-    """What the daemon read once StartContainer was answered; the hook's reading until then."""
-    judgements: dict[NamespaceType, Judgement] = field(
-        default_factory=dict[NamespaceType, Judgement]
-    )
-    unobservable: str = ""
-    source: Source = Source.CRI_PROXY
-    since: str = ""
-    """Time of the record that first saw its process; `seen since` if `source` is reconcile."""
-    until: str = ""
-    """Time of the record that saw it end; empty while it lives."""
-    evidence: list[int] = field(default_factory=list[int])
-    """Sequence numbers of the records it was made from."""
-
-    @property
-    def running(self) -> bool:
-        """Whether a process was seen and no end."""
-        return self.actual is not None and not self.until
-
-
-@dataclass(slots=True)
-class Pod:
-    """What is known of one pod sandbox and its containers."""
-
-    ref: PodRef
-    requested: RequestedNamespaces | None = None
-    assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
-    netns_path: str = ""
-    ips: tuple[str, ...] = ()
-    actual: NamespaceReading | None = None
-    judgements: dict[NamespaceType, Judgement] = field(
-        default_factory=dict[NamespaceType, Judgement]
-    )
-    unobservable: str = ""
-    source: Source = Source.CRI_PROXY
-    since: str = ""
-    until: str = ""
-    removed: bool = False
-    evidence: list[int] = field(default_factory=list[int])
-    containers: dict[str, Container] = field(default_factory=dict[str, Container])
-    """By `container_id`, in the order they were created."""
-
-    def running_siblings(self, container_id: str) -> dict[str, NamespaceReading]:
-        """Readings of the other containers that run now, by name."""
-        return {
-            other.ref.name: other.actual
-            for id_, other in self.containers.items()
-            if id_ != container_id and other.running and other.actual is not None
-        }
+_PENDING_LIMIT: Final = 4096
+"""Requests that wait for what became of them; of more, the oldest are taken for lost."""
+_FORGOTTEN_LIMIT: Final = 4096
+"""Removed pods and containers whose late records are told from those of unknown ones."""
 
 
 class Workloads:
@@ -104,115 +47,185 @@ class Workloads:
 
     def __init__(self) -> None:
         self.pods: dict[str, Pod] = {}
-        """By `pod_sandbox_id`, in the order they appeared."""
+        """By `pod_sandbox_id`, in the order they appeared. Under the empty id: containers of which
+        no record has told the pod yet."""
         self.host: NamespaceReading | None = None
         self.host_reference = ""
-        self._requested: dict[str, tuple[int, str, PodRequested | ContainerRequested]] = {}
+        self._boot_id = ""
+        self._pod_of: dict[str, Pod] = {}
+        self._pod_requests: dict[str, tuple[int, PodRequested]] = {}
+        """By `audit_id`, with the record's sequence number."""
+        self._container_requests: dict[tuple[str, str], tuple[int, ContainerRequested]] = {}
+        """By `audit_id` and container name: RestorePod asks for several in one call."""
+        self._forgotten: dict[str, None] = {}
 
-    def apply(self, event: Event, *, seq: int = 0, time: str = "") -> None:
-        """Take in one event, as record `seq` written at `time` (RFC 3339)."""
+    def apply_record(self, record: Record) -> None:
+        """Take in one record."""
+        self.apply(record.event, seq=record.seq, time=record.time, boot_id=record.boot_id)
+
+    def apply(
+        self, event: Event | UnknownEvent, *, seq: int = 0, time: str = "", boot_id: str = ""
+    ) -> None:
+        """Take in one event, as record `seq` written at `time` (RFC 3339) on the boot `boot_id`.
+
+        The first record of another boot ends everything: no process outlives its kernel.
+        """
+        if boot_id and boot_id != self._boot_id:
+            if self._boot_id:
+                self._end_all(time)
+            self._boot_id = boot_id
         match event:
-            case PodRequested() | ContainerRequested():
-                if event.audit_id:
-                    self._requested[event.audit_id] = (seq, time, event)
+            case PodRequested():
+                self._pod_requests[event.audit_id] = seq, event
+                _keep_newest(self._pod_requests, _PENDING_LIMIT)
+            case ContainerRequested():
+                self._container_requests[event.audit_id, event.container.name] = seq, event
+                _keep_newest(self._container_requests, _PENDING_LIMIT)
             case PodAssigned():
                 self._pod_assigned(event, seq, time)
-            case ContainerAssigned():
-                self._container_assigned(event, seq)
-            case ContainerWitnessed():
-                self._witnessed(event, seq, time)
-            case ContainerStarted():
-                self._started(event, seq, time)
+            case ContainerAssigned() | ContainerWitnessed() | ContainerStarted():
+                self._container_told(event, seq, time)
             case ContainerStopped() | ContainerRemoved():
                 self._container_ended(event, seq, time)
             case PodStopped() | PodRemoved():
                 self._pod_ended(event, seq, time)
             case CallFailed():
-                self._requested.pop(event.audit_id, None)
+                self._call_failed(event, seq, time)
             case DaemonStarted():
                 self.host, self.host_reference = event.host, event.host_reference
-            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped():
+            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped() | UnknownEvent():
                 pass
             case _:
                 assert_never(event)
 
     def container(self, container_id: str) -> tuple[Pod, Container] | None:
         """The container of that id and its pod; None if no record told of it."""
-        for pod in self.pods.values():
-            found = pod.containers.get(container_id)
-            if found is not None:
-                return pod, found
-        return None
+        pod = self._pod_of.get(container_id)
+        return None if pod is None else (pod, pod.containers[container_id])
+
+    def requested_by(self, audit_id: str) -> RequestedNamespaces | None:
+        """What the pod of the call `audit_id` asked for, until a record tells what became of it."""
+        _, asked = self._pod_requests.get(audit_id, (0, None))
+        return None if asked is None else asked.requested
 
     def forget_removed(self) -> None:
-        """Drop what no later event can speak of; for a daemon that folds for months."""
-        for id_ in [id_ for id_, pod in self.pods.items() if pod.removed]:
-            del self.pods[id_]
+        """Drop what was removed; for a daemon that folds for months.
 
-    def _pod(self, ref: PodRef) -> Pod:
-        pod = self.pods.get(ref.pod_sandbox_id)
+        A record that comes late (a hook's, from the spool) does not bring it back.
+        """
+        for pod_sandbox_id, pod in list(self.pods.items()):
+            for container_id, container in list(pod.containers.items()):
+                if pod.removed or container.removed:
+                    del pod.containers[container_id], self._pod_of[container_id]
+                    self._forgotten[container_id] = None
+            if pod.removed:
+                del self.pods[pod_sandbox_id]
+                self._forgotten[pod_sandbox_id] = None
+        _keep_newest(self._forgotten, _FORGOTTEN_LIMIT)
+
+    def _pod(self, ref: PodRef, source: Source) -> Pod:
+        id_ = ref.pod_sandbox_id
+        pod = self.pods.get(id_)
         if pod is None:
-            pod = self.pods[ref.pod_sandbox_id] = Pod(ref)
-        elif ref.name and not pod.ref.name:
-            pod.ref = ref
+            pod = self.pods[id_] = Pod(ref if id_ else PodRef(), source=source)
+        elif id_:
+            pod.ref = pod.ref.completed_by(ref)
         return pod
 
-    def _container(self, pod: Pod, ref: ContainerRef) -> Container:
-        container = pod.containers.get(ref.container_id)
-        if container is None:
-            container = pod.containers[ref.container_id] = Container(ref)
-        elif ref.name and not container.ref.name:
-            container.ref = ref
-        return container
+    def _place(
+        self, pod_ref: PodRef, ref: ContainerRef, source: Source
+    ) -> tuple[Pod, Container] | None:
+        """The container, put into its pod as soon as a record tells which; None if forgotten."""
+        id_ = ref.container_id
+        if not id_ or id_ in self._forgotten or pod_ref.pod_sandbox_id in self._forgotten:
+            return None
+        pod = self._pod_of.get(id_)
+        if pod is not None and (pod.ref.pod_sandbox_id or not pod_ref.pod_sandbox_id):
+            container = pod.containers[id_]
+            container.ref = container.ref.completed_by(ref)
+            return pod, container
+        if pod is None:
+            container = Container(ref, source=source)
+        else:
+            container = pod.containers.pop(id_)
+            container.ref = container.ref.completed_by(ref)
+        pod = self._pod_of[id_] = self._pod(pod_ref, source)
+        pod.containers[id_] = container
+        if pod.ended:
+            container.end(pod.until)
+        return pod, container
 
     def _pod_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
-        pod = self._pod(event.pod)
-        asked = self._requested.pop(event.audit_id, None)
-        if asked is not None and isinstance(asked[2], PodRequested):
-            pod.requested = asked[2].requested
-            pod.evidence.append(asked[0])
-        pod.assigned, pod.netns_path, pod.ips = event.assigned, event.netns_path, event.ips
-        pod.actual, pod.judgements = event.actual, event.judgements
-        pod.unobservable, pod.source = event.unobservable, event.source
-        pod.since = pod.since or time
-        pod.evidence.append(seq)
+        if event.pod.pod_sandbox_id in self._forgotten:
+            return
+        pod = self._pod(event.pod, event.source)
+        asked_seq, asked = self._pod_requests.pop(event.audit_id, (None, None))
+        pod.evidence += [seq] if asked_seq is None else [asked_seq, seq]
+        pod.take_assigned(event, asked, time)
 
-    def _container_assigned(self, event: ContainerAssigned, seq: int) -> None:
-        container = self._container(self._pod(event.pod), event.container)
-        asked = self._requested.pop(event.audit_id, None)
-        if asked is not None and isinstance(asked[2], ContainerRequested):
-            container.requested = asked[2].requested
-            container.evidence.append(asked[0])
-        container.assigned, container.source = event.assigned, event.source
-        container.evidence.append(seq)
-
-    def _witnessed(self, event: ContainerWitnessed, seq: int, time: str) -> None:
-        container = self._container(self._pod(event.pod), event.container)
-        container.witnessed = event.actual
-        container.actual = container.actual or event.actual
-        container.assigned = container.assigned or event.assigned
-        container.since = container.since or event.hook_time or time
-        container.evidence.append(seq)
-
-    def _started(self, event: ContainerStarted, seq: int, time: str) -> None:
-        container = self._container(self._pod(event.pod), event.container)
-        container.actual = event.actual or container.actual
-        container.judgements, container.unobservable = event.judgements, event.unobservable
-        container.since = container.since or time
-        container.source = event.source
+    def _container_told(
+        self, event: ContainerAssigned | ContainerWitnessed | ContainerStarted, seq: int, time: str
+    ) -> None:
+        placed = self._place(event.pod, event.container, event.source)
+        if placed is None:
+            return
+        pod, container = placed
+        match event:
+            case ContainerAssigned():
+                key = event.audit_id, event.container.name
+                asked_seq, asked = self._container_requests.pop(key, (None, None))
+                if asked_seq is not None:
+                    container.evidence.append(asked_seq)
+                container.take_assigned(event, asked)
+            case ContainerWitnessed():
+                container.take_witnessed(event, time)
+                pod.end_older_attempts(container)
+            case ContainerStarted():
+                container.take_started(event, time)
+                pod.end_older_attempts(container)
+            case _:
+                assert_never(event)
         container.evidence.append(seq)
 
     def _container_ended(
         self, event: ContainerStopped | ContainerRemoved, seq: int, time: str
     ) -> None:
-        container = self._container(self._pod(event.pod), event.container)
-        container.until = container.until or time
-        container.evidence.append(seq)
+        if not event.pod.pod_sandbox_id and event.container.container_id not in self._pod_of:
+            return
+        placed = self._place(event.pod, event.container, event.source)
+        if placed is not None:
+            _, container = placed
+            container.end(time)
+            container.removed = container.removed or isinstance(event, ContainerRemoved)
+            container.evidence.append(seq)
 
     def _pod_ended(self, event: PodStopped | PodRemoved, seq: int, time: str) -> None:
-        pod = self._pod(event.pod)
-        pod.until = pod.until or time
+        if not event.pod.pod_sandbox_id or event.pod.pod_sandbox_id in self._forgotten:
+            return
+        pod = self._pod(event.pod, event.source)
+        pod.end(time)
         pod.removed = pod.removed or isinstance(event, PodRemoved)
         pod.evidence.append(seq)
-        for container in pod.containers.values():
-            container.until = container.until or time
+
+    def _call_failed(self, event: CallFailed, seq: int, time: str) -> None:
+        self._pod_requests.pop(event.audit_id, None)
+        for key in [key for key in self._container_requests if key[0] == event.audit_id]:
+            del self._container_requests[key]
+        found = self.container(event.container.container_id)
+        if found is None or event.method != "StartContainer" or event.grpc_status is None:
+            return
+        # The hook may have seen a process; the runtime has done away with it before it answered.
+        _, container = found
+        container.end(time)
+        container.evidence.append(seq)
+
+    def _end_all(self, time: str) -> None:
+        self._pod_requests.clear()
+        self._container_requests.clear()
+        for pod in self.pods.values():
+            pod.end(time)
+
+
+def _keep_newest(entries: dict[Any, Any], limit: int) -> None:
+    while len(entries) > limit:
+        del entries[next(iter(entries))]

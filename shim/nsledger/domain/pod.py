@@ -1,0 +1,179 @@
+"""One pod and its containers, as far as records told of them, in whatever order they told it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from nsledger.domain.events import (
+    ContainerAssigned,
+    ContainerRequested,
+    ContainerStarted,
+    ContainerWitnessed,
+    PodAssigned,
+    PodRequested,
+    Source,
+)
+from nsledger.domain.judgement import Judgement
+from nsledger.domain.namespaces import (
+    AssignedNamespaces,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.workload import ContainerRef, PodRef
+
+_FAITH: Final = {Source.CRI_PROXY: 0, Source.OCI_HOOK: 1, Source.RECONCILE: 2, Source.DAEMON: 3}
+"""Whose word counts for how a process began: theirs who were there."""
+
+
+@dataclass(slots=True)
+class Container:
+    """What is known of one container."""
+
+    ref: ContainerRef
+    requested: RequestedNamespaces | None = None
+    assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
+    witnessed: NamespaceReading | None = None
+    """What the hook read."""
+    actual: NamespaceReading | None = None
+    """What the daemon read last; the hook's reading until then."""
+    judgements: dict[NamespaceType, Judgement] = field(
+        default_factory=dict[NamespaceType, Judgement]
+    )
+    unobservable: str = ""
+    source: Source = Source.CRI_PROXY
+    """The best witness of its start; with `reconcile` nobody saw it begin."""
+    sources: set[Source] = field(default_factory=set[Source])
+    """All witnesses of its start. `oci_hook` without `cri_proxy`: it was started behind the shim;
+    `cri_proxy` without `oci_hook`: the hook did not run, or its record is not in yet."""
+    since: str = ""
+    """When its process was first seen, by the hook's clock if the hook saw it; to be read as
+    *seen since* if `source` is reconcile."""
+    until: str = ""
+    """Time of the record that saw it end; empty while it lives."""
+    ended: bool = False
+    removed: bool = False
+    evidence: list[int] = field(default_factory=list[int])
+    """Sequence numbers of the records it was made from."""
+
+    @property
+    def running(self) -> bool:
+        """Whether a process was seen and no end.
+
+        No call tells that a container ended by itself, as init containers do: before comparing
+        with it, look whether its process is still there.
+        """
+        return self.actual is not None and not self.ended
+
+    def end(self, time: str) -> None:
+        """Its process is gone by `time`; the first such note counts."""
+        if not self.ended:
+            self.ended, self.until = True, time
+
+    def take_assigned(self, event: ContainerAssigned, asked: ContainerRequested | None) -> None:
+        """Take in what was asked for and what the runtime made of it."""
+        if asked is not None:
+            self.requested = asked.requested
+        self.assigned = event.assigned or self.assigned
+
+    def take_witnessed(self, event: ContainerWitnessed, time: str) -> None:
+        """Take in what the hook saw."""
+        self.witnessed = event.actual or self.witnessed
+        self.actual = self.actual or event.actual
+        self.assigned = self.assigned or event.assigned
+        self.since = event.hook_time or self.since or time
+        self._was_seen_by(event.source)
+
+    def take_started(self, event: ContainerStarted, time: str) -> None:
+        """Take in what the daemon read and judged."""
+        self.actual = event.actual or self.actual
+        self.judgements = event.judgements or self.judgements
+        self.unobservable = event.unobservable
+        self.since = self.since or time
+        self._was_seen_by(event.source)
+
+    def precedes(self, other: Container) -> bool:
+        """Whether this is the earlier attempt: by the kernel's clock, else by their count."""
+        mine = None if self.actual is None else self.actual.start_ticks
+        others = None if other.actual is None else other.actual.start_ticks
+        if mine is not None and others is not None and mine != others:
+            return mine < others
+        return self.ref.attempt < other.ref.attempt
+
+    def _was_seen_by(self, source: Source) -> None:
+        if not self.sources or _FAITH[source] < _FAITH[self.source]:
+            self.source = source
+        self.sources.add(source)
+
+
+@dataclass(slots=True)
+class Pod:
+    """What is known of one pod sandbox and its containers."""
+
+    ref: PodRef
+    requested: RequestedNamespaces | None = None
+    assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
+    netns_path: str = ""
+    ips: tuple[str, ...] = ()
+    actual: NamespaceReading | None = None
+    judgements: dict[NamespaceType, Judgement] = field(
+        default_factory=dict[NamespaceType, Judgement]
+    )
+    unobservable: str = ""
+    source: Source = Source.CRI_PROXY
+    """The best witness of its start; with `reconcile` nobody saw it begin."""
+    sources: set[Source] = field(default_factory=set[Source])
+    """All witnesses of its sandbox."""
+    since: str = ""
+    until: str = ""
+    ended: bool = False
+    removed: bool = False
+    evidence: list[int] = field(default_factory=list[int])
+    containers: dict[str, Container] = field(default_factory=dict[str, Container])
+    """By `container_id`, in the order they appeared."""
+
+    def running_siblings(self, container_id: str) -> dict[str, NamespaceReading]:
+        """Readings of the other containers that run as far as records tell, by name.
+
+        Of a pod whose sandbox is not known, nobody can say who belongs together: it is empty.
+        """
+        if not self.ref.pod_sandbox_id:
+            return {}
+        return {
+            other.ref.name: other.actual
+            for id_, other in self.containers.items()
+            if id_ != container_id and other.running and other.actual is not None
+        }
+
+    def take_assigned(self, event: PodAssigned, asked: PodRequested | None, time: str) -> None:
+        """Take in what was asked for, what the runtime made of it, and what the sandbox got."""
+        if asked is not None:
+            self.requested = asked.requested
+        if not self.sources or _FAITH[event.source] < _FAITH[self.source]:
+            self.source = event.source
+        self.sources.add(event.source)
+        self.since = self.since or time
+        self.assigned = event.assigned or self.assigned
+        self.netns_path = event.netns_path or self.netns_path
+        self.ips = event.ips or self.ips
+        self.actual = event.actual or self.actual
+        self.judgements = event.judgements or self.judgements
+        self.unobservable = event.unobservable
+
+    def end_older_attempts(self, container: Container) -> None:
+        """A name has one running container: of two that were seen, the earlier one has ended."""
+        for other in self.containers.values():
+            if other is container or other.actual is None or other.ref.name != container.ref.name:
+                continue
+            if container.precedes(other):
+                container.end(other.since)
+            else:
+                other.end(container.since)
+
+    def end(self, time: str) -> None:
+        """Its sandbox and all its containers are gone by `time`."""
+        if not self.ended:
+            self.ended, self.until = True, time
+        for container in self.containers.values():
+            container.end(self.until)

@@ -1,0 +1,67 @@
+"""The rules of judgement by name: each judgement says which of them decided it.
+
+The names are stable and stand in records; the sentences are for `nsledger explain` and the docs.
+"""
+
+from __future__ import annotations
+
+import enum
+
+
+class Rule(enum.StrEnum):
+    """The layer that decided, and the word it used."""
+
+    REQUESTED_NODE = "requested.NODE"
+    REQUESTED_POD = "requested.POD"
+    REQUESTED_CONTAINER = "requested.CONTAINER"
+    REQUESTED_TARGET = "requested.TARGET"
+    REQUESTED_MAPPINGS = "requested.mappings"
+    REQUESTED_UNKNOWN = "requested.unknown"
+    ASSIGNED_INHERITED = "assigned.inherited"
+    ASSIGNED_NEW = "assigned.new"
+    ASSIGNED_PATH = "assigned.path"
+    ASSIGNED_UNKNOWN = "assigned.unknown"
+    ACTUAL_UNREAD = "actual.unread"
+
+    @property
+    def sentence(self) -> str:
+        """What the rule demands, in one sentence."""
+        return _SENTENCES[self]
+
+
+_SENTENCES = {
+    Rule.REQUESTED_NODE: "CRI asked for the host's (NODE): the process must be in it.",
+    Rule.REQUESTED_POD: (
+        "CRI asked for the pod's (POD): a container must be in the sandbox's, which is not the"
+        " host's unless the pod asked for NODE; a sandbox must not be in the host's."
+    ),
+    Rule.REQUESTED_CONTAINER: (
+        "CRI asked for its own (CONTAINER): a container must not be in the host's, the sandbox's"
+        " or an older sibling's; a sandbox must not be in the host's."
+    ),
+    Rule.REQUESTED_TARGET: (
+        "CRI asked for another container's (TARGET): a container must be in that one's; for a"
+        " sandbox it means what CONTAINER means."
+    ),
+    Rule.REQUESTED_MAPPINGS: (
+        "CRI asked for a user namespace with these mappings: /proc/<pid>/uid_map and gid_map must"
+        " map the same ids."
+    ),
+    Rule.REQUESTED_UNKNOWN: (
+        "CRI asked with a mode that this version does not know: nothing can be said."
+    ),
+    Rule.ASSIGNED_INHERITED: (
+        "CRI asked nothing, and the OCI spec does not list the type: the process must be in the"
+        " host's."
+    ),
+    Rule.ASSIGNED_NEW: (
+        "CRI asked nothing, and the OCI spec makes a new one: the process must not be in the"
+        " host's, the sandbox's or an older sibling's."
+    ),
+    Rule.ASSIGNED_PATH: (
+        "CRI asked nothing, and the OCI spec names a path: the process must be in the namespace"
+        " behind it, where that is known."
+    ),
+    Rule.ASSIGNED_UNKNOWN: "CRI asked nothing, and the OCI spec was not seen: nothing to compare.",
+    Rule.ACTUAL_UNREAD: "The kernel's answer could not be read: nothing can be said.",
+}
