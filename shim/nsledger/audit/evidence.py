@@ -45,13 +45,15 @@ from nsledger.domain.events import (
 )
 from nsledger.domain.judgement import Judgement, judge_container, judge_sandbox
 from nsledger.domain.namespaces import NamespaceReading, NamespaceType, RequestedNamespaces
+from nsledger.domain.record import rfc3339
 from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Pod, Workloads
 from nsledger.proc.clock import Clock
 from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import is_alive
-from nsledger.recorder import Recorder, Ticket
+from nsledger.recorder.recorder import Recorder
+from nsledger.recorder.ticket import Ticket
 from nsledger.spool.inbox import Inbox
 
 _GRPC_OK: Final = 0
@@ -288,5 +290,6 @@ class Evidence:
 
     def _say(self, event: Event) -> Ticket:
         """Fold the event into the picture, and record it."""
-        self.workloads.apply(event)
-        return self._recorder.record(event, at=self._clock.now())
+        at = self._clock.now()
+        self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        return self._recorder.record(event, at=at)

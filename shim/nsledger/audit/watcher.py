@@ -29,7 +29,7 @@ from nsledger.domain.events import ContainerRequested, PodRequested, Source
 from nsledger.domain.prediction import predict
 from nsledger.http2.calls import Call, HeldCall, Treatment
 from nsledger.proc.clock import Clock
-from nsledger.recorder import Recorder
+from nsledger.recorder.recorder import Recorder
 
 _AUDIT_ID_BYTES: Final = 8
 
@@ -149,8 +149,8 @@ class CallWatcher:
         audit_id = self._join(call)
         predicted = predict(
             asked.requested,
-            sandbox_pid=self._witness.sandbox_pid(asked.pod.pod_sandbox_id),
-            target_pid=self._witness.container_pid(asked.requested.target_id),
+            sandbox_pid=self._witness.pid(asked.pod.pod_sandbox_id),
+            target_pid=self._witness.pid(asked.requested.target_id),
             privileged=asked.privileged,
             cgroup_version=self._witness.cgroup_version,
         )

@@ -15,7 +15,7 @@ import structlog
 
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.jobs import FollowUp, Job, LookUpSandbox, Remember
-from nsledger.recorder import Recorder
+from nsledger.recorder.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
