@@ -1,4 +1,4 @@
-"""The composition root of `nsledger serve`: who is made of whom, started and stopped in which order.
+"""The composition root of `nsledger serve`: who is made of whom, and started in which order.
 
 The relay has the main thread. Recorder and witness have one each; they start first and end last,
 so that whatever the relay sees has somewhere to go.
@@ -75,7 +75,7 @@ def serve(configuration: Configuration) -> None:
         fail_closed=policy.fail_closed,
     )
     with Listener.claim(configuration.listen, upstream=configuration.upstream) as listener:
-        relay = Relay(listener, configuration.upstream, watcher, options)
+        relay = Relay(listener.socket, configuration.upstream, watcher, options)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.drain())
         recorder.start()
