@@ -1,7 +1,7 @@
 """Hook records on their way from the spool directory into the ledger.
 
-A file is claimed for this process by the lock on its directory, offered once, and removed after its
-record got into the ledger. If the daemon dies between the two, the next one finds the file again: it
+A file is claimed for this process by the lock on its directory, offered once, and removed after
+its record got into the ledger. If the daemon dies between the two, the next one finds the file again: it
 knows the record by container, process and moment (`remember`) and drops the copy. If the record
 could not be written, the file stays, and is offered again.
 
