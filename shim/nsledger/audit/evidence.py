@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, assert_never
 
 from msgspec import structs
@@ -54,7 +55,7 @@ from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import is_alive
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
-from nsledger.spool.inbox import Inbox
+from nsledger.spool.inbox import Inbox, Left
 
 _GRPC_OK: Final = 0
 _NO_HOST_PID: Final = "no host pid"
@@ -93,9 +94,10 @@ class Evidence:
         return self._connected
 
     def close(self) -> None:
-        """Give the connection to the runtime back."""
+        """Give the connection to the runtime and the spool back."""
         if self._connected is not None:
             self._connected.close()
+        self._spool.close()
 
     def follow_up(self, job: FollowUp) -> None:
         """Record what the answer of a watched call led to."""
@@ -147,7 +149,9 @@ class Evidence:
                 pod=pod if pod.name else left.event.pod,
                 container=container if container.name else left.event.container,
             )
-            self._say(event).on_done(left.settle)
+            # The file is the copy that is offered again if this one cannot be written.
+            ticket = self._say(event, retry=False)
+            ticket.on_done(partial(_settle, left, ticket))
 
     def _failed(self, job: FollowUp, asked: Request) -> None:
         pod, container = PodRef(), ContainerRef()
@@ -288,8 +292,12 @@ class Evidence:
         self.pids.pop(pod_sandbox_id, None)
         self.workloads.forget_removed()
 
-    def _say(self, event: Event) -> Ticket:
+    def _say(self, event: Event, *, retry: bool = True) -> Ticket:
         """Fold the event into the picture, and record it."""
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
-        return self._recorder.record(event, at=at)
+        return self._recorder.record(event, at=at, retry=retry)
+
+
+def _settle(left: Left, ticket: Ticket) -> None:
+    left.settle(ticket.error)

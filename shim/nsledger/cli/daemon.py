@@ -10,6 +10,7 @@ import os
 import secrets
 import signal
 import time
+from collections.abc import Callable
 from importlib import metadata
 from typing import Final
 
@@ -57,7 +58,7 @@ def serve(configuration: Configuration) -> None:
         connect=lambda: RuntimeClient(
             configuration.upstream, timeout_s=configuration.status_timeout_s
         ),
-        spool=Inbox(configuration.spool),
+        spool=Inbox(configuration.spool, now=clock.now, on_refused=_refused(recorder)),
         clock=clock,
         host=host.reading,
     )
@@ -102,7 +103,12 @@ def serve(configuration: Configuration) -> None:
         )
         relay.run()
     witness.close(_WITNESS_CLOSE_S)
-    evidence.close()
     recorder.record(DaemonStopped(source=Source.DAEMON, reason="signal"), at=clock.now())
     lost = recorder.close(_RECORDER_CLOSE_S)
+    evidence.close()
     log.info("daemon.stopped", appended=recorder.appended, lost=lost)
+
+
+def _refused(recorder: Recorder) -> Callable[[str, str], None]:
+    """What the spool set aside is a gap, under the reason's name."""
+    return lambda name, reason: recorder.gap(f"hook_record_{reason}", detail=name)
