@@ -10,7 +10,6 @@ import os
 import secrets
 import signal
 import time
-from collections.abc import Callable
 from importlib import metadata
 from typing import Final
 
@@ -58,7 +57,11 @@ def serve(configuration: Configuration) -> None:
         connect=lambda: RuntimeClient(
             configuration.upstream, timeout_s=configuration.status_timeout_s
         ),
-        spool=Inbox(configuration.spool, now=clock.now, on_refused=_refused(recorder)),
+        spool=Inbox(
+            configuration.spool,
+            now=clock.now,
+            on_refused=lambda reason, name: recorder.gap(reason, detail=name),
+        ),
         clock=clock,
         host=host.reading,
     )
@@ -107,8 +110,3 @@ def serve(configuration: Configuration) -> None:
     lost = recorder.close(_RECORDER_CLOSE_S)
     evidence.close()
     log.info("daemon.stopped", appended=recorder.appended, lost=lost)
-
-
-def _refused(recorder: Recorder) -> Callable[[str, str], None]:
-    """What the spool set aside is a gap, under the reason's name."""
-    return lambda name, reason: recorder.gap(f"hook_record_{reason}", detail=name)
