@@ -87,6 +87,11 @@ class RelayedConnection:
         return not self._requests.idle
 
     @property
+    def must_close(self) -> bool:
+        """Whether nothing more may pass: calls can no longer be watched, and have to be."""
+        return self._streams.unfollowed and self._streams.limits.refuse_unwatchable
+
+    @property
     def drained(self) -> bool:
         """Whether `go_away` was heard and every call is over."""
         if not self._leaving or self._requests.copying:

@@ -120,6 +120,8 @@ class Streams:
         """Streams that the runtime has not ended, with their path if it could be read."""
         self.last_opened: int = 0
         """The highest stream the client has opened; identifiers only rise."""
+        self.unfollowed = False
+        """Whether header blocks of one direction can no longer be read."""
         self.answers: dict[int, WatchedAnswer] = {}
         self.events: list[Event] = []
         """What happened; whoever tells the watcher empties the list."""
@@ -160,6 +162,7 @@ class Streams:
 
     def unfollow(self, reason: str) -> None:
         """No new call of the connection can be watched."""
+        self.unfollowed = True
         self.events.append(Unfollowed(reason))
 
     def close(self) -> None:

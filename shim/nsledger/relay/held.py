@@ -1,0 +1,56 @@
+"""A watched call, as its watcher holds it: the one thing of the relay that other threads touch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nsledger.relay.link import Link
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Send the request on, with `message` in its place unless that is None."""
+
+    message: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Reset the call."""
+
+
+Decision = Release | Refuse
+
+
+class RelayedCall:
+    """One call that the watcher was told of; see `nsledger.http2.calls.HeldCall`."""
+
+    __slots__ = ("_decide", "decided", "link", "path", "received_mono_ns", "stream_id")
+
+    def __init__(
+        self,
+        link: Link,
+        stream_id: int,
+        path: str,
+        received_mono_ns: int,
+        decide: Callable[[RelayedCall, Decision], None],
+    ) -> None:
+        """`decide` takes a decision from any thread and has it carried out on the relay's."""
+        self.link = link
+        self.stream_id = stream_id
+        self.path = path
+        self.received_mono_ns = received_mono_ns
+        self.decided = False
+        """Only the relay's thread writes and reads this."""
+        self._decide = decide
+
+    def release(self, message: bytes | None) -> None:
+        """Send the request on, with `message` in its place or unchanged if None."""
+        self._decide(self, Release(message))
+
+    def refuse(self) -> None:
+        """Reset the stream on both sides."""
+        self._decide(self, Refuse())

@@ -1,0 +1,166 @@
+"""One accepted connection and its own connection to the runtime: bytes between them and the core.
+
+An end of file and a hang-up travel on as what they are, behind everything that was sent before.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from collections.abc import Callable
+
+from nsledger.http2.connection import RelayedConnection
+from nsledger.http2.counters import Counters
+from nsledger.http2.events import Event
+from nsledger.relay.endpoint import Endpoint
+
+
+class Link:
+    """Two endpoints with the core between them; without a runtime it waits for one."""
+
+    def __init__(
+        self,
+        accepted: socket.socket,
+        epoll: select.epoll,
+        core: RelayedConnection,
+        counters: Counters,
+        *,
+        tell: Callable[[Link, Event], None],
+        forget: Callable[[Link], None],
+    ) -> None:
+        """`tell` is called with each event, after the bytes of its moment; `forget` at the end."""
+        self.core = core
+        self.client = Endpoint(accepted, epoll)
+        self.runtime: Endpoint | None = None
+        self.closed = False
+        self._epoll = epoll
+        self._counters = counters
+        self._tell = tell
+        self._forget = forget
+        self._leaving = False
+
+    @property
+    def descriptors(self) -> list[int]:
+        """Of the client and, once there is one, of the runtime."""
+        return [self.client.fd] if self.runtime is None else [self.client.fd, self.runtime.fd]
+
+    def dial(self, path: str) -> bool:
+        """Connect to the runtime; False if it is not there, or its backlog is full."""
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        try:
+            sock.connect(path)
+        except OSError:
+            sock.close()
+            return False
+        self.runtime = Endpoint(sock, self._epoll)
+        self.settle()
+        return True
+
+    def client_ready(self, events: int) -> None:
+        """Epoll saw something on the client's socket."""
+        client = self.client
+        if self.runtime is None:
+            self.close()  # hung up before there was a runtime: nothing else is waited for
+            return
+        if events & select.EPOLLOUT:
+            client.flush()
+        if events & ~select.EPOLLOUT:
+            data = b"" if client.ended else client.receive()
+            if data:
+                self._counters.client_bytes += len(data)
+                self.core.receive_from_client(data)
+            elif client.ended and events & select.EPOLLHUP:
+                client.hung_up = True
+        self.settle()
+
+    def runtime_ready(self, events: int) -> None:
+        """Epoll saw something on the runtime's socket."""
+        runtime = self.runtime
+        if runtime is None:
+            return
+        if events & select.EPOLLOUT:
+            runtime.flush()
+        if events & ~select.EPOLLOUT:
+            data = b"" if runtime.ended else runtime.receive()
+            if data:
+                self._counters.runtime_bytes += len(data)
+                self.core.receive_from_runtime(data)
+            elif runtime.ended and events & select.EPOLLHUP:
+                runtime.hung_up = True
+        self.settle()
+
+    def go_away(self) -> None:
+        """Ask the client to leave; the link closes once its calls are over."""
+        self._leaving = True
+        self.core.go_away()
+        self.settle()
+
+    def settle(self) -> None:
+        """Send what the core has to send, tell what it has to tell, and see what to wait for."""
+        core, client, runtime = self.core, self.client, self.runtime
+        if runtime is None:
+            if self._leaving and core.drained:
+                self.close()
+            return
+        if core.events and core.must_close:
+            self.close()
+            return
+        if core.for_runtime:
+            runtime.send(core.for_runtime)
+        if core.for_client:
+            client.send(core.for_client)
+        while core.events:
+            events = core.events[:]
+            core.events.clear()
+            for event in events:
+                self._tell(self, event)
+        if self.closed:
+            return
+        if (client.ended or runtime.ended or self._leaving) and self._ends(runtime):
+            self.close()
+            return
+        if client.hung_up:
+            client.unwatch()
+        else:
+            client.watch(reading=not (client.ended or runtime.unsent) and core.wants_client_bytes)
+        if runtime.hung_up:
+            runtime.unwatch()
+        else:
+            runtime.watch(reading=not (runtime.ended or client.unsent))
+
+    def _ends(self, runtime: Endpoint) -> bool:
+        """Pass on that one side has ended; returns whether the link has no purpose any more."""
+        client = self.client
+        if client.ended and not runtime.unsent:
+            if client.hung_up:
+                return True
+            if not runtime.shut and not self.core.keeps_request_bytes:
+                runtime.shut_down()
+        if runtime.ended and not client.unsent:
+            if runtime.hung_up:
+                return True
+            if not client.shut:
+                client.shut_down()
+        if client.shut and runtime.shut:
+            return True
+        return self._leaving and self.core.drained and not (client.unsent or runtime.unsent)
+
+    def hang_up(self) -> None:
+        """Close, and say before which calls were served if there is room for it."""
+        if self.runtime is not None and not self.client.unsent:
+            self.client.send([self.core.final_goaway()])
+        self.close()
+
+    def close(self) -> None:
+        """Close both ends; every watched call of theirs is over."""
+        if self.closed:
+            return
+        self.closed = True
+        self.core.close()
+        for event in self.core.events:
+            self._tell(self, event)
+        self.core.events.clear()
+        self._forget(self)
+        self.client.close()
+        if self.runtime is not None:
+            self.runtime.close()

@@ -1,0 +1,195 @@
+"""The socket that the kubelet connects to: made beside its path, moved there, removed if ours.
+
+Its mode and owner are the runtime's own socket's, never wider than 0660, from the first moment. A
+lock beside it keeps a second shim from taking it.
+
+Source: unix(7), rename(2), flock(2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import stat
+from dataclasses import dataclass
+from typing import Final
+
+from nsledger.errors import NsledgerError
+
+_LONGEST_PATH_BYTES: Final = 107
+"""What fits into `sun_path`."""
+_WIDEST_MODE: Final = 0o660
+_MODE_WITHOUT_EXAMPLE: Final = 0o600
+_DIRECTORY_MODE: Final = 0o711
+_WRITABLE_BY_OTHERS: Final = 0o022
+_BACKLOG: Final = 1024
+
+
+class ListenError(NsledgerError):
+    """The socket cannot be served at the path that was asked for."""
+
+    def __init__(self, *, path: str, found: str, needed: str) -> None:
+        super().__init__(f"{path}: {found}; {needed}")
+        self.path = path
+
+
+class InUseError(ListenError):
+    """Somebody else serves the path."""
+
+    hint = "Stop the other process first; `ss -xlp` names it."
+
+
+class LoopError(ListenError):
+    """The path to listen on is the runtime's own socket."""
+
+    hint = "Listen on a path of nsledger's own, and give the runtime's socket as upstream."
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningSocket:
+    """A socket that listens at `path`, as long as nobody put another one there."""
+
+    sock: socket.socket
+    path: str
+    lock_fd: int
+    dev: int
+    ino: int
+
+    def close(self) -> None:
+        """Stop listening; remove the path if it is still this socket's, and give up the lock."""
+        with contextlib.suppress(FileNotFoundError):
+            found = os.lstat(self.path)
+            if (found.st_dev, found.st_ino) == (self.dev, self.ino):
+                os.unlink(self.path)
+        self.sock.close()
+        os.close(self.lock_fd)
+
+
+def listen(path: str, upstream_path: str) -> ListeningSocket:
+    """Listen at `path`, in front of the runtime's socket at `upstream_path`.
+
+    The directory is made if it is missing. A socket that nobody serves any more is replaced.
+
+    Raises:
+        LoopError: both paths are one socket.
+        InUseError: another shim, or anything else, serves `path`.
+        ListenError: the path is too long, is something else than a socket, or lies in a directory
+            in which others may put their own.
+        OSError: the system refuses.
+    """
+    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(4)}")
+    length_bytes = max(len(os.fsencode(name)) for name in (path, temporary))
+    if length_bytes > _LONGEST_PATH_BYTES:
+        raise ListenError(
+            path=path,
+            found=f"needs {length_bytes} bytes",
+            needed=f"a socket's path has at most {_LONGEST_PATH_BYTES}",
+        )
+    _refuse_loop(path, upstream_path)
+    _prepare_directory(os.path.dirname(path) or ".")
+    lock_fd = _lock(path)
+    try:
+        _refuse_other(path)
+        return _bind(path, temporary, upstream_path, lock_fd)
+    except BaseException:
+        os.close(lock_fd)
+        raise
+
+
+def _refuse_loop(path: str, upstream_path: str) -> None:
+    same = os.path.realpath(path) == os.path.realpath(upstream_path)
+    if not same:
+        with contextlib.suppress(OSError):
+            same = os.path.samefile(path, upstream_path)
+    if same:
+        raise LoopError(
+            path=path,
+            found="is the upstream socket itself",
+            needed="the two must be different sockets",
+        )
+
+
+def _prepare_directory(directory: str) -> None:
+    try:
+        os.mkdir(directory, _DIRECTORY_MODE)
+    except FileExistsError:
+        mode = os.stat(directory).st_mode
+        if mode & _WRITABLE_BY_OTHERS and not mode & stat.S_ISVTX:
+            raise ListenError(
+                path=directory,
+                found=f"mode {stat.S_IMODE(mode):04o} lets others write",
+                needed=f"needed a directory of mode {_DIRECTORY_MODE:04o} or stricter",
+            ) from None
+    else:
+        os.chmod(directory, _DIRECTORY_MODE)  # whatever the umask took away
+
+
+def _lock(path: str) -> int:
+    """The lock beside `path`: the file stays, since removing it would race with the next owner."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    lock_fd = os.open(f"{path}.lock", flags, 0o600)
+    try:
+        fcntl.flock(lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(lock_fd)
+        raise InUseError(
+            path=path, found="another nsledger serves it", needed="needed to be the only one"
+        ) from None
+    return lock_fd
+
+
+def _refuse_other(path: str) -> None:
+    """See that nothing, or only what a dead process left, is at `path`."""
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(mode):
+        raise ListenError(
+            path=path,
+            found="exists and is not a socket",
+            needed="needed a free path, or a socket that nobody serves",
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as probe:
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return
+        except BlockingIOError:
+            pass  # its queue is full: somebody is alive, and busy
+    raise InUseError(path=path, found="another process serves it", needed="needed a free path")
+
+
+def _bind(path: str, temporary: str, upstream_path: str, lock_fd: int) -> ListeningSocket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # Linux takes the mode of a new socket file from the descriptor: it is never wider.
+        os.fchmod(sock.fileno(), _MODE_WITHOUT_EXAMPLE)
+        sock.bind(temporary)
+        try:
+            _dress(temporary, upstream_path)
+            sock.listen(_BACKLOG)
+            made = os.lstat(temporary)
+            os.rename(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except BaseException:
+        sock.close()
+        raise
+    return ListeningSocket(sock, path, lock_fd, made.st_dev, made.st_ino)
+
+
+def _dress(temporary: str, upstream_path: str) -> None:
+    """Give the new socket the owner and the mode of the runtime's, if that is there."""
+    try:
+        example = os.stat(upstream_path)
+    except FileNotFoundError:
+        return
+    made = os.lstat(temporary)
+    if (made.st_uid, made.st_gid) != (example.st_uid, example.st_gid):
+        os.chown(temporary, example.st_uid, example.st_gid)
+    os.chmod(temporary, stat.S_IMODE(example.st_mode) & _WIDEST_MODE)

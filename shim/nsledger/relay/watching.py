@@ -1,0 +1,148 @@
+"""Between the core and the watcher: events told, decisions carried out, hold limits kept.
+
+Whatever a watcher does wrong is counted here and reaches no call.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import assert_never
+
+from nsledger.http2.calls import Treatment, Watcher
+from nsledger.http2.counters import Counters
+from nsledger.http2.events import (
+    Answered,
+    Event,
+    Overlooked,
+    RequestHeld,
+    RequestSeen,
+    Unfollowed,
+)
+from nsledger.relay.held import Decision, Refuse, RelayedCall, Release
+from nsledger.relay.link import Link
+from nsledger.relay.options import RelayOptions
+
+
+class Watching:
+    """The calls of all links that the watcher was told of and that are not over."""
+
+    def __init__(
+        self,
+        watcher: Watcher,
+        counters: Counters,
+        options: RelayOptions,
+        wake: Callable[[], None],
+    ) -> None:
+        """`wake` has the relay's thread call `carry_out` soon."""
+        self._watcher = watcher
+        self._counters = counters
+        self._fails = options.failure_policy == "fail"
+        self._hold_limit_ns = int(options.hold_limit_s * 1e9)
+        self._wake = wake
+        self._calls: dict[tuple[Link, int], RelayedCall] = {}
+        self._holds: deque[tuple[int, RelayedCall]] = deque()
+        """Held calls and their deadlines, in their order."""
+        self._decisions: deque[tuple[RelayedCall, Decision]] = deque()
+
+    def treatment(self, path: str) -> Treatment | None:
+        """What the watcher wants of calls of `path`."""
+        try:
+            return self._watcher.treatment(path)
+        except Exception:  # noqa: BLE001  # a watcher must not hurt a call, whatever it raises
+            self._overlooked("watcher_error", path)
+            return None
+
+    def tell(self, link: Link, event: Event) -> None:
+        """Pass on one event of the link's connection."""
+        match event:
+            case RequestHeld():
+                call = self._begin(link, event.stream_id, event.path)
+                self._holds.append((call.received_mono_ns + self._hold_limit_ns, call))
+                if not self._told(self._watcher.request_held, call, event.message):
+                    self._decide(call, self._fallback())
+            case RequestSeen():
+                call = self._begin(link, event.stream_id, event.path)
+                self._told(self._watcher.request_seen, call, event.message)
+            case Answered():
+                call = self._calls.pop((link, event.stream_id))
+                call.decided = True
+                self._told(self._watcher.answered, call, event.message, event.grpc_status)
+            case Overlooked():
+                self._overlooked(event.reason, event.path)
+            case Unfollowed():
+                self._overlooked(event.reason, None)
+            case _:
+                assert_never(event)
+
+    @property
+    def next_deadline_ns(self) -> int | None:
+        """When the first hold limit is over."""
+        while self._holds and self._holds[0][1].decided:
+            self._holds.popleft()
+        return self._holds[0][0] if self._holds else None
+
+    def carry_out(self, now_ns: int) -> None:
+        """Do what was decided, and decide where the limit is over."""
+        while True:
+            while self._decisions:
+                call, decision = self._decisions.popleft()
+                self._apply(call, decision)
+            deadline_ns = self.next_deadline_ns
+            if deadline_ns is None or deadline_ns > now_ns:
+                return
+            _, late = self._holds.popleft()
+            self._overlooked("hold_limit", late.path)
+            self._decide(late, self._fallback())
+
+    def give_up(self, link: Link) -> None:
+        """Close a connection on which the relay itself went wrong."""
+        self._overlooked("relay_error", None)
+        link.close()
+
+    def _begin(self, link: Link, stream_id: int, path: str) -> RelayedCall:
+        call = RelayedCall(link, stream_id, path, time.monotonic_ns(), self._decide_anywhere)
+        self._calls[link, stream_id] = call
+        return call
+
+    def _fallback(self) -> Decision:
+        return Refuse() if self._fails else Release(None)
+
+    def _decide(self, call: RelayedCall, decision: Decision) -> None:
+        self._decisions.append((call, decision))
+
+    def _decide_anywhere(self, call: RelayedCall, decision: Decision) -> None:
+        self._decide(call, decision)
+        self._wake()
+
+    def _apply(self, call: RelayedCall, decision: Decision) -> None:
+        if call.decided:
+            return
+        call.decided = True
+        try:
+            match decision:
+                case Release():
+                    call.link.core.release(call.stream_id, decision.message)
+                case Refuse():
+                    call.link.core.refuse(call.stream_id)
+                case _:
+                    assert_never(decision)
+            call.link.settle()
+        except Exception:  # noqa: BLE001  # one connection's fault must not end the others
+            self.give_up(call.link)
+
+    def _told(self, tell: Callable[..., None], call: RelayedCall, *facts: object) -> bool:
+        try:
+            tell(call, *facts)
+        except Exception:  # noqa: BLE001  # a watcher must not hurt a call, whatever it raises
+            self._overlooked("watcher_error", call.path)
+            return False
+        return True
+
+    def _overlooked(self, reason: str, path: str | None) -> None:
+        self._counters.count_overlooked(reason)
+        try:
+            self._watcher.overlooked(reason, path)
+        except Exception:  # noqa: BLE001  # counted above, and there is nobody else to tell
+            self._counters.count_overlooked("watcher_error")
