@@ -161,7 +161,7 @@ class GroupCommit:
     def _hold(self, error: Exception, time_s: float) -> None:
         """Keep what can be tried again, tell who waits, and come back later."""
         self.failing = error
-        self.failures[_word(error)] += 1
+        self.failures[word_for(error)] += 1
         self.retry_at_s = time_s + self._retry_s
         self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)
         for ticket in [*(ticket for ticket, _ in self._waiting), *self._to_sync]:
@@ -170,7 +170,7 @@ class GroupCommit:
         self._to_sync = []
 
 
-def _word(error: Exception) -> str:
+def word_for(error: Exception) -> str:
     """The errno name of an `OSError`, else the class: a word to count by."""
     if isinstance(error, OSError) and error.errno is not None:
         return errno.errorcode.get(error.errno, str(error.errno))

@@ -22,13 +22,16 @@ from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.gaps import GapTally
-from nsledger.recorder.group_commit import NEVER, GroupCommit
+from nsledger.recorder.group_commit import NEVER, GroupCommit, word_for
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
 log = structlog.get_logger(__name__)
 
 _GAP_INTERVAL_S: Final = 1.0
 """At most one gap record per reason in this time: a storm of gaps is not to fill the disk."""
+
+_ENDING_S: Final = 0.5
+"""What the thread may take to end once it gave up; more means that the disk hangs."""
 
 Listener = Callable[[int, Moment, Event], None]
 
@@ -156,7 +159,7 @@ class Recorder:
             self._closed = True
             self._give_up_at_s = time.monotonic() + timeout_s
         self._queue.put(None)
-        self._thread.join(timeout_s)
+        self._thread.join(timeout_s + _ENDING_S)
         return self._queue.qsize() + self._commit.waiting + self._gaps.pending
 
     def _lose(self, ticket: Ticket, error: RecordLostError) -> None:
@@ -176,8 +179,8 @@ class Recorder:
         self._take_in_all()
         try:
             self._commit.close()
-        except OSError:
-            log.exception("ledger.close_failed")
+        except OSError as error:
+            log.error("ledger.close_failed", error=word_for(error))  # noqa: TRY400 - see ticket.py
 
     def _ended(self) -> bool:
         if not self._closed:
@@ -227,9 +230,9 @@ class Recorder:
                 if ticket.seq is not None:
                     run_foreign(partial(listener, ticket.seq, ticket.at, ticket.event))
         if failing is None and self._commit.failing is not None:
-            log.error("ledger.write_failed", exc_info=self._commit.failing)
+            log.error("ledger.write_failed", error=word_for(self._commit.failing))
         elif failing is not None and self._commit.failing is None:
-            log.info("ledger.write_resumed", after=str(failing))
+            log.info("ledger.write_resumed", after=word_for(failing))
 
     def _gaps_due(self, now_s: float) -> bool:
         if now_s < self._gaps_at_s and not self._closed:

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from nsledger.ledger.layout import LOCK_NAME, first_seqs, segment_name, torn_name
+
+
+def test_a_segment_is_named_after_its_first_entry_and_names_sort_by_it() -> None:
+    names = [segment_name(seq) for seq in (1_000_000, 1, 42)]
+
+    assert segment_name(1) == "00000000000000000001.jsonl"
+    assert sorted(names) == [segment_name(seq) for seq in (1, 42, 1_000_000)]
+    assert first_seqs(names) == [1, 42, 1_000_000]
+
+
+def test_what_is_no_segment_is_passed_over() -> None:
+    others = [LOCK_NAME, torn_name(7, 1), "1.jsonl", segment_name(3) + "~", "." + segment_name(3)]
+
+    assert first_seqs(others) == []

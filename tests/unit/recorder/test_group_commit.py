@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nsledger.domain.events import DaemonStopped, Event, LedgerCreated, LedgerRecovered, Source
+from nsledger.ledger.chain import MAX_RECORD_BYTES
+from nsledger.ledger.errors import LedgerLockedError
+from nsledger.ledger.verify import verify
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder import group_commit
+from nsledger.recorder.group_commit import NEVER, GroupCommit
+from nsledger.recorder.ticket import RecordLostError, Ticket
+from tests import ledgers, recording
+from tests.failing_disk import FailingDisk
+
+INTERVAL_S = 0.05
+
+
+@pytest.fixture
+def disk() -> Iterator[FailingDisk]:
+    disk = FailingDisk()
+    yield disk
+    disk.works()
+
+
+@pytest.fixture
+def commit(tmp_path: Path, disk: FailingDisk) -> Iterator[GroupCommit]:
+    commit = commit_to(tmp_path)
+    yield commit
+    disk.works()
+    commit.close()
+
+
+def commit_to(directory: Path) -> GroupCommit:
+    return GroupCommit(
+        lambda: LedgerWriter.open(str(directory)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=INTERVAL_S,
+    )
+
+
+def ticket(word: str | int, *, sync: bool = False, retry: bool = True) -> Ticket:
+    return Ticket(recording.event(word), recording.now(), sync=sync, retry=retry)
+
+
+def test_a_new_ledger_begins_with_its_creation(tmp_path: Path, commit: GroupCommit) -> None:
+    commit.take_in(ticket("first"))
+    commit.write(0)
+
+    created, first = recording.records(tmp_path)
+    assert created.event == LedgerCreated(source=Source.DAEMON, ledger_id=recording.LEDGER_ID)
+    assert created.seq == 1
+    assert first.event == recording.event("first")
+
+
+def test_a_crash_of_the_writer_before_is_on_record(tmp_path: Path) -> None:
+    for round_ in range(2):
+        commit = commit_to(tmp_path)
+        commit.take_in(ticket(round_))
+        commit.write(0)
+        commit.close()
+        with ledgers.segment(tmp_path).open("ab") as file:
+            file.write(b"torn")
+
+    events = [record.event for record in recording.records(tmp_path)]
+    assert events[2] == LedgerRecovered(
+        source=Source.DAEMON, torn_bytes=4, kept_as="torn-00000000000000000003-1"
+    )
+    assert len(events) == 4
+
+
+def test_an_event_is_done_when_it_is_written_and_a_synced_one_when_it_is_synced(
+    commit: GroupCommit, disk: FailingDisk
+) -> None:
+    order: list[str] = []
+    disk.waits(lambda: order.append("write"))
+    disk.waits(lambda: order.append("sync"), at="fdatasync")
+    plain, synced = ticket("plain"), ticket("synced", sync=True)
+    plain.on_done(lambda: order.append("plain done"))
+    synced.on_done(lambda: order.append("synced done"))
+    for each in (plain, synced):
+        commit.take_in(each)
+
+    assert [each.seq for each in commit.write(0)] == [1, 2, 3]
+
+    assert order == ["write", "plain done", "sync", "synced done"]
+    assert (plain.seq, synced.seq) == (2, 3)
+
+
+def test_a_record_is_synced_when_its_time_has_come(commit: GroupCommit) -> None:
+    commit.take_in(ticket(1))
+    commit.write(10)
+    assert commit.sync_at_s == 10 + INTERVAL_S
+    commit.take_in(ticket(2))
+    commit.write(10.04)
+    assert (commit.appended, commit.synced) == (3, 0)
+
+    commit.write(10.051)
+
+    assert (commit.appended, commit.synced) == (3, 3)
+    assert commit.sync_at_s == NEVER
+
+
+def test_what_could_wait_is_synced_on_demand(commit: GroupCommit) -> None:
+    commit.take_in(ticket(1))
+    commit.write(10, sync=True)
+
+    assert commit.synced == 2
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EROFS])
+def test_while_the_disk_fails_callers_are_told_and_events_are_kept(
+    tmp_path: Path, commit: GroupCommit, disk: FailingDisk, code: int
+) -> None:
+    disk.fails(code)
+    before, after = ticket("before"), ticket("after")
+    commit.take_in(before)
+    assert commit.write(0) == []
+    commit.take_in(after)
+
+    for each in (before, after):
+        assert isinstance(each.error, OSError)
+        assert each.error.errno == code
+        assert each.seq is None
+    assert commit.failures == {errno.errorcode[code]: 1}
+    assert (commit.appended, commit.waiting) == (0, 3)
+
+    disk.works()
+    commit.write(commit.retry_at_s)
+
+    assert commit.failing is None
+    assert (commit.appended, commit.waiting) == (3, 0)
+    assert recording.words(tmp_path) == ["ledger.created", "before", "after"]
+    assert before.done
+    assert isinstance(before.error, OSError)
+
+
+def test_an_event_whose_caller_has_a_copy_is_not_kept(
+    tmp_path: Path, commit: GroupCommit, disk: FailingDisk
+) -> None:
+    disk.fails()
+    for retry in (True, False):
+        commit.take_in(ticket(f"before, {retry}", retry=retry))
+    commit.write(0)
+    for retry in (True, False):
+        commit.take_in(ticket(f"during, {retry}", retry=retry))
+
+    disk.works()
+    commit.write(commit.retry_at_s)
+
+    assert recording.words(tmp_path) == ["ledger.created", "before, True", "during, True"]
+
+
+def test_a_failed_sync_fails_only_who_waits_for_it_and_is_tried_again(
+    tmp_path: Path, commit: GroupCommit, disk: FailingDisk
+) -> None:
+    plain, synced = ticket("plain"), ticket("synced", sync=True)
+    disk.fails(errno.EIO, at="fdatasync")
+    for each in (plain, synced):
+        commit.take_in(each)
+    written = commit.write(0)
+
+    assert [each.seq for each in written] == [1, 2, 3]
+    assert plain.done
+    assert plain.error is None
+    assert isinstance(synced.error, OSError)
+    assert (commit.appended, commit.synced) == (3, 0)
+
+    disk.works()
+    commit.write(commit.retry_at_s)
+
+    assert commit.synced == 3
+    assert recording.words(tmp_path) == ["ledger.created", "plain", "synced"]
+
+
+def test_tries_get_rarer_while_the_disk_fails_and_start_over_when_it_works(
+    commit: GroupCommit, disk: FailingDisk
+) -> None:
+    disk.fails()
+    waits: list[float] = []
+    for _ in range(10):
+        commit.write(0)
+        waits.append(commit.retry_at_s)
+    disk.works()
+    commit.write(0)
+    disk.fails(at="open")
+    assert waits == sorted(waits)
+    assert waits[0] == group_commit._FIRST_RETRY_S
+    assert waits[-1] == group_commit._LONGEST_RETRY_S
+
+    disk.fails()
+    commit.take_in(ticket(1))
+    commit.write(0)
+    assert commit.retry_at_s == waits[0]
+
+
+def test_a_ledger_that_another_process_still_writes_is_waited_for(
+    tmp_path: Path, commit: GroupCommit
+) -> None:
+    other = LedgerWriter.open(str(tmp_path))
+    waiting = ticket("waiting")
+    commit.take_in(waiting)
+    commit.write(0)
+    assert isinstance(commit.failing, LedgerLockedError)
+    assert commit.failures == {"LedgerLockedError": 1}
+
+    other.close()
+    commit.write(commit.retry_at_s)
+
+    assert recording.words(tmp_path) == ["ledger.created", "waiting"]
+
+
+def test_a_batch_that_failed_is_written_as_the_same_lines_later(
+    tmp_path: Path, commit: GroupCommit, disk: FailingDisk
+) -> None:
+    for number in range(group_commit._BATCH + 10):
+        commit.take_in(ticket(number))
+    disk.fails()
+    commit.write(0)
+    disk.works()
+
+    commit.write(commit.retry_at_s)
+
+    numbers = [str(number) for number in range(group_commit._BATCH + 10)]
+    assert recording.words(tmp_path) == ["ledger.created", *numbers]
+    assert verify(str(tmp_path)).head.seq == len(numbers) + 1
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        ("oversized", recording.event("x" * MAX_RECORD_BYTES)),
+        ("unencodable", recording.unencodable()),
+    ],
+    ids=["oversized", "unencodable"],
+)
+def test_what_no_ledger_can_hold_is_refused_and_stops_nobody(
+    tmp_path: Path, commit: GroupCommit, reason: str, event: Event
+) -> None:
+    with pytest.raises(RecordLostError) as caught:
+        commit.take_in(Ticket(event, recording.now()))
+    commit.take_in(ticket("next"))
+    commit.write(0)
+
+    assert caught.value.reason == reason
+    assert recording.words(tmp_path) == ["ledger.created", "next"]
+
+
+def test_who_still_waits_at_the_end_is_told(tmp_path: Path, disk: FailingDisk) -> None:
+    commit = commit_to(tmp_path)
+    disk.fails(at="fdatasync")
+    waiting = ticket("waiting")
+    commit.take_in(waiting)
+
+    commit.close()
+
+    assert isinstance(waiting.error, RecordLostError)
+    assert waiting.error.reason == "closed"
+    assert not os.listdir(tmp_path)
+
+
+def test_an_unforeseen_mistake_is_a_failure_and_no_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = commit_to(tmp_path)
+    append = LedgerWriter.append
+    monkeypatch.setattr(LedgerWriter, "append", recording.mistake)
+    commit.take_in(ticket("kept"))
+    commit.write(0)
+    assert commit.failures == {"ZeroDivisionError": 1}
+
+    monkeypatch.setattr(LedgerWriter, "append", append)
+    commit.write(commit.retry_at_s)
+    commit.close()
+
+    events = [record.event for record in recording.records(tmp_path)]
+    assert events[1] == DaemonStopped(source=Source.DAEMON, reason="kept")
