@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.cri.prediction import Circumstances, predict_container
 from nsledger.domain.namespaces import (
     INHERITED,
     NEW,
@@ -12,8 +11,8 @@ from nsledger.domain.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
+from nsledger.domain.prediction import predict
 
-KNOWN = Circumstances(sandbox_pid=4711, target_pid=99, cgroup_version=2)
 USER_NAMESPACE = RequestedNamespaces(
     pid=NamespaceMode.CONTAINER, user=UserNamespaceRequest(mode=NamespaceMode.POD)
 )
@@ -24,7 +23,7 @@ def test_an_ordinary_container_joins_three_namespaces_of_its_sandbox() -> None:
         net=NamespaceMode.POD, pid=NamespaceMode.CONTAINER, ipc=NamespaceMode.POD
     )
 
-    assert predict_container(requested, privileged=False, given=KNOWN) == {
+    assert predict(requested, sandbox_pid=4711, target_pid=99, cgroup_version=2) == {
         NamespaceType.CGROUP: NEW,
         NamespaceType.IPC: "/proc/4711/ns/ipc",
         NamespaceType.MNT: NEW,
@@ -41,7 +40,7 @@ def test_host_modes_join_the_sandboxs_namespaces_which_are_the_hosts() -> None:
         net=NamespaceMode.NODE, pid=NamespaceMode.NODE, ipc=NamespaceMode.NODE
     )
 
-    predicted = predict_container(requested, privileged=False, given=KNOWN)
+    predicted = predict(requested, sandbox_pid=4711, target_pid=99, cgroup_version=2)
 
     for type_ in (NamespaceType.NET, NamespaceType.PID, NamespaceType.IPC, NamespaceType.UTS):
         assert predicted[type_] == f"/proc/4711/ns/{type_}"
@@ -61,7 +60,7 @@ def test_host_modes_join_the_sandboxs_namespaces_which_are_the_hosts() -> None:
 def test_the_pid_namespace_follows_its_mode(
     mode: RequestedMode | None, expected: str | None
 ) -> None:
-    predicted = predict_container(RequestedNamespaces(pid=mode), privileged=False, given=KNOWN)
+    predicted = predict(RequestedNamespaces(pid=mode), sandbox_pid=4711, target_pid=99)
 
     assert predicted.get(NamespaceType.PID) == expected
 
@@ -69,9 +68,7 @@ def test_the_pid_namespace_follows_its_mode(
 def test_a_target_that_is_not_known_is_not_guessed() -> None:
     requested = RequestedNamespaces(pid=NamespaceMode.TARGET, target_id="c0")
 
-    predicted = predict_container(
-        requested, privileged=False, given=Circumstances(sandbox_pid=4711)
-    )
+    predicted = predict(requested, sandbox_pid=4711)
 
     assert NamespaceType.PID not in predicted
 
@@ -88,16 +85,16 @@ def test_a_target_that_is_not_known_is_not_guessed() -> None:
 def test_the_user_namespace_follows_its_mode(mode: RequestedMode, expected: str | None) -> None:
     requested = RequestedNamespaces(user=UserNamespaceRequest(mode=mode))
 
-    predicted = predict_container(requested, privileged=False, given=KNOWN)
+    predicted = predict(requested, sandbox_pid=4711, target_pid=99, cgroup_version=2)
 
     assert predicted.get(NamespaceType.USER) == expected
 
 
 def test_a_runtime_that_gave_the_sandbox_no_user_namespace_gives_its_containers_none() -> None:
     """Containerd 1.6 passes over what it does not know."""
-    given = Circumstances(sandbox_pid=4711, sandbox_assigned={NamespaceType.USER: INHERITED})
-
-    predicted = predict_container(USER_NAMESPACE, privileged=False, given=given)
+    predicted = predict(
+        USER_NAMESPACE, sandbox_pid=4711, sandbox_assigned={NamespaceType.USER: INHERITED}
+    )
 
     assert predicted[NamespaceType.USER] == INHERITED
 
@@ -115,18 +112,16 @@ def test_a_runtime_that_gave_the_sandbox_no_user_namespace_gives_its_containers_
 def test_a_cgroup_namespace_is_for_cgroup_2_without_privileges(
     version: int, *, privileged: bool, expected: str | None
 ) -> None:
-    given = Circumstances(cgroup_version=version)
-
-    predicted = predict_container(RequestedNamespaces(), privileged=privileged, given=given)
+    predicted = predict(
+        RequestedNamespaces(), sandbox_pid=None, privileged=privileged, cgroup_version=version
+    )
 
     assert predicted.get(NamespaceType.CGROUP) == expected
 
 
 @pytest.mark.parametrize("pid", [None, 0])
 def test_without_a_sandbox_process_only_the_certain_is_said(pid: int | None) -> None:
-    given = Circumstances(sandbox_pid=pid, cgroup_version=2)
-
-    assert predict_container(USER_NAMESPACE, privileged=False, given=given) == {
+    assert predict(USER_NAMESPACE, sandbox_pid=pid, cgroup_version=2) == {
         NamespaceType.CGROUP: NEW,
         NamespaceType.MNT: NEW,
         NamespaceType.PID: NEW,
