@@ -3,7 +3,8 @@
 Protobuf merges: a parser that meets a message field twice takes both, and of two map entries with
 one key the later (encoding guide, "Last One Wins"). So the addition is a second, small message that
 holds nothing but annotations, and what the kubelet sent is a prefix of what the runtime gets: no
-field is re-encoded, known or not. It is also the faster way (`make bench BENCH=annotate`).
+field is re-encoded, known or not. That is the reason; it takes about as long as re-encoding would
+(`make bench BENCH=annotate`).
 
 The price is that nothing can be taken away. A key under our prefix that somebody else put there
 and that we do not set is emptied instead, so that nobody can write in our name.
@@ -12,27 +13,24 @@ and that we do not set is emptied instead, so that nobody can write in our name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
-from typing import Final
 
 from nsledger.cri.annotations import PREFIX
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import parse
-
-_PREFIX_BYTES: Final = PREFIX.encode()
 
 
 def annotate_run_pod_sandbox(message: bytes, annotations: Mapping[str, str]) -> bytes:
     """`message`, a RunPodSandboxRequest with a config, with `annotations` in its config.
 
     Without annotations the very same bytes.
+
+    Raises:
+        UndecodableError: it is no such request.
     """
     if not annotations:
         return message
-    ours = pb.RunPodSandboxRequest()
-    ours.config.annotations.update(annotations)
-    if _PREFIX_BYTES in message:
-        theirs = parse(pb.RunPodSandboxRequest, message)
-        _empty(ours.config.annotations, theirs.config.annotations)
+    theirs, ours = parse(pb.RunPodSandboxRequest, message), pb.RunPodSandboxRequest()
+    _add(ours.config.annotations, annotations, theirs.config.annotations)
     return message + ours.SerializeToString()
 
 
@@ -41,24 +39,26 @@ def annotate_create_container(
 ) -> bytes:
     """`message`, a CreateContainerRequest with a config, with `annotations` in its config.
 
-    Also in its sandbox_config, if it has one: runtimes copy to a container what both of them say.
-    Without annotations the very same bytes.
+    Also in its sandbox_config, if it has one: runtimes copy to a container what either of them
+    says. Without annotations the very same bytes.
+
+    Raises:
+        UndecodableError: it is no such request.
     """
     if not annotations:
         return message
-    ours = pb.CreateContainerRequest()
-    ours.config.annotations.update(annotations)
+    theirs, ours = parse(pb.CreateContainerRequest, message), pb.CreateContainerRequest()
+    _add(ours.config.annotations, annotations, theirs.config.annotations)
     if has_sandbox_config:
-        ours.sandbox_config.annotations.update(annotations)
-    if _PREFIX_BYTES in message:
-        theirs = parse(pb.CreateContainerRequest, message)
-        _empty(ours.config.annotations, theirs.config.annotations)
-        if has_sandbox_config:
-            _empty(ours.sandbox_config.annotations, theirs.sandbox_config.annotations)
+        _add(ours.sandbox_config.annotations, annotations, theirs.sandbox_config.annotations)
     return message + ours.SerializeToString()
 
 
-def _empty(ours: MutableMapping[str, str], theirs: Iterable[str]) -> None:
+def _add(
+    ours: MutableMapping[str, str], additions: Mapping[str, str], theirs: Iterable[str]
+) -> None:
     for key in theirs:
         if key.startswith(PREFIX):
-            ours.setdefault(key, "")
+            ours[key] = ""
+    for key, value in additions.items():  # half the time of the map's update()
+        ours[key] = value

@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from nsledger.cri.annotate import annotate_create_container, annotate_run_pod_sandbox
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+
+OURS = {"nsledger.dev/audit-id": "a1", "nsledger.dev/ns.net": "/proc/4711/ns/net"}
+FOREIGN = {"app": "shop", "nsledger.dev.example/x": "theirs", "nsledger": "theirs"}
+FORGED = {"nsledger.dev/audit-id": "forged", "nsledger.dev/verdict": "match"}
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+foreign_annotations = st.dictionaries(
+    texts.filter(lambda key: not key.startswith("nsledger.dev/")), texts, max_size=5
+)
+
+
+def sandbox(annotations: dict[str, str]) -> bytes:
+    return pb.RunPodSandboxRequest(
+        config=pb.PodSandboxConfig(
+            metadata=pb.PodSandboxMetadata(name="web"), annotations=annotations
+        ),
+        runtime_handler="runc",
+    ).SerializeToString()
+
+
+def container(annotations: dict[str, str], *, of_pod: dict[str, str] | None) -> bytes:
+    request = pb.CreateContainerRequest(
+        pod_sandbox_id="s1",
+        config=pb.ContainerConfig(
+            metadata=pb.ContainerMetadata(name="app"), annotations=annotations
+        ),
+    )
+    if of_pod is not None:
+        request.sandbox_config.metadata.name = "web"
+        request.sandbox_config.annotations.update(of_pod)
+    return request.SerializeToString()
+
+
+@given(foreign=foreign_annotations, unknown=st.binary(max_size=30))
+def test_a_sandbox_keeps_its_bytes_and_gains_our_annotations(
+    foreign: dict[str, str], unknown: bytes
+) -> None:
+    # Field 2000, which nobody knows, at the end of the request.
+    sent = sandbox(foreign) + b"\x82\x7d" + bytes([len(unknown)]) + unknown
+
+    received = annotate_run_pod_sandbox(sent, OURS)
+
+    assert received.startswith(sent)
+    read = pb.RunPodSandboxRequest.FromString(received)
+    assert read.config.annotations == foreign | OURS
+    assert read.config.metadata.name == "web"
+    assert read.runtime_handler == "runc"
+
+
+@given(foreign=foreign_annotations, of_pod=foreign_annotations)
+def test_a_container_gains_our_annotations_in_both_configs(
+    foreign: dict[str, str], of_pod: dict[str, str]
+) -> None:
+    sent = container(foreign, of_pod=of_pod)
+
+    received = annotate_create_container(sent, OURS, has_sandbox_config=True)
+
+    assert received.startswith(sent)
+    read = pb.CreateContainerRequest.FromString(received)
+    assert read.config.annotations == foreign | OURS
+    assert read.sandbox_config.annotations == of_pod | OURS
+    assert read.sandbox_config.metadata.name == "web"
+
+
+def test_a_request_without_sandbox_config_does_not_get_one() -> None:
+    received = annotate_create_container(
+        container(FOREIGN, of_pod=None), OURS, has_sandbox_config=False
+    )
+
+    read = pb.CreateContainerRequest.FromString(received)
+    assert not read.HasField("sandbox_config")
+    assert read.config.annotations == FOREIGN | OURS
+
+
+def test_nobody_can_write_in_our_name_on_a_sandbox() -> None:
+    received = annotate_run_pod_sandbox(sandbox(FOREIGN | FORGED), OURS)
+
+    read = pb.RunPodSandboxRequest.FromString(received)
+    assert read.config.annotations == FOREIGN | OURS | {"nsledger.dev/verdict": ""}
+
+
+@pytest.mark.parametrize("where", ["container", "pod"])
+def test_nobody_can_write_in_our_name_on_a_container(where: str) -> None:
+    emptied = {"nsledger.dev/verdict": ""}
+    own = FORGED if where == "container" else {}
+    of_pod = FORGED if where == "pod" else {}
+
+    received = annotate_create_container(
+        container(own, of_pod=of_pod), OURS, has_sandbox_config=True
+    )
+
+    read = pb.CreateContainerRequest.FromString(received)
+    assert read.config.annotations == OURS | (emptied if own else {})
+    assert read.sandbox_config.annotations == OURS | (emptied if of_pod else {})
+
+
+def test_with_nothing_to_add_the_bytes_are_the_same() -> None:
+    of_sandbox = sandbox(FOREIGN | FORGED)
+    of_container = container(FOREIGN | FORGED, of_pod=FORGED)
+
+    assert annotate_run_pod_sandbox(of_sandbox, {}) is of_sandbox
+    assert annotate_create_container(of_container, {}, has_sandbox_config=True) is of_container
