@@ -1,7 +1,7 @@
 """The composition root of `nsledger serve`: who is made of whom, and started in which order.
 
-The relay has the main thread. Recorder and witness have one each; they start first and end last,
-so that whatever the relay sees has somewhere to go.
+The relay has the main thread; recorder and witness have one each. These two start first and end
+last, so that whatever the relay sees has somewhere to go.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import secrets
 import signal
 import time
 from importlib import metadata
+from types import FrameType
 from typing import Final
 
 import structlog
@@ -26,8 +27,9 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
 from nsledger.recorder.recorder import Recorder
-from nsledger.relay.listener import Listener
-from nsledger.relay.relay import Options, Relay
+from nsledger.relay.listening import listen
+from nsledger.relay.loop import Relay
+from nsledger.relay.options import RelayOptions
 from nsledger.spool.inbox import Inbox
 
 log = structlog.get_logger(__name__)
@@ -38,75 +40,122 @@ _RECORDER_CLOSE_S: Final = 5.0
 
 
 def serve(configuration: Configuration) -> None:
-    """Relay and record until SIGTERM or SIGINT; returns when everything is drained and flushed.
+    """Relay and record until SIGTERM or SIGINT; returns when calls are drained and records synced.
 
     Raises:
-        NsledgerError: the socket or the ledger cannot be had.
-        OSError: the same, from the kernel.
+        ListenError: the socket cannot be had.
+        OSError: the kernel refuses it.
     """
-    started_s = time.monotonic()
+    began_s = time.monotonic()
     log_output.configure(configuration.log_level, configuration.log_format)
-    clock = NodeClock(node.boot_id())
-    host = node.host_reference()
-    recorder = Recorder(
-        lambda: LedgerWriter.open(configuration.ledger),
-        now=clock.now,
-        new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
-    )
-    sources = Sources(
-        connect=lambda: RuntimeClient(
-            configuration.upstream, timeout_s=configuration.status_timeout_s
-        ),
-        spool=Inbox(
-            configuration.spool,
-            now=clock.now,
-            on_refused=lambda reason, name: recorder.gap(reason, detail=name),
-        ),
-        clock=clock,
-        host=host.reading,
-    )
-    evidence = Evidence(sources=sources, recorder=recorder)
-    witness = Witness(evidence=evidence, recorder=recorder, cgroup_version=node.cgroup_version())
-    policy = Policy(
-        annotate=configuration.annotate,
-        sync=configuration.write_ahead == "sync",
-        fail_closed=configuration.failure_policy == "fail",
-    )
-    watcher = CallWatcher(recorder=recorder, witness=witness, clock=clock, policy=policy)
-    options = Options(
-        hold_limit_s=configuration.hold_limit_s,
-        drain_timeout_s=configuration.drain_timeout_s,
-        fail_closed=policy.fail_closed,
-    )
-    with Listener.claim(configuration.listen, upstream=configuration.upstream) as listener:
-        relay = Relay(listener.socket, configuration.upstream, watcher, options)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: relay.drain())
-        recorder.start()
-        recorder.record(
+    listening = listen(configuration.listen, configuration.upstream)
+    try:
+        daemon = Daemon(configuration)
+        relay = Relay(
+            listening.sock,
+            configuration.upstream,
+            daemon.watcher,
+            RelayOptions(
+                hold_limit_s=configuration.hold_limit_s,
+                failure_policy=configuration.failure_policy,
+            ),
+        )
+        _drain_on_signals(relay, configuration.drain_timeout_s)
+        daemon.start()
+        log.info(
+            "daemon.started",
+            listen=configuration.listen,
+            upstream=configuration.upstream,
+            ledger=configuration.ledger,
+            startup_ms=round((time.monotonic() - began_s) * 1000),
+        )
+        relay.run()
+        daemon.stop()
+    finally:
+        listening.close()
+
+
+class Daemon:
+    """Everything beside the relay: the watcher of its calls, and who works for it."""
+
+    def __init__(self, configuration: Configuration) -> None:
+        self._clock = NodeClock(node.boot_id())
+        self._host = node.host_reference()
+        self._recorder = Recorder(
+            lambda: LedgerWriter.open(configuration.ledger),
+            now=self._clock.now,
+            new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
+        )
+        self._evidence = Evidence(
+            sources=Sources(
+                connect=lambda: RuntimeClient(
+                    configuration.upstream, timeout_s=configuration.status_timeout_s
+                ),
+                spool=Inbox(
+                    configuration.spool,
+                    now=self._clock.now,
+                    on_refused=lambda reason, name: self._recorder.gap(reason, detail=name),
+                ),
+                clock=self._clock,
+                host=self._host.reading,
+            ),
+            recorder=self._recorder,
+        )
+        self._witness = Witness(
+            evidence=self._evidence,
+            recorder=self._recorder,
+            cgroup_version=node.cgroup_version(),
+        )
+        self.watcher = CallWatcher(
+            recorder=self._recorder,
+            witness=self._witness,
+            clock=self._clock,
+            policy=Policy(
+                annotate=configuration.annotate,
+                sync=configuration.write_ahead == "sync",
+                fail_closed=configuration.failure_policy == "fail",
+            ),
+        )
+
+    def start(self) -> None:
+        """Open the ledger, say that we are here, and begin to follow up."""
+        self._recorder.start()
+        self._recorder.record(
             DaemonStarted(
                 source=Source.DAEMON,
                 version=metadata.version("nsledger"),
                 pid=os.getpid(),
                 node_name=node.node_name(),
                 kernel_release=node.kernel_release(),
-                host=host.reading,
-                host_reference=host.path,
+                host=self._host.reading,
+                host_reference=self._host.path,
                 cgroup_version=node.cgroup_version(),
             ),
-            at=clock.now(),
+            at=self._clock.now(),
         )
-        witness.start()
-        log.info(
-            "daemon.started",
-            listen=configuration.listen,
-            upstream=configuration.upstream,
-            ledger=configuration.ledger,
-            startup_ms=round((time.monotonic() - started_s) * 1000),
+        self._witness.start()
+
+    def stop(self) -> None:
+        """Follow up what was answered, say that we leave, and sync; each within its bound."""
+        self._witness.close(_WITNESS_CLOSE_S)
+        self._recorder.record(
+            DaemonStopped(source=Source.DAEMON, reason="signal"), at=self._clock.now()
         )
-        relay.run()
-    witness.close(_WITNESS_CLOSE_S)
-    recorder.record(DaemonStopped(source=Source.DAEMON, reason="signal"), at=clock.now())
-    lost = recorder.close(_RECORDER_CLOSE_S)
-    evidence.close()
-    log.info("daemon.stopped", appended=recorder.appended, lost=lost)
+        lost = self._recorder.close(_RECORDER_CLOSE_S)
+        self._evidence.close()
+        log.info("daemon.stopped", appended=self._recorder.appended, lost=lost)
+
+
+def _drain_on_signals(relay: Relay, drain_timeout_s: float) -> None:
+    """The first SIGTERM or SIGINT drains, the second hangs up."""
+    heard: list[int] = []
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        if heard:
+            relay.stop()
+        else:
+            relay.drain(drain_timeout_s)
+        heard.append(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, leave)
