@@ -145,4 +145,6 @@ def test_under_fail_what_cannot_be_held_never_reaches_the_runtime_whole(seed: in
         served = world.served[call.stream_id]
         if call.path == HELD and served.complete:
             assert call.stream_id in held
-    assert all(isinstance(event.stream_id, int) for event in world.events if isinstance(event, Answered))
+    assert all(
+        isinstance(event.stream_id, int) for event in world.events if isinstance(event, Answered)
+    )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from msgspec import structs
 
@@ -18,7 +18,7 @@ from nsledger.cri.answers import (
     decode_restore_pod_answer,
     decode_run_pod_sandbox_answer,
 )
-from nsledger.cri.client import RuntimeCallError, RuntimeClient
+from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.requests import (
     CreateContainer,
@@ -32,6 +32,7 @@ from nsledger.cri.requests import (
     StopPodSandbox,
     decode_request,
 )
+from nsledger.cri.status import ContainerStatus, SandboxStatus
 from nsledger.domain.events import (
     CallFailed,
     ContainerAssigned,
@@ -61,11 +62,27 @@ _GRPC_OK: Final = 0
 _NO_HOST_PID: Final = "no host pid"
 
 
+class Runtime(Protocol):
+    """What is asked of the runtime; `nsledger.cri.client.RuntimeClient` is one."""
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> SandboxStatus:
+        """The verbose status of a sandbox."""
+        ...
+
+    def container_status(self, container_id: str) -> ContainerStatus:
+        """The verbose status of a container."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Sources:
     """Where evidence comes from."""
 
-    connect: Callable[[], RuntimeClient]
+    connect: Callable[[], Runtime]
     """Called when the runtime is first asked: gRPC's import is not for the kubelet to wait for."""
     spool: Inbox
     clock: Clock
@@ -81,14 +98,14 @@ class Evidence:
         """By `pod_sandbox_id` and `container_id`; None for what has no process here. Other threads
         may look single ids up in it."""
         self._connect = sources.connect
-        self._connected: RuntimeClient | None = None
+        self._connected: Runtime | None = None
         self._spool = sources.spool
         self._clock = sources.clock
         self._host = sources.host
         self._recorder = recorder
 
     @property
-    def _runtime(self) -> RuntimeClient:
+    def _runtime(self) -> Runtime:
         if self._connected is None:
             self._connected = self._connect()
         return self._connected

@@ -1,0 +1,177 @@
+"""A recorder on a real ledger, a runtime that answers from a table, this process as everybody."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from nsledger.audit.evidence import Evidence, Sources
+from nsledger.audit.watcher import CallWatcher, Policy
+from nsledger.audit.witness import Witness
+from nsledger.cri.client import RuntimeCallError
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.methods import Method
+from nsledger.cri.status import ContainerState, ContainerStatus, ProcessStatus, SandboxStatus
+from nsledger.domain.events import Event, UnknownEvent
+from nsledger.domain.namespaces import INHERITED, NamespaceType, RequestedNamespaces
+from nsledger.domain.record import Moment, decode
+from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.ledger.reader import entries
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.proc.namespaces import read_namespaces
+from nsledger.recorder.recorder import Recorder
+from nsledger.spool.inbox import Inbox
+
+ANNOTATING = Policy(annotate=True, sync=False, fail_closed=False)
+OF_THE_HOST = dict.fromkeys(NamespaceType, INHERITED)
+
+
+class FixedClock:
+    def now(self) -> Moment:
+        return Moment(1_795_000_000_000_000_000, 1, "boot")
+
+
+@dataclass
+class FakeRuntime:
+    """Every sandbox and container it knows has `pid` as its process."""
+
+    pid: int | None = field(default_factory=os.getpid)
+    unavailable: bool = False
+    asked: list[str] = field(default_factory=list)
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> SandboxStatus:
+        self._answer(pod_sandbox_id)
+        return SandboxStatus(
+            pod=PodRef(pod_sandbox_id=pod_sandbox_id, name="told", k8s_namespace="shop"),
+            ready=True,
+            requested=RequestedNamespaces(),
+            process=self._process(),
+            netns_path="/var/run/netns/cni-1",
+            ips=("192.0.2.7",),
+        )
+
+    def container_status(self, container_id: str) -> ContainerStatus:
+        self._answer(container_id)
+        return ContainerStatus(
+            pod_sandbox_id="s1",
+            container=ContainerRef(container_id=container_id, name="app", image="app:1"),
+            state=ContainerState.RUNNING,
+            process=self._process(),
+        )
+
+    def close(self) -> None:
+        pass
+
+    def _answer(self, id_: str) -> None:
+        self.asked.append(id_)
+        if self.unavailable:
+            raise RuntimeCallError(method="Status", code="DEADLINE_EXCEEDED")
+
+    def _process(self) -> ProcessStatus:
+        return ProcessStatus(pid=self.pid, assigned=OF_THE_HOST, uid_mappings=(), gid_mappings=())
+
+
+@dataclass(eq=False)
+class FakeCall:
+    """A call, and what was decided of it: `released` with bytes or None, or `refused`."""
+
+    method: Method
+    received_mono_ns: int = 0
+    released: list[bytes | None] = field(default_factory=list)
+    refused: bool = False
+
+    @property
+    def path(self) -> str:
+        return self.method.path
+
+    def release(self, message: bytes | None) -> None:
+        self.released.append(message)
+
+    def refuse(self) -> None:
+        self.refused = True
+
+
+@dataclass
+class Box:
+    recorder: Recorder
+    evidence: Evidence
+    witness: Witness
+    watcher: CallWatcher
+    runtime: FakeRuntime
+    ledger: Path
+
+    def finish(self) -> list[Event | UnknownEvent]:
+        """Work everything off; what is on record, but for the ledger's own first entry."""
+        self.witness.close(5)
+        self.recorder.close(5 if self.ledger.exists() else 0.2)
+        self.evidence.close()
+        if not self.ledger.exists():
+            return []
+        return [decode(entry.line).event for entry in entries(str(self.ledger))][1:]
+
+
+@contextmanager
+def box(
+    tmp_path: Path,
+    *,
+    policy: Policy = ANNOTATING,
+    runtime: FakeRuntime | None = None,
+    open_ledger: Callable[[], LedgerWriter] | None = None,
+) -> Iterator[Box]:
+    """A box that runs until `finish`."""
+    clock = FixedClock()
+    ledger = tmp_path / "ledger"
+    recorder = Recorder(
+        open_ledger or (lambda: LedgerWriter.open(str(ledger))),
+        now=clock.now,
+        new_ledger_id=lambda: "0" * 32,
+    )
+    runtime = runtime or FakeRuntime()
+    used = runtime
+    spool = Inbox(str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None)
+    evidence = Evidence(
+        sources=Sources(
+            connect=lambda: used, spool=spool, clock=clock, host=read_namespaces(os.getpid())
+        ),
+        recorder=recorder,
+    )
+    witness = Witness(evidence=evidence, recorder=recorder, cgroup_version=1)
+    watcher = CallWatcher(recorder=recorder, witness=witness, clock=clock, policy=policy)
+    recorder.start()
+    witness.start()
+    made = Box(recorder, evidence, witness, watcher, runtime, ledger)
+    try:
+        yield made
+    finally:
+        made.finish()
+
+
+def run_pod_sandbox() -> bytes:
+    request = pb.RunPodSandboxRequest()
+    request.config.metadata.name = "cart"
+    request.config.metadata.namespace = "shop"
+    request.config.metadata.uid = "u1"
+    request.config.annotations["foreign"] = "kept"
+    request.config.linux.security_context.namespace_options.network = pb.NODE
+    return request.SerializeToString()
+
+
+def create_container(pod_sandbox_id: str = "s1") -> bytes:
+    request = pb.CreateContainerRequest(pod_sandbox_id=pod_sandbox_id)
+    request.config.metadata.name = "app"
+    request.config.image.image = "app:1"
+    request.config.linux.security_context.namespace_options.pid = pb.CONTAINER
+    request.sandbox_config.metadata.name = "cart"
+    request.sandbox_config.metadata.namespace = "shop"
+    return request.SerializeToString()
+
+
+def sandbox_answer() -> bytes:
+    return pb.RunPodSandboxResponse(pod_sandbox_id="s1").SerializeToString()
+
+
+def container_answer() -> bytes:
+    return pb.CreateContainerResponse(container_id="c1").SerializeToString()

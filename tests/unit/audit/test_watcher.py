@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from nsledger.audit.watcher import Policy
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.methods import Method
+from nsledger.domain.events import ContainerRequested, Gap, PodRequested
+from nsledger.domain.namespaces import NEW, NamespaceMode, NamespaceType
+from nsledger.http2.calls import Treatment
+from nsledger.ledger.writer import LedgerWriter
+from tests.unit.audit.node_in_a_box import (
+    FakeCall,
+    FakeRuntime,
+    box,
+    create_container,
+    run_pod_sandbox,
+    sandbox_answer,
+)
+
+SILENT = Policy(annotate=False, sync=False, fail_closed=False)
+FAIL_CLOSED = Policy(annotate=True, sync=False, fail_closed=True)
+NOTHING = b"\xff not a message"
+
+
+def no_ledger() -> LedgerWriter:
+    raise OSError(28, "No space left on device")
+
+
+def until_decided(call: FakeCall) -> None:
+    deadline_s = time.monotonic() + 5
+    while not (call.released or call.refused) and time.monotonic() < deadline_s:
+        time.sleep(0.001)
+
+
+def test_only_what_creates_is_held_and_the_rest_passes(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        treatment = node.watcher.treatment
+
+        assert treatment(Method.RUN_POD_SANDBOX.path) is Treatment.HOLD
+        assert treatment(Method.START_CONTAINER.path) is Treatment.TAP
+        assert treatment("/runtime.v1.RuntimeService/ExecSync") is None
+        assert treatment("/runtime.v1.ImageService/PullImage") is None
+
+
+def test_a_pod_goes_on_annotated_once_its_request_is_on_record(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        call = FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(call, run_pod_sandbox())
+        until_decided(call)
+        on_record = node.finish()
+
+    assert call.released[0] is not None
+    annotations = pb.RunPodSandboxRequest.FromString(call.released[0]).config.annotations
+    asked = next(event for event in on_record if isinstance(event, PodRequested))
+    assert annotations["foreign"] == "kept"
+    assert annotations["nsledger.dev/requested.net"] == "NODE"
+    assert annotations["nsledger.dev/audit-id"] == asked.audit_id
+    assert asked.pod.full_name == "shop/cart"
+    assert asked.requested.net is NamespaceMode.NODE
+
+
+def test_without_annotating_the_bytes_go_on_as_they_came(tmp_path: Path) -> None:
+    with box(tmp_path, policy=SILENT) as node:
+        call = FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(call, run_pod_sandbox())
+        until_decided(call)
+        on_record = node.finish()
+
+    assert call.released == [None]
+    assert any(isinstance(event, PodRequested) for event in on_record)
+
+
+def test_a_container_of_an_unknown_sandbox_waits_until_it_was_looked_up(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        call = FakeCall(Method.CREATE_CONTAINER)
+        node.watcher.request_held(call, create_container())
+        until_decided(call)
+        on_record = node.finish()
+
+    assert node.runtime.asked == ["s1"]
+    asked = next(event for event in on_record if isinstance(event, ContainerRequested))
+    pid = node.runtime.pid
+    assert asked.predicted[NamespaceType.NET] == f"/proc/{pid}/ns/net"
+    assert asked.predicted[NamespaceType.PID] == NEW
+    assert call.released[0] is not None
+    created = pb.CreateContainerRequest.FromString(call.released[0])
+    assert created.config.annotations["nsledger.dev/ns.net"] == f"/proc/{pid}/ns/net"
+    assert created.sandbox_config.annotations["nsledger.dev/ns.user"] == "host"
+
+
+def test_a_container_goes_on_even_if_its_sandbox_cannot_be_looked_up(tmp_path: Path) -> None:
+    with box(tmp_path, runtime=FakeRuntime(unavailable=True)) as node:
+        call = FakeCall(Method.CREATE_CONTAINER)
+        node.watcher.request_held(call, create_container())
+        until_decided(call)
+        on_record = node.finish()
+
+    asked = next(event for event in on_record if isinstance(event, ContainerRequested))
+    assert NamespaceType.NET not in asked.predicted
+    assert call.released
+    assert any(isinstance(e, Gap) and e.reason == "status_unavailable" for e in on_record)
+
+
+def test_an_undecodable_request_passes_and_is_a_gap(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        call = FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(call, NOTHING)
+        until_decided(call)
+        on_record = node.finish()
+
+    assert call.released == [None]
+    gap = next(event for event in on_record if isinstance(event, Gap))
+    assert (gap.reason, gap.count) == ("undecodable", 1)
+    assert "RunPodSandbox" in gap.detail
+
+
+def test_a_ledger_that_cannot_be_written_lets_pods_pass(tmp_path: Path) -> None:
+    with box(tmp_path, open_ledger=no_ledger) as node:
+        call = FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(call, run_pod_sandbox())
+        until_decided(call)
+
+    assert call.released
+    assert not call.refused
+
+
+def test_fail_closed_refuses_what_cannot_be_recorded(tmp_path: Path) -> None:
+    with box(tmp_path, policy=FAIL_CLOSED, open_ledger=no_ledger) as node:
+        unwritten, undecodable = FakeCall(Method.RUN_POD_SANDBOX), FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(unwritten, run_pod_sandbox())
+        node.watcher.request_held(undecodable, NOTHING)
+        until_decided(unwritten)
+
+    assert unwritten.refused
+    assert undecodable.refused
+    assert not unwritten.released
+
+
+def test_what_the_relay_overlooked_is_a_gap_by_method(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        node.watcher.overlooked("oversized", Method.CREATE_CONTAINER.path)
+        on_record = node.finish()
+
+    gap = next(event for event in on_record if isinstance(event, Gap))
+    assert (gap.reason, gap.detail) == ("oversized", "CreateContainer")
+
+
+def test_no_finished_call_is_remembered(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        call = FakeCall(Method.RUN_POD_SANDBOX)
+        node.watcher.request_held(call, run_pod_sandbox())
+        until_decided(call)
+        node.watcher.answered(call, sandbox_answer(), 0)
+
+        assert not node.watcher._unanswered
+
+
+def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:
+    request = pb.RestorePodRequest()
+    request.config.metadata.name = "back"
+    with box(tmp_path) as node:
+        call = FakeCall(Method.RESTORE_POD)
+        node.watcher.request_seen(call, request.SerializeToString())
+        answer = pb.RestorePodResponse(pod_sandbox_id="s1").SerializeToString()
+        node.watcher.answered(call, answer, 0)
+        on_record = node.finish()
+
+    asked = next(event for event in on_record if isinstance(event, PodRequested))
+    assert (asked.method, asked.pod.name) == ("RestorePod", "back")
+    assert [type(event).__name__ for event in on_record] == ["PodRequested", "PodAssigned"]

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from nsledger.audit import witness as module
+from nsledger.audit.jobs import FollowUp, LookUpSandbox
+from nsledger.cri.methods import Method
+from nsledger.domain.events import Gap, PodAssigned
+from tests.unit.audit.node_in_a_box import box, run_pod_sandbox, sandbox_answer
+
+UNREADABLE = FollowUp(Method.RUN_POD_SANDBOX, b"\xff", b"", 0)
+
+
+def test_a_job_that_fails_is_a_gap_and_the_next_one_is_worked(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        node.witness.put(UNREADABLE)
+        node.witness.put(FollowUp(Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer(), 0))
+        on_record = node.finish()
+
+    assert any(isinstance(e, Gap) and e.reason == "witness_failed" for e in on_record)
+    assert any(isinstance(e, PodAssigned) for e in on_record)
+
+
+def test_the_error_of_a_job_is_named_and_never_quoted(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def leak() -> None:
+        raise ValueError("password=hunter2")
+
+    with box(tmp_path) as node:
+        node.witness.put(LookUpSandbox("s1", leak))
+        on_record = node.finish()
+
+    gap = next(event for event in on_record if isinstance(event, Gap))
+    assert gap.detail == "CreateContainer: ValueError"
+    printed = capfd.readouterr()
+    assert "hunter2" not in printed.out + printed.err
+
+
+def test_a_full_queue_drops_a_follow_up_and_never_holds_a_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_QUEUE_LIMIT", 0)
+    went_on = threading.Event()
+    with box(tmp_path) as node:
+        node.witness.put(UNREADABLE)
+        node.witness.put(LookUpSandbox("s1", went_on.set))
+        on_record = node.finish()
+
+    assert went_on.is_set()
+    gap = next(event for event in on_record if isinstance(event, Gap))
+    assert (gap.reason, gap.count) == ("witness_queue_full", 2)
+
+
+def test_pids_are_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        assert not node.witness.knows("s1")
+        node.evidence.adopt("s1")
+
+        assert node.witness.knows("s1")
+        assert node.witness.pid("s1") == node.runtime.pid
+        assert node.witness.pid(None) is None
