@@ -24,6 +24,11 @@ class RecordLostError(NsledgerError):
         self.event_name = str(event.__struct_config__.tag)
         super().__init__(f"{self.event_name} is not recorded: {reason}")
 
+    @property
+    def for_good(self) -> bool:
+        """Whether another try would end the same way."""
+        return self.reason in {"oversized", "unencodable"}
+
 
 class Ticket:
     """How the first attempt to write one event went: known once, then for good.

@@ -1,9 +1,9 @@
 """Hook records on their way from the spool directory into the ledger.
 
 A file is claimed for this process by the lock on its directory, offered once, and removed after
-its record got into the ledger. If the daemon dies between the two, the next one finds the file again: it
-knows the record by container, process and moment (`remember`) and drops the copy. If the record
-could not be written, the file stays, and is offered again.
+its record got into the ledger. If the daemon dies between the two, the next one finds the file
+again: it knows the record by container, process and moment (`remember`) and drops the copy. If the
+record could not be written, the file stays, and is offered again.
 
 Order: within one look by the hooks' own clock; over several looks, none is promised. The ledger's
 sequence says when the daemon took a record in, `hook_time` when the hook ran.
@@ -19,12 +19,13 @@ from typing import Final
 
 from nsledger.domain.events import ContainerWitnessed
 from nsledger.domain.record import Moment
+from nsledger.recorder.ticket import RecordLostError
 from nsledger.spool.directory import SpoolDirectory
 from nsledger.spool.record import HookRecord
 from nsledger.spool.refusal import RefusedError
 
 LOOK_LIMIT: Final = 256
-"""Records offered at one time: bounds memory and what a crash can double."""
+"""Records offered at one time."""
 REMEMBERED: Final = 4096
 """Witnessed starts that are known again."""
 UNFINISHED_AFTER_NS: Final = 60_000_000_000
@@ -159,10 +160,12 @@ class Inbox:
     def _clear_settled(self, directory: SpoolDirectory) -> None:
         while self._settled:
             name, error = self._settled.popleft()
-            key = self._in_hand.pop(name, None)
-            if key is not None and error is None:
+            key = self._in_hand.pop(name)
+            if error is None:
                 self._remember(key)
                 self._remove(name, directory)
+            elif isinstance(error, RecordLostError) and error.for_good:
+                self._set_aside(name, directory, error.reason)
 
     def _remember(self, key: _Key) -> None:
         self._known[key] = None

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nsledger.domain.events import ContainerWitnessed
+from nsledger.recorder.ticket import RecordLostError
+from nsledger.spool import inbox as inbox_module
+from nsledger.spool.inbox import UNFINISHED_AFTER_NS, Inbox
+from tests import recording
+from tests.unit.spool import hook_files
+
+Refusals = list[tuple[str, str]]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "spool"
+
+
+@pytest.fixture
+def refused() -> Refusals:
+    return []
+
+
+@pytest.fixture
+def inbox(path: Path, refused: Refusals) -> Iterator[Inbox]:
+    inbox = inbox_of(path, refused)
+    yield inbox
+    inbox.close()
+
+
+def inbox_of(path: Path, refused: Refusals) -> Inbox:
+    return Inbox(
+        str(path),
+        now=lambda: hook_files.NOW,
+        on_refused=lambda reason, name: refused.append((reason, name)),
+    )
+
+
+def ids(inbox: Inbox) -> list[str]:
+    return [left.event.container.container_id for left in inbox.take_in()]
+
+
+def test_a_file_goes_after_its_record_is_written_and_not_before(path: Path, inbox: Inbox) -> None:
+    file = hook_files.leave(path)
+    (left,) = inbox.take_in()
+    assert inbox.take_in() == []
+    assert file.exists()
+
+    left.settle(None)
+    assert inbox.take_in() == []
+
+    assert not file.exists()
+
+
+def test_a_file_whose_record_could_not_be_written_is_offered_again(
+    path: Path, inbox: Inbox
+) -> None:
+    hook_files.leave(path)
+    (left,) = inbox.take_in()
+    left.settle(OSError())
+
+    (again,) = inbox.take_in()
+
+    assert again.event == left.event
+
+
+def test_one_look_is_ordered_by_the_hooks_clock(path: Path, inbox: Inbox) -> None:
+    for time_ns, name in ((3, "a"), (1, "b"), (2, "c")):
+        hook_files.leave(path, f"{name}.json", time_ns=time_ns, container_id=name)
+
+    assert ids(inbox) == ["b", "c", "a"]
+
+
+def test_one_look_is_bounded_and_the_next_goes_on(
+    path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "LOOK_LIMIT", 2)
+    for number in range(5):
+        hook_files.leave(path, f"{number}.json", time_ns=number, container_id=str(number))
+
+    assert [ids(inbox) for _ in range(4)] == [["0", "1"], ["2", "3"], ["4"], []]
+
+
+def test_a_daemon_that_died_before_it_removed_the_file_leaves_no_second_record(
+    path: Path, refused: Refusals
+) -> None:
+    file = hook_files.leave(path)
+    first = inbox_of(path, refused)
+    (left,) = first.take_in()
+    in_the_ledger = left.event
+    first.close()
+
+    second = inbox_of(path, refused)
+    second.remember(in_the_ledger)
+
+    assert second.take_in() == []
+    assert not file.exists()
+    second.close()
+
+
+@pytest.mark.parametrize(
+    "other", [{"container_id": "c2"}, {"pid": 1}, {"start_ticks": 1}, {"time_ns": 1}, {"pid": None}]
+)
+def test_another_container_process_or_moment_is_no_copy(
+    path: Path, inbox: Inbox, other: dict[str, object]
+) -> None:
+    hook_files.leave(path, "1.json")
+    hook_files.leave(path, "2.json", **other)
+
+    assert len(inbox.take_in()) == 2
+
+
+def test_a_copy_beside_a_record_in_hand_is_dropped(path: Path, inbox: Inbox) -> None:
+    hook_files.leave(path, "1.json")
+    copy = hook_files.leave(path, "2.json")
+
+    assert len(inbox.take_in()) == 1
+    assert not copy.exists()
+
+
+def test_old_records_are_forgotten_in_the_end(
+    path: Path, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox_module, "REMEMBERED", 2)
+    events: list[ContainerWitnessed] = []
+    for number in range(4):
+        hook_files.leave(path, f"{number}.json", time_ns=number)
+        (left,) = inbox.take_in()
+        events.append(left.event)
+        left.settle(None)
+    inbox.take_in()
+
+    for number in range(4):
+        hook_files.leave(path, f"{number}.json", time_ns=number)
+    assert [left.event for left in inbox.take_in()] == events[:2]
+
+
+def test_only_one_daemon_takes_records_in(path: Path, inbox: Inbox, refused: Refusals) -> None:
+    hook_files.leave(path)
+    other = inbox_of(path, refused)
+    other.take_in()
+
+    assert inbox.take_in() == []
+
+    other.close()
+    assert len(inbox.take_in()) == 1
+
+
+def test_what_cannot_be_read_is_set_aside_and_told_once(
+    path: Path, inbox: Inbox, refused: Refusals
+) -> None:
+    hook_files.leave(path, "good.json")
+    (path / "bad.json").write_text("{")
+    os.mkfifo(path / "fifo.json")
+    (path / "link.json").symlink_to("good.json")
+
+    assert [len(inbox.take_in()) for _ in range(3)] == [1, 0, 0]
+
+    assert refused == [
+        ("spool_unreadable", "bad.json"),
+        ("spool_not_a_file", "fifo.json"),
+        ("spool_not_a_file", "link.json"),
+    ]
+    assert len(list((path / "quarantine").iterdir())) == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("\x1b[31mred.json", "__31mred.json"),
+        ("new\nline.json", "new_line.json"),
+        ("größe.json", "gr__e.json"),
+        ("x" * 250 + ".json", "x" * 128),
+    ],
+)
+def test_a_hostile_name_is_shown_harmless(
+    path: Path, inbox: Inbox, refused: Refusals, name: str, shown: str
+) -> None:
+    hook_files.leave(path)
+    (path / name).write_text("{")
+
+    inbox.take_in()
+
+    assert refused == [("spool_unreadable", shown)]
+
+
+def test_a_name_that_is_no_unicode_is_taken_in_like_any_other(path: Path, inbox: Inbox) -> None:
+    file = hook_files.leave(path)
+    os.rename(os.fsencode(file), os.fsencode(path) + b"/\xff\xfe.json")
+
+    (left,) = inbox.take_in()
+    left.settle(None)
+    inbox.take_in()
+
+    assert not [name for name in os.listdir(path) if name.endswith(".json")]
+
+
+def test_a_record_that_no_ledger_can_hold_is_set_aside(
+    path: Path, inbox: Inbox, refused: Refusals
+) -> None:
+    hook_files.leave(path)
+    (left,) = inbox.take_in()
+    left.settle(RecordLostError(reason="oversized", event=left.event))
+
+    assert inbox.take_in() == []
+    assert refused == [("spool_oversized", "1-2-c1.json")]
+
+
+def test_a_record_that_found_the_queue_full_is_offered_again(path: Path, inbox: Inbox) -> None:
+    hook_files.leave(path)
+    (left,) = inbox.take_in()
+    left.settle(RecordLostError(reason="queue_full", event=left.event))
+
+    assert len(inbox.take_in()) == 1
+
+
+def test_what_a_killed_hook_did_not_finish_is_set_aside_after_a_while(
+    path: Path, inbox: Inbox, refused: Refusals
+) -> None:
+    path.mkdir(mode=0o700)
+    for name, age_ns in ((".old.tmp", UNFINISHED_AFTER_NS + 1), (".new.tmp", UNFINISHED_AFTER_NS)):
+        (path / name).touch()
+        changed_ns = hook_files.NOW.time_ns - age_ns
+        os.utime(path / name, ns=(changed_ns, changed_ns))
+
+    inbox.take_in()
+
+    assert refused == [("spool_unfinished", ".old.tmp")]
+    assert (path / ".new.tmp").exists()
+
+
+def test_what_can_neither_be_moved_nor_removed_is_told_once_and_passed_over(
+    path: Path, inbox: Inbox, refused: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_files.leave(path, "good.json")
+    (path / "bad.json").write_text("{")
+
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(30, os.strerror(30))
+
+    monkeypatch.setattr(os, "rename", read_only)
+    (left,) = inbox.take_in()
+    monkeypatch.setattr(os, "unlink", read_only)
+    left.settle(None)
+
+    assert [inbox.take_in() for _ in range(2)] == [[], []]
+    assert refused == [("spool_unreadable", "bad.json")]
+
+
+def test_an_unsafe_directory_is_told_once_and_not_used(
+    path: Path, inbox: Inbox, refused: Refusals
+) -> None:
+    hook_files.leave(path)
+    path.chmod(0o777)
+
+    assert [inbox.take_in() for _ in range(2)] == [[], []]
+    assert refused == [("spool_unsafe_directory", "")]
+
+    path.chmod(0o700)
+    assert len(inbox.take_in()) == 1
+
+
+def test_the_moment_that_counts_is_the_one_of_this_boot(
+    path: Path, inbox: Inbox, refused: Refusals
+) -> None:
+    hook_files.leave(path, boot_id=recording.now().boot_id)
+
+    assert inbox.take_in() == []
+    assert refused == [("spool_other_boot", "1-2-c1.json")]
