@@ -42,7 +42,7 @@ else:
 DEFAULT_SPOOL = "/run/nsledger/spool"
 DEFAULT_DEADLINE_MS, MAX_DEADLINE_MS = 1000, 60_000
 MAX_INPUT_BYTES = 16 << 20
-MAX_TEXT_CHARS = 4096
+MAX_TEXT_CHARS = 512  # with all at their longest a record stays under 128 KiB
 MAX_NAME_CHARS = 128
 MAX_PID = 1 << 22  # PID_MAX_LIMIT
 STDIN, STDERR = 0, 2
@@ -321,8 +321,8 @@ def parse(data: bytearray, of: str, record: Record) -> "dict[str, Json] | None":
         value, end = scan(text, 0)
         if isinstance(value, dict) and end == len(text):
             return value
-    except (ValueError, StopIteration, RecursionError, ImportError):
-        pass  # StopIteration: the bare scanner's; ImportError: it has no json to raise from
+    except (ValueError, StopIteration, RecursionError, SystemError, ImportError):
+        pass  # the bare scanner has no json module to take its error from, and says it in many ways
     record.errors.append(f"{of}_not_json")
     return None
 

@@ -1,0 +1,149 @@
+"""The hook on every interpreter that it supports, and what it may import there."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from nsledger_hook import hook
+from tests.integration.hook_runs import (
+    HOOK,
+    PYTHON,
+    links_in,
+    links_of,
+    records_in,
+    run_hook,
+    state_of,
+)
+
+VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+
+ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "posix", "time"}
+"""Beside what an interpreter has loaded before the first line runs."""
+
+STATE_ON_TWO_LINES = state_of(os.getpid()).replace(b", ", b",\n")
+
+
+@functools.cache
+def interpreter(version: str) -> str:
+    """The interpreter of that version on PATH; skips if there is none that runs."""
+    name = shutil.which(f"python{version}")
+    if name is None:
+        pytest.skip(f"no python{version} on PATH")
+    asked = subprocess.run(
+        [name, "-c", "import sys; print(sys.executable)"], capture_output=True, check=False
+    )
+    if asked.returncode != 0:
+        pytest.skip(f"{name} does not run: {asked.stderr.decode().splitlines()[:1]}")
+    return asked.stdout.decode().strip()
+
+
+@pytest.fixture(
+    params=[
+        PYTHON,
+        *(
+            pytest.param(version, marks=pytest.mark.old_python if version == "3.9" else ())
+            for version in VERSIONS
+        ),
+    ]
+)
+def python(request: pytest.FixtureRequest) -> str:
+    """An interpreter to run the hook with, by its path."""
+    wanted: str = request.param
+    return wanted if wanted.startswith("/") else interpreter(wanted)
+
+
+def test_every_interpreter_leaves_the_same_record(python: str, tmp_path: Path) -> None:
+    bundle = tmp_path / "bundle"
+    bundle.mkdir()
+    (bundle / "config.json").write_text('{"linux": {"namespaces": [{"type": "network"}]}}')
+    spool = tmp_path / "spool"
+    spool.mkdir()
+    state = state_of(os.getpid(), bundle=str(bundle), id='quote " and é')
+
+    run = run_hook(state, "--spool", spool, program=(python, "-I", "-S", HOOK))
+
+    assert (run.exit_code, run.stderr) == (0, "")
+    (record,) = records_in(spool)
+    assert record["container_id"] == 'quote " and é'
+    assert links_in(record["namespaces"]) == links_of(os.getpid())
+    assert record["assigned"] == dict.fromkeys(hook.TYPES, "inherited") | {"net": "new"}
+
+
+@pytest.mark.parametrize("state", [b"", b"{", b'{"a', b"[" * 100_000, b'{"a": 1} x', b"\xff"])
+def test_no_interpreter_fails_a_container_for_a_broken_state(
+    python: str, state: bytes, tmp_path: Path
+) -> None:
+    run = run_hook(state, "--spool", tmp_path, program=(python, "-I", "-S", HOOK))
+
+    assert run.exit_code == 0
+    (record,) = records_in(tmp_path)
+    assert set(record["errors"]) <= {"state_not_utf8", "state_not_json"}
+
+
+AT_EXIT_TELL_MODULES = """
+import sys, posix
+hook, leave = sys.argv.pop(1), posix._exit
+def tell(code):
+    posix.write(2, " ".join(sorted(sys.modules)).encode())
+    leave(code)
+posix._exit = tell
+exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
+"""
+
+
+def test_the_hook_imports_nothing_beyond_its_budget(python: str, tmp_path: Path) -> None:
+    bare = subprocess.run(
+        [python, "-I", "-S", "-c", "import sys; print(*sys.modules)"],
+        capture_output=True,
+        check=True,
+    )
+    program = (python, "-I", "-S", "-c", AT_EXIT_TELL_MODULES, HOOK)
+
+    run = run_hook(STATE_ON_TWO_LINES, "--spool", tmp_path, program=program)
+
+    assert len(records_in(tmp_path)) == 1
+    assert set(run.stderr.split()) - set(bare.stdout.decode().split()) <= ALLOWED_IMPORTS
+
+
+WITHOUT_MODULES = """
+import sys
+hook, lacking = sys.argv.pop(1), sys.argv.pop(1).split(",")
+import os, signal, json
+for name in lacking:
+    sys.modules[name] = None
+exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
+"""
+
+
+@pytest.mark.parametrize("lacking", ["_json", "_signal", "posix", "fcntl", "_json,_signal,posix"])
+def test_an_interpreter_without_a_private_module_does_the_same(
+    python: str, lacking: str, tmp_path: Path
+) -> None:
+    program = (python, "-I", "-S", "-c", WITHOUT_MODULES, HOOK, lacking)
+
+    run = run_hook(state_of(os.getpid(), id="é"), "--spool", tmp_path, program=program)
+
+    assert (run.exit_code, run.stderr) == (0, "")
+    (record,) = records_in(tmp_path)
+    assert record["container_id"] == "é"
+    assert links_in(record["namespaces"]) == links_of(os.getpid())
+
+
+def test_an_encoder_with_other_arguments_one_day_is_not_relied_on(tmp_path: Path) -> None:
+    change = "import json, _json\ndef make_encoder(indent, sort): raise AssertionError\n"
+    program = (
+        *(PYTHON, "-I", "-S", "-c"),
+        change + "_json.make_encoder = make_encoder\n" + WITHOUT_MODULES,
+        *(HOOK, "nothing"),
+    )
+
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, program=program)
+
+    assert (run.exit_code, run.stderr) == (0, "")
+    assert len(records_in(tmp_path)) == 1
