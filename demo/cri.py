@@ -201,7 +201,7 @@ class Client:
             grpc.RpcError: the runtime refused, or did not answer in time.
         """
         service = "ImageService" if "Image" in method else "RuntimeService"
-        call = self._channel.unary_unary(
+        call: grpc.UnaryUnaryMultiCallable[Message, Any] = self._channel.unary_unary(
             f"/runtime.v1.{service}/{method}",
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=_class(f"{method}Response").FromString,

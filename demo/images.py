@@ -11,7 +11,7 @@ import json
 import platform
 import subprocess
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,31 +20,28 @@ _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 _MEDIA_TYPE: Final = "application/vnd.oci.image."
 
-IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
+_IDLE: Final = ("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait $!; done")
 """An entrypoint that stays, and ends at once when asked to: as pid 1 it must ask for the signal."""
 
 
-def image_layout(images: Mapping[str, tuple[str, ...]], busybox: Path) -> bytes:
-    """A tar of the image layout of `images`, entrypoints by name; `busybox` is their programs."""
+def image_layout(names: Iterable[str], busybox: Path) -> bytes:
+    """A tar of an image layout: one image, with `busybox` for its programs, under each name."""
     blobs: dict[str, bytes] = {}
-    content = _layer(busybox)
-    layer = _descriptor(blobs, content, "layer.v1.tar")
-    manifests: list[dict[str, Any]] = []
-    for name, entrypoint in images.items():
-        config = {
-            "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
-            "os": "linux",
-            "config": {"Entrypoint": list(entrypoint), "Env": ["PATH=/bin"]},
-            "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
-        }
-        manifest = {
-            "schemaVersion": 2,
-            "mediaType": f"{_MEDIA_TYPE}manifest.v1+json",
-            "config": _descriptor(blobs, config, "config.v1+json"),
-            "layers": [layer],
-        }
-        named = _descriptor(blobs, manifest, "manifest.v1+json")
-        manifests.append({**named, "annotations": {"io.containerd.image.name": name}})
+    layer = _descriptor(blobs, _layer(busybox), "layer.v1.tar")
+    config = {
+        "architecture": _ARCHITECTURES.get(platform.machine(), platform.machine()),
+        "os": "linux",
+        "config": {"Entrypoint": list(_IDLE), "Env": ["PATH=/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [layer["digest"]]},
+    }
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{_MEDIA_TYPE}manifest.v1+json",
+        "config": _descriptor(blobs, config, "config.v1+json"),
+        "layers": [layer],
+    }
+    image = _descriptor(blobs, manifest, "manifest.v1+json")
+    manifests = [{**image, "annotations": {"io.containerd.image.name": name}} for name in names]
     return _tar(
         {
             "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),

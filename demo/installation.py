@@ -1,4 +1,4 @@
-"""Where a containerd is that a private node can be made of: this machine's own, or a Debian tree's."""
+"""What a private node is made of: the containerd of this machine, or of a Debian tree."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Installation:
 
     @property
     def ctr(self) -> str:
-        """containerd's own client, of the same version."""
+        """The client that comes with containerd, of the same version."""
         return str(Path(self.containerd).with_name("ctr"))
 
     def default_configuration(self) -> dict[str, Any]:

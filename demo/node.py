@@ -35,7 +35,7 @@ from demo.configuration import (
     containerd_configuration,
 )
 from demo.cri import Client
-from demo.images import IDLE, image_layout
+from demo.images import image_layout
 from demo.installation import Installation, program_path
 from demo.kept import Kept, is_alive
 from demo.pods import APP_IMAGE, Kubelet
@@ -66,7 +66,7 @@ class PrivateNode:
         self.installation = installation
         self.handlers = handlers
         # Short, because the path of a Unix socket has at most 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="nsl-", dir="/tmp"))  # noqa: S108
+        self.directory = Path(tempfile.mkdtemp(prefix="nsl-", dir="/tmp"))
         # A pod's root may be anybody on the host, and reaches its root file system by this path.
         self.directory.chmod(0o711)
         self.socket = str(self.directory / "containerd.sock")
@@ -103,7 +103,7 @@ class PrivateNode:
 
     @property
     def configuration(self) -> Path:
-        """containerd's main configuration file."""
+        """The main configuration file of containerd."""
         return self.directory / "config.toml"
 
     @property
@@ -159,6 +159,12 @@ class PrivateNode:
             raise NodeFailedError(wanted=" ".join(command), log=done.stderr)
         return done.stdout
 
+    def versions(self) -> str:
+        """Which containerd and runc it runs, in their own words."""
+        containerd = self.run(self.installation.containerd, "--version").split()
+        runc = self.run("runc", "--version").split()
+        return f"containerd {containerd[2]}, runc {runc[2]}"
+
     def effective_configuration(self) -> str:
         """What `containerd config dump` prints."""
         return self.run(
@@ -194,7 +200,7 @@ class PrivateNode:
         return True
 
     def _import_images(self, snapshotter: str) -> None:
-        images = dict.fromkeys((PAUSE_IMAGE, APP_IMAGE), IDLE)
+        images = (PAUSE_IMAGE, APP_IMAGE)
         layout = self.directory / "images.tar"
         layout.write_bytes(image_layout(images, self.installation.busybox))
         ctr = [self.installation.ctr, "--address", self.socket, "--namespace", "k8s.io"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -114,6 +115,10 @@ class Kubelet:
         answer = self.client.call("PodSandboxStatus", pod_sandbox_id=pod_sandbox_id, verbose=True)
         info: dict[str, Any] = json.loads(answer.info["info"])
         return info
+
+    def namespace(self, container_id: str, type_: str) -> str:
+        """The namespace of a container's process, such as `net:[4026532254]`."""
+        return os.readlink(f"/proc/{self.container_info(container_id)['pid']}/ns/{type_}")
 
     def run_inside(self, container_id: str, *command: str) -> str:
         """What `command` prints in a container.

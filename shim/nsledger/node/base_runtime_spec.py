@@ -100,7 +100,9 @@ def _decode(text: bytes) -> Spec:
 
 
 def _missing(spec: Spec) -> list[str]:
-    listed = {entry.get("type") for entry in (spec.get("linux") or {}).get("namespaces") or ()}
+    linux: dict[str, Any] = spec.get("linux") or {}
+    namespaces: list[dict[str, Any]] = linux.get("namespaces") or []
+    listed = {namespace.get("type") for namespace in namespaces}
     return [key for key in ("process", "root", "mounts") if not spec.get(key)] + [
         f"{type_} namespace" for type_ in _NEEDED_NAMESPACES if type_ not in listed
     ]
@@ -111,7 +113,7 @@ def _with_hook(spec: Spec, hook: OciHook) -> bytes:
 
     createRuntime only: a runtime that runs it runs prestart as well, and would record twice.
     """
-    added = msgspec.to_builtins(hook)
+    added: Spec = msgspec.json.decode(msgspec.json.encode(hook))
     hooks = spec.setdefault("hooks", {})
     hooks["createRuntime"] = [
         other for other in hooks.get("createRuntime") or () if other != added
