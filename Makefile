@@ -9,7 +9,7 @@ BIN := .venv/bin
 BENCH ?= all
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
-RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2
+RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
 TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace
 
 .PHONY: help demo test check bench protos requirements format clean
@@ -17,12 +17,15 @@ TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: .venv/run ## four pods on a private containerd, and what their namespaces were (root, under two minutes)
+demo: ## four pods on a private containerd, and what their namespaces were (root, under two minutes)
+	@tools/can-demo
+	@$(MAKE) --no-print-directory .venv/run
 	@tools/system-packages $(RUNTIME_PACKAGES)
 	@$(BIN)/python -m demo
 
 test: .venv/dev check ## every check and every test that this machine can run
 	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
+	@[ "$$(id -u)" != 0 ] || tools/second-generation || echo "the tests marked containerd2 and upstream_proto cannot run"
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: .venv/dev .venv/protos ## linters, types, import layers, generated code

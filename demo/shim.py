@@ -1,0 +1,194 @@
+"""`nsledger` as a user runs it, in front of a private node: the daemon, and the commands that ask.
+
+The one place that knows its command line.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import tomlkit
+
+from demo.node import PrivateNode
+from nsledger.domain import record
+from nsledger.domain.record import Record
+from nsledger.errors import NsledgerError
+from nsledger.ledger import reader
+
+_NSLEDGER: Final = str(Path(sys.executable).with_name("nsledger"))
+_LIMIT_S: Final = 30.0
+
+
+class ShimFailedError(NsledgerError):
+    """The daemon did not get where it should."""
+
+    def __init__(self, *, wanted: str, log: str) -> None:
+        super().__init__(f"nsledger serve did not get to {wanted}:\n{log}")
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """Where the daemon of a private node has its things."""
+
+    directory: Path
+
+    @property
+    def configuration(self) -> Path:
+        """nsledger.toml."""
+        return self.directory / "nsledger.toml"
+
+    @property
+    def socket(self) -> str:
+        """Where the kubelet calls."""
+        return str(self.directory / "nsledger.sock")
+
+    @property
+    def ledger(self) -> Path:
+        """The directory of the ledger."""
+        return self.directory / "ledger"
+
+    @property
+    def spool(self) -> Path:
+        """Where the hook leaves its records."""
+        return self.directory / "spool"
+
+    @property
+    def log(self) -> Path:
+        """What the daemon says on standard error."""
+        return self.directory / "nsledger.log"
+
+
+class Shim:
+    """`nsledger serve`, from `__enter__` until `__exit__` has drained it."""
+
+    def __init__(self, node: PrivateNode) -> None:
+        self.paths = Paths(node.directory)
+        self._upstream = node.socket
+        self._serve: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start the daemon, and wait until it listens.
+
+        Raises:
+            ShimFailedError: with the end of its log.
+        """
+        paths = self.paths
+        told = {
+            "listen": paths.socket,
+            "upstream": self._upstream,
+            "ledger": str(paths.ledger),
+            "spool": str(paths.spool),
+        }
+        paths.configuration.write_text(tomlkit.dumps(told))
+        serve = [_NSLEDGER, "serve", "--config", str(paths.configuration)]
+        with paths.log.open("ab") as log:
+            self._serve = subprocess.Popen(
+                # It must not outlive us, and a terminal's Ctrl-C is for us.
+                ["setpriv", "--pdeathsig", "TERM", *serve],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=_environment(),
+                start_new_session=True,
+            )
+        self._wait("listening", lambda: _listens(paths.socket))
+
+    def stop(self) -> None:
+        """Drain the daemon: SIGTERM, and wait for its end.
+
+        Raises:
+            ShimFailedError: it did not exit 0.
+        """
+        if self._serve is None:
+            return
+        serve, self._serve = self._serve, None
+        serve.send_signal(signal.SIGTERM)
+        try:
+            code = serve.wait(_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            serve.kill()
+            code = serve.wait()
+        if code:
+            raise ShimFailedError(wanted=f"a clean end (exit code {code})", log=self._end_of_log())
+
+    def records(self) -> Iterator[Record]:
+        """What the ledger says by now."""
+        for entry in reader.entries(str(self.paths.ledger)):
+            yield record.decode(entry.line)
+
+    def wait_for(self, wanted: str, reached: Callable[[list[Record]], bool]) -> list[Record]:
+        """The ledger's records, once `reached` is true of them: it writes beside the calls.
+
+        Raises:
+            ShimFailedError: it did not become true.
+        """
+        found: list[Record] = []
+
+        def look() -> bool:
+            found[:] = self.records() if self.paths.ledger.exists() else []
+            return reached(found)
+
+        self._wait(wanted, look)
+        return found
+
+    def ask(self, *command: str) -> str:
+        """What `nsledger COMMAND` prints, about this ledger.
+
+        Raises:
+            ShimFailedError: it did not exit 0.
+        """
+        done = subprocess.run(
+            [_NSLEDGER, *command],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**_environment(), "NSLEDGER_LEDGER": str(self.paths.ledger)},
+        )
+        if done.returncode:
+            raise ShimFailedError(
+                wanted=f"exit code 0 of `{' '.join(command)}`", log=done.stdout + done.stderr
+            )
+        return done.stdout
+
+    def _wait(self, wanted: str, reached: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _LIMIT_S
+        while not reached():
+            ended = self._serve is None or self._serve.poll() is not None
+            if ended or time.monotonic() > deadline:
+                raise ShimFailedError(wanted=wanted, log=self._end_of_log())
+            time.sleep(0.02)
+
+    def _end_of_log(self) -> str:
+        return "\n".join(self.paths.log.read_text(errors="replace").splitlines()[-15:])
+
+
+def _environment() -> dict[str, str]:
+    """Ours without what would configure an nsledger that this machine runs."""
+    return {key: value for key, value in os.environ.items() if not key.startswith("NSLEDGER_")}
+
+
+def _listens(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
