@@ -57,7 +57,7 @@ class Filler:
     """Fills messages at random, by their descriptors: every field, or about two thirds of them."""
 
     def __init__(self, seed: int, *, every_field: bool) -> None:
-        self._random = Random(seed)  # noqa: S311  reproducible, not secret
+        self._random = Random(seed)
         self._every_field = every_field
         self.texts: dict[str, str] = {}
         """The path of every text written, such as `config.metadata.name`, by the text."""
