@@ -51,6 +51,8 @@ class ContainerSpec:
     privileged: bool = False
     options: bool = True
     """False: the client sends no NamespaceOption for it."""
+    zeros: bool = False
+    """The client sends one full of zeros, which is POD for all, whatever the pod asked for."""
     exits: bool = False
     """It ends before the next one starts: an init container, or an attempt that is restarted."""
 
@@ -95,6 +97,10 @@ class Tamper:
     """The runtime writes this into the spec."""
     identity: Callable[[NamespaceIdentity], NamespaceIdentity] | None = None
     """The process gets this, whatever the spec says."""
+    was_assigned: Assignment = ""
+    """What the spec would have said, once it was written."""
+    was_identity: NamespaceIdentity | None = None
+    """What the process would have had."""
 
 
 class Kernel:
@@ -207,11 +213,15 @@ class Node:
         user: UserNamespaceRequest | None,
         tamper: Tamper | None,
     ) -> NamespaceReading:
-        if tamper is not None and tamper.assignment is not None:
-            assigned[tamper.type_] = tamper.assignment(assigned[tamper.type_])
+        if tamper is not None:
+            tamper.was_assigned = assigned[tamper.type_]
+            if tamper.assignment is not None:
+                assigned[tamper.type_] = tamper.assignment(tamper.was_assigned)
         namespaces = {type_: self._open(type_, assigned[type_], paths) for type_ in NamespaceType}
-        if tamper is not None and tamper.identity is not None:
-            namespaces[tamper.type_] = tamper.identity(namespaces[tamper.type_])
+        if tamper is not None:
+            tamper.was_identity = namespaces[tamper.type_]
+            if tamper.identity is not None:
+                namespaces[tamper.type_] = tamper.identity(tamper.was_identity)
         in_hosts = namespaces[NamespaceType.USER] == self.host.namespaces[NamespaceType.USER]
         if user is None or in_hosts:
             process = self.kernel.process(namespaces)
@@ -253,6 +263,9 @@ def _kubelet_asks_for_container(
 ) -> RequestedNamespaces:
     if not spec.options:
         return RequestedNamespaces(user=pod.user)
+    if spec.zeros:
+        every = NamespaceMode.POD
+        return RequestedNamespaces(net=every, pid=every, ipc=every, user=pod.user)
     targeted = target is not None and pod.pid is NamespaceMode.CONTAINER
     return RequestedNamespaces(
         net=pod.net,

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for `conforming_node`: pods of every kind, with containers of every kind."""
+"""Hypothesis strategies for `conforming_node`, and how its pods are put before the rules."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
+from nsledger.domain.judgement import Judgement, LayerPair, Verdict, judge_container, judge_sandbox
+from nsledger.domain.namespaces import NamespaceType
 from tests.property.conforming_node import Container, ContainerSpec, Node, Pod, PodSpec
+
+Judgements = dict[NamespaceType, Judgement]
+
+namespace_types = st.sampled_from(list(NamespaceType))
+nearly_always = st.sampled_from([True, True, True, False])
 
 pod_specs = st.builds(
     PodSpec,
@@ -15,13 +22,13 @@ pod_specs = st.builds(
     host_ipc=st.booleans(),
     share_process_namespace=st.booleans(),
     host_users=st.booleans(),
-    options=st.sampled_from([True, True, True, False]),
+    options=nearly_always,
 )
 
 
 @dataclass(slots=True)
 class Scene:
-    """One pod of a node, and another that was there before it."""
+    """One pod of a node, and another one that was there before it."""
 
     node: Node
     pod: Pod
@@ -30,6 +37,26 @@ class Scene:
     @property
     def living(self) -> list[Container]:
         return [one for one in self.pod.containers.values() if one.alive]
+
+    def judge_sandbox(self) -> Judgements:
+        pod = self.pod
+        return judge_sandbox(pod.sandbox, pod.requested, pod.assigned, self.node.host, pod.paths)
+
+    def judge(self, container: Container) -> Judgements:
+        around = self.pod.around(container, self.node.host)
+        return judge_container(container.actual, container.requested, container.assigned, around)
+
+    def judge_all(self) -> list[Judgements]:
+        return [self.judge_sandbox(), *(self.judge(one) for one in self.living)]
+
+
+def mismatches(judgements: Judgements) -> dict[NamespaceType, tuple[LayerPair, ...]]:
+    """The layers that contradict each other, by type."""
+    return {
+        type_: judgement.differ
+        for type_, judgement in judgements.items()
+        if judgement.verdict is Verdict.MISMATCH
+    }
 
 
 @st.composite
@@ -41,7 +68,8 @@ def container_specs(draw: st.DrawFn) -> list[ContainerSpec]:
             ContainerSpec(
                 target=draw(st.sampled_from(["", *alive])),
                 privileged=draw(st.booleans()),
-                options=draw(st.sampled_from([True, True, True, False])),
+                options=draw(nearly_always),
+                zeros=not draw(nearly_always),
                 exits=draw(st.booleans()),
             )
         )
@@ -49,8 +77,13 @@ def container_specs(draw: st.DrawFn) -> list[ContainerSpec]:
 
 
 @st.composite
+def nodes(draw: st.DrawFn) -> Node:
+    return Node(cgroup_version=draw(st.sampled_from([1, 2])), has_ids=draw(st.booleans()))
+
+
+@st.composite
 def scenes(draw: st.DrawFn, pods: st.SearchStrategy[PodSpec] = pod_specs) -> Scene:
-    node = Node(cgroup_version=draw(st.sampled_from([1, 2])), has_ids=draw(st.booleans()))
+    node = draw(nodes())
     other = node.run_pod(PodSpec(host_users=False))
     node.start_container(other, "c0", ContainerSpec())
     pod = node.run_pod(draw(pods))
