@@ -139,21 +139,26 @@ class Workloads:
         id_ = ref.container_id
         if not id_ or id_ in self._forgotten or pod_ref.pod_sandbox_id in self._forgotten:
             return None
-        pod = self._pod_of.get(id_)
-        if pod is not None and (pod.ref.pod_sandbox_id or not pod_ref.pod_sandbox_id):
-            container = pod.containers[id_]
-            container.ref = container.ref.completed_by(ref)
-            return pod, container
-        if pod is None:
-            container = Container(ref, source=source)
-        else:
-            container = pod.containers.pop(id_)
-            container.ref = container.ref.completed_by(ref)
-        pod = self._pod_of[id_] = self._pod(pod_ref, source)
-        pod.containers[id_] = container
-        if pod.ended:
-            container.end(pod.until)
-        return pod, container
+        home = self._pod_of.get(id_)
+        container = Container(ref, source=source) if home is None else home.containers[id_]
+        container.ref = container.ref.completed_by(ref)
+        if home is None or (pod_ref.pod_sandbox_id and not home.ref.pod_sandbox_id):
+            home = self._move(container, home, self._pod(pod_ref, source))
+        elif home.ref.pod_sandbox_id == pod_ref.pod_sandbox_id:
+            self._pod(pod_ref, source)
+        return home, container
+
+    def _move(self, container: Container, old: Pod | None, new: Pod) -> Pod:
+        id_ = container.ref.container_id
+        if old is not None:
+            del old.containers[id_]
+            if not old.containers:
+                del self.pods[old.ref.pod_sandbox_id]
+        new.containers[id_] = container
+        self._pod_of[id_] = new
+        if new.ended:
+            container.end(new.until)
+        return new
 
     def _pod_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
         if event.pod.pod_sandbox_id in self._forgotten:
