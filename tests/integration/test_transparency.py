@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import grpc
@@ -18,12 +16,6 @@ from tests.integration.relaying import Watching, channel, relaying, wait_for
 
 CODES = list(grpc.StatusCode)
 DETAILS = ["", "plain", "percent % and %41", "line\nbreak\ttab", "Fehler: größer → 100 %", "x" * 3000]
-
-
-@pytest.fixture
-def room() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/tmp") as directory:
-        yield directory
 
 
 @dataclass(frozen=True, slots=True)
