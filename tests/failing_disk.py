@@ -36,6 +36,18 @@ class FailingDisk:
 
         self._patches.setattr(os, at, waiting)
 
+    def cuts_short(self, size: int) -> None:
+        """Let the next `os.pwrite` write `size` bytes, and the one after it find no space."""
+        real = os.pwrite
+        left = [size]
+
+        def cutting(descriptor: int, data: bytes, offset: int) -> int:
+            if not left:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            return real(descriptor, data[: left.pop()], offset)
+
+        self._patches.setattr(os, "pwrite", cutting)
+
     def works(self) -> None:
         """Everything works again."""
         self._patches.undo()

@@ -16,6 +16,7 @@ DIRECTORY_MODE: Final = 0o750
 FILE_MODE: Final = 0o640
 
 _SEGMENT: Final = re.compile(r"([0-9]{20})\.jsonl").fullmatch
+_TORN: Final = re.compile(r"torn-([0-9]{20})-([0-9]+)").fullmatch
 
 
 def segment_name(first_seq: int) -> str:
@@ -26,6 +27,13 @@ def segment_name(first_seq: int) -> str:
 def torn_name(seq: int, number: int) -> str:
     """The file name of the `number`th torn tail found where entry `seq` belongs."""
     return f"torn-{seq:020d}-{number}"
+
+
+def torn_names(names: Iterable[str], seq: int) -> list[str]:
+    """The torn tails among `names` that were found where entry `seq` belongs, in order."""
+    found = ((_TORN(name), name) for name in names)
+    mine = [(int(torn[2]), name) for torn, name in found if torn and int(torn[1]) == seq]
+    return [name for _, name in sorted(mine)]
 
 
 def first_seqs(names: Iterable[str]) -> list[int]:

@@ -2,7 +2,7 @@
 
 It appends whole batches or nothing: whatever fails, the file ends after the last entry of the last
 batch that succeeded, or the writer refuses to go on until it does. It may not be shared between
-threads, knows no clock, and says what it found at the start as data (`recovery`).
+threads, knows no clock, and says what it found at the start as data (`recoveries`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nsledger.ledger.recovery import UNSYNCED_LIMIT_BYTES, WINDOW_BYTES, find_en
 
 @dataclass(frozen=True, slots=True)
 class Recovery:
-    """The writer before this one was cut off; what it left half-written was moved aside."""
+    """What a writer left half-written and a later one moved aside; no entry followed it yet."""
 
     torn_bytes: int
     kept_as: str
@@ -34,7 +34,13 @@ class LedgerWriter:
     """An open ledger, locked. Made by `open`, given back by `close`."""
 
     def __init__(
-        self, *, lock: int, segment: int, size_bytes: int, head: Head, recovery: Recovery | None
+        self,
+        *,
+        lock: int,
+        segment: int,
+        size_bytes: int,
+        head: Head,
+        recoveries: tuple[Recovery, ...],
     ) -> None:
         self._lock = lock
         self._segment = segment
@@ -44,8 +50,11 @@ class LedgerWriter:
         self._tail_is_clean = True
         self._sync_failed = False
         self._head = head
-        self.recovery = recovery
-        """What had to be cut off at the start; None if the last writer ended between two lines."""
+        self.recoveries = recoveries
+        """What was cut off where this writer goes on; empty if the last one ended between lines.
+
+        A caller that dies before it could say so in an entry finds them here again.
+        """
 
     @classmethod
     def open(cls, directory: str) -> Self:
@@ -73,20 +82,19 @@ class LedgerWriter:
             if end.head is None and end.size_bytes > 0:
                 raise LedgerUnusableError(path=directory, looked_at_bytes=WINDOW_BYTES)
             head = end.head or before
-            recovery = None
             if end.size_bytes < size:
                 torn = files.read_at(segment, size - end.size_bytes, end.size_bytes)
-                kept_as = _keep(directory, torn, head.seq + 1)
+                _keep(directory, torn, head.seq + 1)
                 files.cut_at(segment, end.size_bytes)
                 os.fsync(segment)
-                recovery = Recovery(torn_bytes=len(torn), kept_as=kept_as, at_seq=head.seq + 1)
+            recoveries = _recoveries(directory, head.seq + 1)
             on_failure.pop_all()
         return cls(
             lock=lock,
             segment=segment,
             size_bytes=end.size_bytes,
             head=head,
-            recovery=recovery,
+            recoveries=recoveries,
         )
 
     @property
@@ -189,14 +197,24 @@ def _head_of(path: str) -> Head:
     return end.head
 
 
-def _keep(directory: str, torn: bytes, seq: int) -> str:
-    """Copy torn bytes to a file of their own, durably; its name."""
+def _keep(directory: str, torn: bytes, seq: int) -> None:
+    """Copy torn bytes to a file of their own, durably."""
     number = 1
     while True:
-        name = layout.torn_name(seq, number)
+        path = os.path.join(directory, layout.torn_name(seq, number))
         try:
-            files.write_file(os.path.join(directory, name), torn, layout.FILE_MODE)
+            files.write_file(path, torn, layout.FILE_MODE)
         except FileExistsError:
             number += 1
         else:
-            return name
+            return
+
+
+def _recoveries(directory: str, seq: int) -> tuple[Recovery, ...]:
+    """What lies aside that would have been entry `seq`."""
+    return tuple(
+        Recovery(
+            torn_bytes=os.stat(os.path.join(directory, name)).st_size, kept_as=name, at_seq=seq
+        )
+        for name in layout.torn_names(os.listdir(directory), seq)
+    )

@@ -118,14 +118,10 @@ class GroupCommit:
         about: list[Event] = []
         if ledger.head.seq == 0:
             about.append(LedgerCreated(source=Source.DAEMON, ledger_id=self._new_ledger_id()))
-        if ledger.recovery is not None:
-            about.append(
-                LedgerRecovered(
-                    source=Source.DAEMON,
-                    torn_bytes=ledger.recovery.torn_bytes,
-                    kept_as=ledger.recovery.kept_as,
-                )
-            )
+        about += [
+            LedgerRecovered(source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as)
+            for torn in ledger.recoveries
+        ]
         before, self._waiting = self._waiting, []
         for event in about:
             self.take_in(Ticket(event, self._now()))

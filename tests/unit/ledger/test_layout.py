@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nsledger.ledger.layout import LOCK_NAME, first_seqs, segment_name, torn_name
+from nsledger.ledger.layout import LOCK_NAME, first_seqs, segment_name, torn_name, torn_names
 
 
 def test_a_segment_is_named_after_its_first_entry_and_names_sort_by_it() -> None:
@@ -15,3 +15,9 @@ def test_what_is_no_segment_is_passed_over() -> None:
     others = [LOCK_NAME, torn_name(7, 1), "1.jsonl", segment_name(3) + "~", "." + segment_name(3)]
 
     assert first_seqs(others) == []
+
+
+def test_torn_tails_of_one_place_are_found_in_the_order_of_their_numbers() -> None:
+    mine = [torn_name(7, number) for number in (10, 2, 1)]
+
+    assert torn_names([*mine, torn_name(8, 1), segment_name(7)], 7) == mine[::-1]

@@ -191,9 +191,9 @@ def test_a_torn_line_is_kept_beside_the_ledger_and_told(tmp_path: Path) -> None:
 
     writer = LedgerWriter.open(str(tmp_path))
 
-    assert writer.recovery is not None
-    assert (writer.recovery.torn_bytes, writer.recovery.at_seq) == (19, 3)
-    assert (tmp_path / writer.recovery.kept_as).read_bytes() == b'{"seq":3,"prev":"12'
+    (recovery,) = writer.recoveries
+    assert (recovery.torn_bytes, recovery.at_seq) == (19, 3)
+    assert (tmp_path / recovery.kept_as).read_bytes() == b'{"seq":3,"prev":"12'
     head = writer.append([ledgers.record(3)])
     writer.close()
     assert verify(str(tmp_path)).head == head
@@ -210,6 +210,22 @@ def test_a_second_torn_line_at_the_same_place_does_not_replace_the_first(tmp_pat
     assert kept == [b"one", b"two"]
 
 
+def test_a_torn_line_is_told_until_an_entry_can_say_so(tmp_path: Path) -> None:
+    ledgers.write(tmp_path, [1])
+    with ledgers.segment(tmp_path).open("ab") as file:
+        file.write(b"torn")
+
+    told: list[int] = []
+    for append in (False, True, False):
+        writer = LedgerWriter.open(str(tmp_path))
+        told.append(len(writer.recoveries))
+        if append:
+            writer.append([ledgers.record(2)])
+        writer.close()
+
+    assert told == [1, 1, 0]
+
+
 def test_a_torn_line_stays_where_it_is_until_it_is_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -223,7 +239,7 @@ def test_a_torn_line_stays_where_it_is_until_it_is_kept(
 
     assert ledgers.segment(tmp_path).read_bytes().endswith(b"torn")
     writer = LedgerWriter.open(str(tmp_path))
-    assert writer.recovery is not None
+    assert len(writer.recoveries) == 1
     writer.close()
 
 
@@ -232,7 +248,7 @@ def test_a_ledger_in_order_is_not_recovered(tmp_path: Path) -> None:
 
     writer = LedgerWriter.open(str(tmp_path))
 
-    assert writer.recovery is None
+    assert writer.recoveries == ()
     writer.close()
 
 
@@ -243,7 +259,7 @@ def test_a_ledger_whose_first_line_was_torn_begins_anew(tmp_path: Path) -> None:
     writer = LedgerWriter.open(str(tmp_path))
 
     assert writer.head == GENESIS
-    assert writer.recovery is not None
+    assert len(writer.recoveries) == 1
     writer.close()
 
 

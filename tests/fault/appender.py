@@ -1,0 +1,90 @@
+"""The processes that the fault tests starve and kill: writers of a ledger.
+
+    appender.py once DIRECTORY      open, twice append three records and sync, close
+    appender.py nursery DIRECTORY   for each number on stdin, a child that records events from it
+                                    on until it is killed; forked, because imports take long
+
+A writer says on stdout what is safe by then: `appended N` in the ledger, `synced N` on the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from functools import partial
+
+from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.writer import LedgerWriter
+
+BATCHES = [[100, 101, 102], [103, 104, 105]]
+"""The numbers that `once` records."""
+
+
+def say(*words: object) -> None:
+    """One line, in one write."""
+    os.write(1, (" ".join(map(str, words)) + "\n").encode())
+
+
+def tried(step: Callable[[], object]) -> bool:
+    """Whether the step succeeded; what went wrong is said."""
+    try:
+        step()
+    except (OSError, LedgerError) as error:
+        say("failed", type(error).__name__, error)
+        return False
+    return True
+
+
+def once(directory: str) -> None:
+    try:
+        writer = LedgerWriter.open(directory)
+    except (OSError, LedgerError) as error:
+        say("failed", type(error).__name__, error)
+        return
+    for batch in BATCHES:
+        records = [b'{"number":%d}' % number for number in batch]
+        steps = (("appended", partial(writer.append, records)), ("synced", writer.sync))
+        for outcome, step in steps:
+            if not tried(step):
+                break
+            for number in batch:
+                say(outcome, number)
+    tried(writer.close)
+
+
+def nursery(directory: str) -> None:
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            forever(directory, int(line))
+        say("born", pid)
+        os.waitpid(pid, 0)
+        say("buried", pid)
+
+
+def forever(directory: str, number: int) -> None:
+    recorder = Recorder(
+        lambda: LedgerWriter.open(directory),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=0.005,
+    )
+    recorder.start()
+    while True:
+        sync = number % 10 == 0
+        ticket = recorder.record(recording.event(number), at=recording.now(), sync=sync)
+        ticket.on_done(partial(say, "synced" if sync else "appended", number))
+        if recorder.queue_depth > 50:
+            ticket.wait(10)
+        number += 1
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "once":
+        once(sys.argv[2])
+    else:
+        from nsledger.recorder.recorder import Recorder
+        from tests import recording
+
+        nursery(sys.argv[2])
