@@ -44,6 +44,7 @@ class LedgerDamagedError(LedgerError):
     ) -> None:
         super().__init__(f"entry {seq} ({path}:{line_number}): {damage}: {detail}")
         self.damage = damage
+        self.detail = detail
         self.seq = seq
         """The first entry that is not where it must be, or does not follow."""
         self.path = path
