@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from nsledger.ledger import files, layout
+from nsledger.ledger import files, place
 from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import NotAnEntryError
@@ -20,19 +20,20 @@ _CHUNK_BYTES: Final = 1 << 16
 _PROBE_BYTES: Final = 1 << 14
 
 
-def entries(directory: str, start_seq: int = 1) -> Iterator[Entry]:
-    """The entries of the ledger in `directory` from `start_seq` on, to where it ends by then.
+def entries(path: str, start_seq: int = 1) -> Iterator[Entry]:
+    """The entries of the ledger at `path` from `start_seq` on, to where it ends by then.
 
     Raises:
+        NoLedgerError: there is none.
         NotAnEntryError: at a line that is none.
         OSError: a segment cannot be read.
     """
-    first_seqs = layout.first_seqs(os.listdir(directory))
-    ends = [*first_seqs[1:], None]
-    for first_seq, end in zip(first_seqs, ends, strict=True):
+    segments = place.find(path).segments
+    ends = [*(first_seq for first_seq, _ in segments[1:]), None]
+    for (_, segment_path), end in zip(segments, ends, strict=True):
         if end is not None and end <= start_seq:
             continue
-        segment = files.open_file(os.path.join(directory, layout.segment_name(first_seq)))
+        segment = files.open_file(segment_path)
         try:
             offset = _offset_near(segment, start_seq)
             for line in whole_lines(chunks(segment, offset)):
@@ -43,7 +44,7 @@ def entries(directory: str, start_seq: int = 1) -> Iterator[Entry]:
             os.close(segment)
 
 
-def follow(directory: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterator[Entry]:
+def follow(path: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterator[Entry]:
     """Like `entries`, and what comes later too.
 
     `wait` is called whenever everything was yielded: it returns True after a while to look again,
@@ -51,7 +52,7 @@ def follow(directory: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> I
     """
     next_seq = start_seq
     while True:
-        for entry in entries(directory, next_seq):
+        for entry in entries(path, next_seq):
             yield entry
             next_seq = entry.seq + 1
         if not wait():

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import enum
 import os
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from nsledger.ledger import files, layout
-from nsledger.ledger.chain import GENESIS, Head
+from nsledger.ledger import files, place
+from nsledger.ledger.chain import Head
 from nsledger.ledger.entry import Entry, check_whole
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
 from nsledger.ledger.reader import chunks, whole_lines
@@ -43,6 +44,7 @@ class LedgerDamagedError(LedgerError):
     ) -> None:
         super().__init__(f"entry {seq} ({path}:{line_number}): {damage}: {detail}")
         self.damage = damage
+        self.detail = detail
         self.seq = seq
         """The first entry that is not where it must be, or does not follow."""
         self.path = path
@@ -59,44 +61,47 @@ class LedgerDamagedError(LedgerError):
 class Verified:
     """What a ledger without damage says about itself."""
 
+    before: Head
+    """What its first entry follows: GENESIS, or what a lone later segment claims it follows."""
     head: Head
     unfinished_bytes: int
     """After the last newline: a line being written just now, or torn by a crash."""
 
 
-def verify(directory: str) -> Verified:
-    """Walk the whole ledger in `directory`; where it ends.
+def verify(path: str, *, progress: Callable[[int], None] | None = None) -> Verified:
+    """Walk the whole ledger at `path`; where it ends.
 
-    Time O(bytes), memory O(longest line).
+    Time O(bytes), memory O(longest line). `progress` is called with each number of bytes read.
 
     Raises:
         LedgerDamagedError: at the first entry that does not follow.
+        NoLedgerError: there is none.
         OSError: a segment cannot be read.
     """
-    head = GENESIS
+    ledger = place.find(path)
+    head = ledger.before
     unfinished = 0
-    for first_seq in layout.first_seqs(os.listdir(directory)):
-        path = os.path.join(directory, layout.segment_name(first_seq))
+    for first_seq, segment_path in ledger.segments:
         if unfinished:
             raise LedgerDamagedError(
                 damage=Damage.NOT_AN_ENTRY,
                 seq=head.seq + 1,
-                path=path,
+                path=segment_path,
                 line_number=1,
                 detail=f"the segment before ends with {unfinished} bytes of an unfinished line",
             )
         if first_seq != head.seq + 1:
-            raise _out_of_sequence(head, first_seq, path, line_number=1)
-        head, unfinished = _walk(path, head)
-    return Verified(head=head, unfinished_bytes=unfinished)
+            raise _out_of_sequence(head, first_seq, segment_path, line_number=1)
+        head, unfinished = _walk(segment_path, head, progress)
+    return Verified(before=ledger.before, head=head, unfinished_bytes=unfinished)
 
 
-def _walk(path: str, head: Head) -> tuple[Head, int]:
+def _walk(path: str, head: Head, progress: Callable[[int], None] | None) -> tuple[Head, int]:
     """Follow `head` through one segment; the head at its end and the bytes behind it."""
     segment = files.open_file(path)
     seq, digest, size, first_seq = head.seq, head.digest.encode(), 0, head.seq + 1
     try:
-        for line in whole_lines(chunks(segment)):
+        for line in whole_lines(_told(chunks(segment), progress)):
             # The loop that ten million lines go through: `chain.opening`, written out.
             if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
                 raise _broken(line, Head(seq, digest.decode()), path, seq + 2 - first_seq)
@@ -116,6 +121,13 @@ def _walk(path: str, head: Head) -> tuple[Head, int]:
     finally:
         os.close(segment)
     return Head(seq, digest.decode()), unfinished
+
+
+def _told(pieces: Iterable[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
+    for piece in pieces:
+        if progress is not None:
+            progress(len(piece))
+        yield piece
 
 
 def _broken(line: bytes, head: Head, path: str, line_number: int) -> LedgerError:

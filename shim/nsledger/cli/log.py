@@ -1,0 +1,87 @@
+"""`nsledger log`: the options; what it does is in `listing`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nsledger.cli import options
+from nsledger.cli.moment import IN_HELP, MomentType
+
+_SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
+
+_HELP = """\
+List what is on record, oldest first.
+
+The table has the time, the event, the pod and container, and the gist. Records stand in the order
+in which they were written; a clock that was set may make times go back, never the order.
+
+jsonl gives each line as it was written, byte for byte, so that its hash can be checked; only to a
+terminal, characters that could steer it go escaped. A live ledger may be read at any time.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+    from nsledger.cli.listing import listing  # noqa: PLC0415 - `--help` needs no ledger
+
+    if values["follow"] and values["reverse"]:
+        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
+    if values["follow"] and values["output"] == "json":
+        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
+    return listing(**values)
+
+
+command = click.Command(
+    "log",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger log --since 1h",
+        "nsledger log -f --event gap --event 'container.*'",
+        "nsledger log --pod default/web -o wide",
+        "nsledger log --since yesterday --until today --source oci_hook",
+        "nsledger log -n 1 -o jsonl",
+        "nsledger log -o jsonl | sha256sum",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
+        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
+        click.Option(
+            ["-n", "--lines"],
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Only the newest N of what is selected.",
+        ),
+        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
+        click.Option(
+            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
+        ),
+        click.Option(
+            ["--pod"],
+            multiple=True,
+            metavar="POD",
+            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--container"],
+            multiple=True,
+            metavar="NAME",
+            help="Only of this container: name, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
+        ),
+        click.Option(
+            ["--source"],
+            multiple=True,
+            type=click.Choice(_SOURCES),
+            help="Only what this witness saw.",
+        ),
+        options.output(("table", "wide", "json", "jsonl", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

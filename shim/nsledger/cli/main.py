@@ -1,0 +1,115 @@
+"""`nsledger`: finds the command, runs it, and turns what it ends with into an exit status."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+import click
+
+from nsledger.cli import exit_codes
+from nsledger.cli.lazy_group import LazyGroup
+from nsledger.errors import NsledgerError
+
+_PURPOSES: Final = {
+    "show": "Show which namespaces a pod's containers share, type by type.",
+    "whois": "Tell whose namespace or process a number is, or was.",
+    "log": "List what is on record.",
+    "verify": "Check that nothing on record was changed or taken out.",
+    "serve": "Relay the kubelet's calls to the runtime and record them.",
+}
+
+_HELP: Final = """\
+See which Linux namespaces every pod on this node was asked for, was assigned, and really got.
+
+A Kubernetes namespace and a Linux namespace are two things with one name. Here the first is always
+called a k8s namespace; a namespace is the kernel's.
+"""
+
+_EPILOG: Final = f"""\b
+Examples:
+  nsledger show web
+  nsledger whois net:[4026532257]
+  nsledger log --since 10m
+  nsledger verify
+
+{exit_codes.IN_HELP}
+\b
+Environment:
+  NSLEDGER_LEDGER  the ledger that commands read, like --ledger
+  NO_COLOR         if not empty, no colour unless --color=always
+"""
+
+
+def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted and not context.resilient_parsing:
+        click.echo(f"nsledger {importlib.metadata.version('nsledger')}")
+        context.exit()
+
+
+command: Final = LazyGroup(
+    package="nsledger.cli",
+    purposes=_PURPOSES,
+    name="nsledger",
+    help=_HELP,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    params=[
+        click.Option(
+            ["--version"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_version,
+            help="Print the version and exit.",
+        )
+    ],
+)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command line, without the program's name; its exit status."""
+    try:
+        with command.make_context("nsledger", list(arguments)) as context:
+            result = command.invoke(context)
+        sys.stdout.flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        error.show()
+        return exit_codes.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return exit_codes.INTERRUPTED
+    except BrokenPipeError:
+        _write_no_more()
+        return exit_codes.PIPE_CLOSED
+    except (NsledgerError, OSError) as error:
+        from nsledger.cli import failure  # noqa: PLC0415 - not needed where nothing fails
+
+        failure.report(error)
+        return failure.exit_code(error)
+    return result if isinstance(result, int) else exit_codes.OK
+
+
+def main() -> None:
+    """The program."""
+    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # so it is after `>&-`
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
+    elif isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    sys.exit(run(sys.argv[1:]))
+
+
+def _write_no_more() -> None:
+    """What Python still holds for the closed pipe goes nowhere, and without a complaint."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Moments as people write them: `--since`, `--until`, `--at`."""
+
+from __future__ import annotations
+
+import re
+import time
+from datetime import UTC, datetime, timedelta, tzinfo
+from typing import Final
+
+import click
+
+from nsledger.domain.instant import NotAnInstantError, unix_ns
+from nsledger.report.text import visible
+
+_NS: Final = 1_000_000_000
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+_AGO: Final = re.compile(r"(?:\d+[smhdw])+", re.ASCII).fullmatch
+_PARTS: Final = re.compile(r"(\d+)([smhdw])", re.ASCII).findall
+_LOCAL: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?", re.ASCII
+).fullmatch
+_LONGEST: Final = 40
+
+IN_HELP: Final = """\b
+Times:
+  10m, 2h, 3d, 1h30m                so long ago
+  now, today, yesterday             today and yesterday begin at midnight
+  2026-11-24, 2026-11-24 10:00      local time, or UTC with --utc
+  2026-11-24T10:00:00.5+01:00       RFC 3339
+"""
+
+
+def parse_moment(text: str, *, now_ns: int, zone: tzinfo | None) -> int:
+    """The Unix time in nanoseconds that `text` names; a zone of None is the local one.
+
+    Raises:
+        ValueError: it names none from 1970 on that 63 bits can hold.
+    """
+    try:
+        moment_ns = _parse(text.strip()[:_LONGEST], now_ns, zone)
+    except (NotAnInstantError, OverflowError) as error:
+        raise ValueError(text) from error
+    if not 0 <= moment_ns < 1 << 63:
+        raise ValueError(text)
+    return moment_ns
+
+
+def _parse(text: str, now_ns: int, zone: tzinfo | None) -> int:
+    if text == "now":
+        return now_ns
+    if text in {"today", "yesterday"}:
+        today = datetime.fromtimestamp(now_ns // _NS, UTC).astimezone(zone).date()
+        day = today - timedelta(days=1) if text == "yesterday" else today
+        return _whole_second(f"{day}T00:00:00", zone)
+    if _AGO(text):
+        return now_ns - _NS * sum(int(count) * _UNITS_S[unit] for count, unit in _PARTS(text))
+    local = _LOCAL(text)
+    if local:
+        date, clock, fraction = local.groups()
+        whole = _whole_second(f"{date}T{clock or '00:00'}", zone)
+        return whole + int((fraction or "").ljust(9, "0"))
+    return unix_ns(text)
+
+
+def _whole_second(text: str, zone: tzinfo | None) -> int:
+    moment = datetime.fromisoformat(text)
+    moment = moment.astimezone() if zone is None else moment.replace(tzinfo=zone)
+    return int(moment.timestamp()) * _NS
+
+
+class MomentType(click.ParamType[int]):
+    """A moment on the command line, in nanoseconds of Unix time. Reads --utc, which is eager."""
+
+    name = "time"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        """The moment that `value` names."""
+        if isinstance(value, int):
+            return value
+        zone = UTC if ctx is not None and ctx.params.get("utc") else None
+        try:
+            return parse_moment(value, now_ns=time.time_ns(), zone=zone)
+        except ValueError:
+            self.fail(
+                f"found {visible(value)!r}, needed a time such as 10m, 2h, today, yesterday, "
+                "'2026-11-24 10:00' or 2026-11-24T10:00:00Z",
+                param,
+                ctx,
+            )

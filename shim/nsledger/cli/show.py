@@ -1,0 +1,50 @@
+"""`nsledger show`: the options; what it does is in `showing`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from nsledger.cli import options
+
+_HELP = """\
+Show which Linux namespaces the containers of POD share, type by type.
+
+POD is a name, k8s_namespace/name, a uid, or the first characters of a pod's or container's id. Of
+several sandboxes of one pod the living one is shown, else the newest.
+
+Each cell says whose namespace it is (the host's, the pod's, another container's, private) and its
+inode. Cells with the same letter are one namespace. -o wide tells the three layers apart: what CRI
+requested, what the OCI spec assigned, and what the kernel says the process actually has.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+    from nsledger.cli.showing import showing  # noqa: PLC0415 - `--help` needs no ledger
+
+    return showing(**values)
+
+
+command = click.Command(
+    "show",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger show web",
+        "nsledger show kube-system/node-agent-x7k2p -o wide",
+        "nsledger show web -o json | python3 -m json.tool --no-indent",
+    ),
+    params=[
+        click.Argument(["pod"]),
+        click.Option(
+            ["-a", "--all", "all_attempts"],
+            is_flag=True,
+            help="Earlier attempts of restarted containers too.",
+        ),
+        options.output(("table", "wide", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -1,0 +1,48 @@
+"""A record's time as a number, to compare moments that were not written alike.
+
+The daemon writes nanoseconds, the hook's record may carry less; as text they do not compare.
+
+Source: RFC 3339, section 5.6.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from nsledger.errors import NsledgerError
+
+_RFC3339: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9})\d*)?([Zz]|[+-]\d{2}:\d{2})",
+    re.ASCII,
+).fullmatch
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class NotAnInstantError(NsledgerError):
+    """A text that names no moment."""
+
+    def __init__(self, *, text: str) -> None:
+        super().__init__(f"found {text[:40]!r}, needed a time such as 2026-11-24T00:03:50Z")
+        self.text = text
+
+
+def unix_ns(text: str) -> int:
+    """The Unix time, in nanoseconds, of an RFC 3339 time; of `text` without a zone there is none.
+
+    Raises:
+        NotAnInstantError: it is none.
+    """
+    parts = _RFC3339(text)
+    if parts is None:
+        raise NotAnInstantError(text=text)
+    date, clock, fraction, zone = parts.groups()
+    try:
+        moment = datetime.fromisoformat(f"{date}T{clock}{zone.upper()}")
+    except ValueError as error:
+        raise NotAnInstantError(text=text) from error
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + int(
+        (fraction or "").ljust(9, "0")
+    )

@@ -1,0 +1,52 @@
+"""When nobody watched: the holes in the record, as far as the record tells of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from nsledger.domain.events import (
+    DaemonStarted,
+    DaemonStopped,
+    Gap,
+    LedgerCreated,
+    LedgerRecovered,
+)
+from nsledger.domain.record import Record
+
+
+class Unwatched(msgspec.Struct, frozen=True):
+    """A span of time in which something may have happened that is not on record."""
+
+    since: str
+    """RFC 3339."""
+    until: str
+    reason: str
+    evidence: tuple[int, ...]
+    """Sequence numbers of the records on either side, or of the gap."""
+
+
+class Watch:
+    """A fold over all records of a ledger, in order."""
+
+    def __init__(self) -> None:
+        self._last: Record | None = None
+        """The last record of the daemon before; a new one first tells of the ledger it found."""
+
+    def apply(self, record: Record) -> Unwatched | None:
+        """Take in the next record; the hole that it tells of, if it does."""
+        event, last = record.event, self._last
+        if isinstance(event, LedgerCreated | LedgerRecovered):
+            return None
+        self._last = record
+        if isinstance(event, Gap):
+            reason = f"gap: {event.reason} ({event.count})"
+            return Unwatched(event.first_time, event.last_time, reason, (record.seq,))
+        if not isinstance(event, DaemonStarted) or last is None:
+            return None
+        if record.boot_id != last.boot_id:
+            reason = "the node was restarted"
+        elif isinstance(last.event, DaemonStopped):
+            reason = "nsledger serve was stopped"
+        else:
+            reason = "nsledger serve was killed"
+        return Unwatched(last.time, record.time, reason, (last.seq, record.seq))

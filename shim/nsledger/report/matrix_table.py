@@ -1,0 +1,149 @@
+"""The matrix of a pod for a terminal: two lines per process, one column per type.
+
+Eight columns need about 110 characters; on a narrower screen they come in two bands of four.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from nsledger.domain.judgement import Verdict
+from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.sharing import HOST, UNKNOWN
+from nsledger.report.grid import GAP, Piece
+from nsledger.report.matrix import ORDER, Matrix, Process
+from nsledger.report.screen import Screen
+from nsledger.report.sharing_cell import group_color, sharing_cell
+from nsledger.report.text import columns, pad, shorten, shorten_middle, visible
+from nsledger.report.tone import Tone, paint
+
+_WIDEST_CELL: Final = 20
+_WIDEST_NAME: Final = 28
+_LEAST_NAME: Final = 12
+_DEFAULT_WIDTH: Final = 120
+_BANDS: Final = (8, 4, 2)
+
+
+def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
+    """The lines of the matrix, a legend of the signs in it, and why layers disagree."""
+    names = [_name(process) for process in matrix.processes]
+    widths = {type_: _width(matrix, type_, screen) for type_ in ORDER}
+    limit = screen.width or _DEFAULT_WIDTH
+    abouts = [_about(process) for process in matrix.processes]
+    name_width = min(_WIDEST_NAME, max(columns(visible(text)) for text in (*names, *abouts)))
+    per_band, name_width = _layout(widths, name_width, limit)
+    for first in range(0, len(ORDER), per_band):
+        if first:
+            yield ""
+        types = ORDER[first : first + per_band]
+        yield from _band(matrix, types, widths, name_width, screen)
+    yield ""
+    yield _legend(matrix, screen)
+    yield from _notes(matrix, screen)
+
+
+def _layout(widths: dict[NamespaceType, int], name: int, limit: int) -> tuple[int, int]:
+    """How many types stand side by side, and how wide the names may be."""
+    for count in _BANDS:
+        widest = max(
+            sum(widths[type_] + GAP for type_ in ORDER[first : first + count])
+            for first in range(0, len(ORDER), count)
+        )
+        room = limit - widest
+        if room >= min(name, _LEAST_NAME):
+            return count, min(name, room)
+    return _BANDS[-1], min(name, _LEAST_NAME)
+
+
+def _band(
+    matrix: Matrix,
+    types: Sequence[NamespaceType],
+    widths: dict[NamespaceType, int],
+    name_width: int,
+    screen: Screen,
+) -> Iterator[str]:
+    title = pad("", name_width)
+    yield (
+        title
+        + "".join(" " * GAP + _fitted(type_, Tone.STRONG, widths[type_], screen) for type_ in types)
+    ).rstrip()
+    for at, process in enumerate(matrix.processes):
+        if at:
+            yield ""
+        for line in (0, 1):
+            text = (_name(process), _about(process))[line]
+            tone = (Tone.STRONG, Tone.FAINT)[line]
+            drawn = [_fitted(text, tone, name_width, screen, middle=line == 0)]
+            for type_ in types:
+                piece = _pieces(process, type_, screen)[line]
+                drawn.append(_fitted(piece.text, piece.tone, widths[type_], screen))
+            yield (" " * GAP).join(drawn).rstrip()
+
+
+def _fitted(
+    text: str, tone: Tone | str, width: int, screen: Screen, *, middle: bool = False
+) -> str:
+    short = (shorten_middle if middle else shorten)(visible(text), width, screen.ellipsis)
+    return paint(short, tone, color=screen.color) + pad(short, width)[len(short) :]
+
+
+def _width(matrix: Matrix, type_: NamespaceType, screen: Screen) -> int:
+    pieces = [piece for process in matrix.processes for piece in _pieces(process, type_, screen)]
+    widest = max(columns(visible(piece.text)) for piece in pieces)
+    return min(_WIDEST_CELL, max(widest, len(type_)))
+
+
+def _name(process: Process) -> str:
+    return process.name or process.id[:13] or "?"
+
+
+def _about(process: Process) -> str:
+    if process.state != "running":
+        return process.state
+    return f"pid {process.pid}" if process.pid is not None else "no pid"
+
+
+def _pieces(process: Process, type_: NamespaceType, screen: Screen) -> tuple[Piece, Piece]:
+    """Sharing, and the inode under it."""
+    cell = process.namespaces[type_]
+    drawn = sharing_cell(process, type_, screen)
+    inode = Piece(str(cell.actual.ino) if cell.actual is not None else "", drawn.tone)
+    text = f"{drawn.sign} {drawn.word}".lstrip()
+    if cell.verdict is Verdict.MISMATCH:
+        return Piece(f"{screen.mismatch_sign} {text}", Tone.MISMATCH), inode
+    return Piece(text, drawn.tone), inode
+
+
+def _legend(matrix: Matrix, screen: Screen) -> str:
+    cells = [cell for process in matrix.processes for cell in process.namespaces.values()]
+    parts = []
+    if any(cell.sharing == HOST for cell in cells):
+        sign = paint(screen.host_sign, Tone.HOST, color=screen.color)
+        parts.append(f"{sign} the host's")
+    letters = sorted({cell.group for cell in cells if cell.group}, key=lambda one: (len(one), one))
+    if letters:
+        painted = " ".join(paint(one, group_color(one), color=screen.color) for one in letters)
+        parts.append(f"{painted} same letter, same namespace")
+    if any(cell.verdict is Verdict.MISMATCH for cell in cells):
+        sign = paint(screen.mismatch_sign, Tone.MISMATCH, color=screen.color)
+        parts.append(f"{sign} layers disagree")
+    return "   ".join(parts)
+
+
+def _notes(matrix: Matrix, screen: Screen) -> Iterator[str]:
+    """What a sign cannot say."""
+    for process, type_, cell in matrix.mismatches():
+        note = f"{screen.mismatch_sign} {_name(process)} {type_}: {cell.reason}"
+        yield paint(visible(note), Tone.WARNING, color=screen.color)
+    for process in matrix.processes:
+        if process.unobservable:
+            yield visible(f"? {_name(process)}: {process.unobservable}")
+            continue
+        for type_ in ORDER:
+            cell = process.namespaces[type_]
+            if cell.sharing == UNKNOWN and cell.reason:
+                yield visible(f"? {_name(process)} {type_}: {cell.reason}")
+    if matrix.earlier_attempts:
+        count = matrix.earlier_attempts
+        yield f"{count} earlier {'attempt' if count == 1 else 'attempts'} not shown (--all)"

@@ -1,0 +1,175 @@
+"""What an event says, in one line: the table's last column."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+from nsledger.domain.events import (
+    CallFailed,
+    ContainerAssigned,
+    ContainerRemoved,
+    ContainerRequested,
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    Gap,
+    LedgerCreated,
+    LedgerRecovered,
+    PodAssigned,
+    PodRemoved,
+    PodRequested,
+    PodStopped,
+    UnknownEvent,
+)
+from nsledger.domain.judgement import Judgement, Verdict
+from nsledger.domain.namespaces import (
+    INHERITED,
+    NEW,
+    AssignedNamespaces,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.sharing import HOST
+from nsledger.report.grid import Piece
+from nsledger.report.matrix import ORDER
+from nsledger.report.screen import Screen
+from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT
+from nsledger.report.tone import Tone
+
+_GRPC_STATUS: Final = (
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+)
+"""By number. Source: grpc, doc/statuscodes.md."""
+
+
+def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
+    """The gist of `event`; its tone says how much it should worry."""
+    match event:
+        case PodRequested() | ContainerRequested():
+            return Piece(_asked(event.requested, screen))
+        case ContainerAssigned():
+            return Piece(_assigned(event.assigned, screen))
+        case PodAssigned() | ContainerStarted():
+            return _got(event, screen)
+        case ContainerWitnessed():
+            return _witnessed(event)
+        case ContainerStopped() | ContainerRemoved() | PodStopped() | PodRemoved():
+            return Piece("")
+        case CallFailed():
+            return Piece(f"{event.method}: {_status(event.grpc_status)}", Tone.FAILED)
+        case Gap():
+            detail = f", {event.detail}" if event.detail else ""
+            return Piece(f"{event.count} missed: {event.reason}{detail}", Tone.FAILED)
+        case LedgerCreated():
+            return Piece(f"ledger {event.ledger_id}")
+        case LedgerRecovered():
+            return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
+        case DaemonStarted():
+            return Piece(
+                f"nsledger {event.version}, {event.runtime_name} {event.runtime_version}, "
+                f"kernel {event.kernel_release}"
+            )
+        case DaemonStopped():
+            return Piece(event.reason)
+        case UnknownEvent():
+            return Piece(f"not known to this version: {event.reason}", Tone.WARNING)
+        case _:
+            assert_never(event)
+
+
+def _asked(requested: RequestedNamespaces, screen: Screen) -> str:
+    """`net POD, pid CONTAINER`, with the host's sign before NODE."""
+    parts: list[str] = []
+    for type_ in ORDER:
+        mode = requested.mode(type_)
+        if mode is not None:
+            sign = f"{screen.host_sign} " if mode == "NODE" else ""
+            parts.append(f"{type_} {sign}{mode}")
+    return ", ".join(parts) or "nothing asked"
+
+
+def _assigned(assigned: AssignedNamespaces, screen: Screen) -> str:
+    """`joins net ipc uts, new pid mnt, ▲ host user`."""
+    if not assigned:
+        return "the runtime told nothing"
+    joins = [type_ for type_ in ORDER if assigned.get(type_, INHERITED) not in {NEW, INHERITED}]
+    new = [type_ for type_ in ORDER if assigned.get(type_) == NEW]
+    inherited = [type_ for type_ in ORDER if assigned.get(type_) == INHERITED]
+    return _phrases(("joins", joins), ("new", new), (f"{screen.host_sign} {HOST}", inherited))
+
+
+def _got(event: PodAssigned | ContainerStarted, screen: Screen) -> Piece:
+    """Mismatches first, then the host's, then the rest."""
+    if event.actual is None:
+        return Piece(f"unobservable: {event.unobservable or 'no reading'}", Tone.WARNING)
+    wrong = [
+        f"{type_} {judgement.reason}"
+        for type_, judgement in event.judgements.items()
+        if judgement.verdict is Verdict.MISMATCH
+    ]
+    if wrong:
+        return Piece(f"{screen.mismatch_sign} {'; '.join(wrong)}", Tone.ALARM)
+    unhooked = isinstance(event, ContainerStarted) and not event.witnessed
+    text = _sharing(event.judgements, screen) or _read(event.actual)
+    if unhooked:
+        return Piece(f"not seen by the hook; {text}", Tone.WARNING)
+    return Piece(text)
+
+
+def _sharing(judgements: dict[NamespaceType, Judgement], screen: Screen) -> str:
+    """The host's first, unless it is only what every pod has of the host."""
+    of_host: list[NamespaceType] = []
+    others: dict[str, list[NamespaceType]] = {}
+    for type_ in ORDER:
+        if type_ in judgements:
+            sharing = judgements[type_].sharing
+            (of_host if sharing == HOST else others.setdefault(sharing, [])).append(type_)
+    phrases = [(f"{screen.host_sign} {HOST}", of_host), *others.items()]
+    if HOSTS_BY_DEFAULT.issuperset(of_host):
+        phrases.append(phrases.pop(0))
+    return _phrases(*phrases)
+
+
+def _phrases(*phrases: tuple[str, list[NamespaceType]]) -> str:
+    return ", ".join(f"{word} {' '.join(types)}" for word, types in phrases if types)
+
+
+def _witnessed(event: ContainerWitnessed) -> Piece:
+    if event.actual is None:
+        return Piece("; ".join(event.errors) or "no reading", Tone.WARNING)
+    took = f" in {event.hook_duration_ns / 1e6:.1f} ms" if event.hook_duration_ns else ""
+    text = f"{_read(event.actual)}{took}, {event.stage}"
+    if event.actual.missing or event.errors:
+        return Piece("; ".join([text, *event.errors]), Tone.WARNING)
+    return Piece(text)
+
+
+def _read(actual: NamespaceReading) -> str:
+    return f"pid {actual.pid}, {len(actual.namespaces)} of {len(NamespaceType)} read"
+
+
+def _status(number: int | None) -> str:
+    if number is None:
+        return "cut off"
+    name = _GRPC_STATUS[number] if 0 <= number < len(_GRPC_STATUS) else "unknown status"
+    return f"{name} ({number})"

@@ -1,0 +1,97 @@
+"""Text that others chose, made harmless and made to fit.
+
+A pod's name comes from whoever may create pods, and a terminal obeys control characters: nothing
+reaches one that `str.isprintable` does not vouch for. JSON and YAML carry the characters
+themselves, escaped.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_WIDE: Final = re.compile(r"[^\x20-\x7e]").search
+_INVISIBLE: Final = re.compile(r"[^\x20-\x7e]")
+
+
+def visible(text: str) -> str:
+    r"""`text` with each character that is not printable written as `\x1b`, `\u202e`, `\n`."""
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() else _escaped(one) for one in text)
+
+
+def inert_json(text: str) -> str:
+    r"""JSON with the same meaning, in which no character can steer a terminal.
+
+    JSON itself escapes U+0000 to U+001F only, not DEL, C1 (U+009B begins an escape sequence) or the
+    marks that turn the direction of writing.
+    """
+    if text.isascii() and "\x7f" not in text:
+        return text
+    return _INVISIBLE.sub(_json_escaped, text)
+
+
+def shorten(text: str, width: int, ellipsis: str = "…") -> str:
+    """The beginning of `text` in at most `width` columns; an ellipsis says that there is more."""
+    if columns(text) <= width:
+        return text
+    return _head(text, width - len(ellipsis)) + ellipsis if width > len(ellipsis) else ellipsis
+
+
+def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
+    """Both ends of `text` in at most `width` columns: generated names differ at the end."""
+    if columns(text) <= width:
+        return text
+    room = width - len(ellipsis)
+    if room < 2:  # noqa: PLR2004 - one character from either end
+        return ellipsis
+    tail = _head(text[-(room // 2) :][::-1], room // 2)[::-1]
+    return _head(text, room - columns(tail)) + ellipsis + tail
+
+
+def pad(text: str, width: int) -> str:
+    """`text` and spaces up to `width` columns."""
+    return text + " " * (width - columns(text))
+
+
+def columns(text: str) -> int:
+    """How many columns `text` takes at most; a character that combines counts as one."""
+    if _WIDE(text) is None:
+        return len(text)
+    from rich.cells import get_character_cell_size  # noqa: PLC0415 - names are ASCII, mostly
+
+    return sum(max(1, get_character_cell_size(one)) for one in text)
+
+
+def _head(text: str, width: int) -> str:
+    """As much of the beginning as fits into `width` columns."""
+    text = text[:width]
+    while columns(text) > width:
+        text = text[:-1]
+    return text
+
+
+def _escaped(character: str) -> str:
+    number = ord(character)
+    match character:
+        case "\n":
+            return r"\n"
+        case "\t":
+            return r"\t"
+        case "\r":
+            return r"\r"
+        case _ if number < 0x100:  # noqa: PLR2004 - the last that has two digits
+            return f"\\x{number:02x}"
+        case _ if number < 0x10000:  # noqa: PLR2004 - the last that has four
+            return f"\\u{number:04x}"
+        case _:
+            return f"\\U{number:08x}"
+
+
+def _json_escaped(match: re.Match[str]) -> str:
+    character = match[0]
+    if character.isprintable() or character == "\n":
+        return character
+    units = character.encode("utf-16-be", errors="surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))

@@ -1,0 +1,413 @@
+"""A node that never was: pods, containers and reboots as the daemon would have recorded them.
+
+Readings and judgements are made by the same rules as in the daemon; inodes are handed out as the
+kernel does, freed ones first, so that a test of ownership meets what a real node does to it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from pathlib import Path
+
+from nsledger.domain.events import (
+    ContainerAssigned,
+    ContainerRemoved,
+    ContainerRequested,
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    DaemonStarted,
+    DaemonStopped,
+    Event,
+    Gap,
+    LedgerCreated,
+    PodAssigned,
+    PodRemoved,
+    PodRequested,
+    PodStopped,
+    Source,
+)
+from nsledger.domain.judgement import Judgement, judge_container, judge_sandbox
+from nsledger.domain.namespaces import (
+    INHERITED,
+    NEW,
+    AssignedNamespaces,
+    NamespaceIdentity,
+    NamespaceMode,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.record import Moment, encode, rfc3339
+from nsledger.domain.surroundings import Surroundings
+from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.ledger.writer import LedgerWriter
+
+NET, IPC, UTS, PID, MNT = (NamespaceType(name) for name in ("net", "ipc", "uts", "pid", "mnt"))
+USER, CGROUP, TIME = (NamespaceType(name) for name in ("user", "cgroup", "time"))
+
+START_NS = 1_795_478_630_123_456_789  # 2026-11-24T00:03:50.123456789Z
+NSFS = 4
+HOST_INODES = {
+    CGROUP: 4026531835,
+    IPC: 4026531839,
+    MNT: 4026531841,
+    NET: 4026531840,
+    PID: 4026531836,
+    TIME: 4026531834,
+    USER: 4026531837,
+    UTS: 4026531838,
+}
+POD, CONTAINER, NODE = NamespaceMode.POD, NamespaceMode.CONTAINER, NamespaceMode.NODE
+PLAIN = RequestedNamespaces(net=POD, pid=CONTAINER, ipc=POD)
+
+
+class SyntheticNode:
+    """Collects records; every method says what happened and moves the clock on."""
+
+    def __init__(self, *, ns_ids: bool = True, start_ns: int = START_NS) -> None:
+        self.now_ns = start_ns
+        self.records: list[bytes] = []
+        self.readings: dict[str, NamespaceReading] = {}
+        self.pods: dict[str, PodRef] = {}
+        self.containers: dict[str, tuple[PodRef, ContainerRef]] = {}
+        self._requested: dict[str, RequestedNamespaces] = {}
+        self._ns_ids = itertools.count(4300) if ns_ids else None
+        self._fresh = itertools.count(4026532254)
+        self._free: list[int] = []
+        self._pids = itertools.count(18477, 24)
+        self._serial = itertools.count(1)
+        self.boot_id = "00000000-0000-4000-8000-000000000001"
+        self._mono_ns = 7_000_000_000
+
+    # time
+
+    @property
+    def now(self) -> str:
+        """RFC 3339 of the last record."""
+        return rfc3339(self.now_ns)
+
+    def wait(self, seconds: float) -> None:
+        self.now_ns += int(seconds * 1e9)
+        self._mono_ns += int(seconds * 1e9)
+
+    def reboot(self) -> None:
+        number = int(self.boot_id[-1]) + 1
+        self.boot_id = f"{self.boot_id[:-1]}{number}"
+        self.readings.clear()
+        self._mono_ns = 7_000_000_000
+        self.wait(60)
+
+    # what the daemon says
+
+    def say(self, event: Event) -> int:
+        """Put `event` on record; its sequence number."""
+        self.wait(0.0125)
+        self.records.append(encode(event, Moment(self.now_ns, self._mono_ns, self.boot_id)))
+        return len(self.records)
+
+    def create_ledger(self) -> None:
+        self.say(LedgerCreated(source=Source.DAEMON, ledger_id="3f" * 16))
+
+    def start_daemon(self) -> None:
+        ids = {type_: str(at) for at, type_ in enumerate(HOST_INODES, 1)} if self._ns_ids else {}
+        namespaces = {
+            type_: NamespaceIdentity(NSFS, ino, ids.get(type_))
+            for type_, ino in HOST_INODES.items()
+        }
+        self.readings["host"] = NamespaceReading(pid=1, start_ticks=2, namespaces=namespaces)
+        self.say(
+            DaemonStarted(
+                source=Source.DAEMON,
+                version="0.1.0",
+                pid=612,
+                node_name="node-1",
+                kernel_release="6.18.5",
+                runtime_name="containerd",
+                runtime_version="1.6.20",
+                host=self.readings["host"],
+                host_reference="/proc/1/ns",
+                cgroup_version=2,
+            )
+        )
+
+    def stop_daemon(self) -> None:
+        self.say(DaemonStopped(source=Source.DAEMON, reason="SIGTERM"))
+
+    def gap(self, reason: str, *, count: int = 1, seconds: float = 5) -> None:
+        first = self.now
+        self.wait(seconds)
+        self.say(
+            Gap(
+                source=Source.DAEMON,
+                reason=reason,
+                count=count,
+                first_time=first,
+                last_time=self.now,
+            )
+        )
+
+    def run_pod(
+        self,
+        name: str,
+        *,
+        k8s_namespace: str = "default",
+        requested: RequestedNamespaces = PLAIN,
+        uid: str | None = None,
+        attempt: int = 0,
+    ) -> str:
+        """RunPodSandbox; the pod sandbox id."""
+        serial = next(self._serial)
+        pod = PodRef(
+            k8s_namespace=k8s_namespace,
+            name=name,
+            uid=uid or f"6f1c2d3e-0000-4000-8000-{serial:012x}",
+            attempt=attempt,
+        )
+        audit_id = f"{serial:016x}"
+        self.say(
+            PodRequested(source=Source.CRI_PROXY, audit_id=audit_id, pod=pod, requested=requested)
+        )
+        pod = PodRef(
+            pod_sandbox_id=_id("5a", serial),
+            k8s_namespace=pod.k8s_namespace,
+            name=pod.name,
+            uid=pod.uid,
+            attempt=pod.attempt,
+        )
+        of_host = (
+            {type_ for type_ in (NET, PID, IPC) if requested.mode(type_) is NODE}
+            | ({UTS} if requested.net is NODE else set())
+            | {USER, TIME}
+        )
+        netns = "" if NET in of_host else f"/var/run/netns/cni-{serial:08x}"
+        assigned: AssignedNamespaces = {
+            type_: INHERITED if type_ in of_host else NEW for type_ in NamespaceType
+        }
+        if netns:
+            assigned[NET] = netns
+        actual = self._read({type_: "host" for type_ in of_host})
+        self.readings[pod.pod_sandbox_id] = actual
+        self.pods[pod.pod_sandbox_id] = pod
+        self._requested[pod.pod_sandbox_id] = requested
+        self.say(
+            PodAssigned(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                pod=pod,
+                assigned=assigned,
+                netns_path=netns,
+                ips=(f"10.88.0.{serial + 1}",) if netns else (),
+                actual=actual,
+                judgements=judge_sandbox(actual, requested, assigned, self.readings["host"]),
+            )
+        )
+        return pod.pod_sandbox_id
+
+    def run_container(
+        self,
+        pod_sandbox_id: str,
+        name: str,
+        *,
+        requested: RequestedNamespaces | None = None,
+        joins: Mapping[NamespaceType, str] | None = None,
+        attempt: int = 0,
+        hook: bool = True,
+        started: bool = True,
+    ) -> str:
+        """CreateContainer and StartContainer; the container id.
+
+        `joins` says whose namespaces it really gets (`host`, or an id) against what was asked.
+        """
+        serial = next(self._serial)
+        pod, requested = self.pods[pod_sandbox_id], requested or self._requested[pod_sandbox_id]
+        container = ContainerRef(name=name, attempt=attempt, image="docker.io/library/busybox:1")
+        audit_id = f"{serial:016x}"
+        self.say(
+            ContainerRequested(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                pod=pod,
+                container=container,
+                requested=requested,
+            )
+        )
+        container = ContainerRef(
+            container_id=_id("c0", serial),
+            name=name,
+            attempt=attempt,
+            image="docker.io/library/busybox:1",
+        )
+        owners = {NET: pod_sandbox_id, IPC: pod_sandbox_id, UTS: pod_sandbox_id}
+        for type_ in (USER, TIME):
+            owners[type_] = "host"
+        match requested.pid:
+            case NamespaceMode.POD:
+                owners[PID] = pod_sandbox_id
+            case NamespaceMode.NODE:
+                owners[PID] = "host"
+            case NamespaceMode.TARGET:
+                owners[PID] = requested.target_id or ""
+            case _:
+                pass
+        assigned: AssignedNamespaces = {
+            type_: NEW
+            if type_ not in owners
+            else INHERITED
+            if owners[type_] == "host"
+            else f"/proc/{self.readings[owners[type_]].pid}/ns/{type_}"
+            for type_ in NamespaceType
+        }
+        self.say(
+            ContainerAssigned(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                pod=pod,
+                container=container,
+                assigned=assigned,
+            )
+        )
+        actual = self._read(owners | dict(joins or {}))
+        if hook:
+            self.say(
+                ContainerWitnessed(
+                    source=Source.OCI_HOOK,
+                    pod=pod,
+                    container=container,
+                    stage="createRuntime",
+                    status="created",
+                    assigned=assigned,
+                    actual=actual,
+                    hook_time=self.now,
+                    hook_duration_ns=4_100_000,
+                )
+            )
+        siblings = {
+            ref.name: self.readings[id_]
+            for id_, (of, ref) in self.containers.items()
+            if of.pod_sandbox_id == pod_sandbox_id and id_ in self.readings
+        }
+        target = self.readings.get(requested.target_id or "")
+        self.readings[container.container_id] = actual
+        self.containers[container.container_id] = pod, container
+        if started:
+            around = Surroundings(
+                host=self.readings["host"],
+                sandbox=self.readings[pod_sandbox_id],
+                siblings=siblings,
+                target=target,
+                pod_requested=self._requested[pod_sandbox_id],
+            )
+            judgements: dict[NamespaceType, Judgement] = judge_container(
+                actual, requested, assigned, around
+            )
+            self.say(
+                ContainerStarted(
+                    source=Source.CRI_PROXY,
+                    pod=pod,
+                    container=container,
+                    actual=actual,
+                    judgements=judgements,
+                    witnessed=hook,
+                )
+            )
+        return container.container_id
+
+    def crash(self, id_: str) -> None:
+        """The process ends by itself: nobody says so, and its namespaces are free again."""
+        gone = self.readings.pop(id_)
+        kept = {
+            identity.ino
+            for other in self.readings.values()
+            for identity in other.namespaces.values()
+        }
+        self._free += [
+            identity.ino for identity in gone.namespaces.values() if identity.ino not in kept
+        ]
+
+    def stop_container(self, container_id: str) -> None:
+        pod, container = self.containers[container_id]
+        self.crash(container_id)
+        self.say(ContainerStopped(source=Source.CRI_PROXY, pod=pod, container=container))
+
+    def remove_container(self, container_id: str) -> None:
+        pod, container = self.containers.pop(container_id)
+        self.say(ContainerRemoved(source=Source.CRI_PROXY, pod=pod, container=container))
+
+    def stop_pod(self, pod_sandbox_id: str) -> None:
+        for container_id, (pod, _) in list(self.containers.items()):
+            if pod.pod_sandbox_id == pod_sandbox_id and container_id in self.readings:
+                self.stop_container(container_id)
+        self.crash(pod_sandbox_id)
+        self.say(PodStopped(source=Source.CRI_PROXY, pod=self.pods[pod_sandbox_id]))
+
+    def remove_pod(self, pod_sandbox_id: str) -> None:
+        for container_id, (pod, _) in list(self.containers.items()):
+            if pod.pod_sandbox_id == pod_sandbox_id:
+                self.remove_container(container_id)
+        self.say(PodRemoved(source=Source.CRI_PROXY, pod=self.pods[pod_sandbox_id]))
+
+    # the kernel
+
+    def _read(self, joined: Mapping[NamespaceType, str]) -> NamespaceReading:
+        """A new process: in the namespaces of `joined`, else in new ones."""
+        pid = next(self._pids)
+        return NamespaceReading(
+            pid=pid,
+            start_ticks=self._mono_ns // 10_000_000,
+            namespaces={
+                type_: self.readings[joined[type_]].namespaces[type_]
+                if type_ in joined
+                else self._new_namespace()
+                for type_ in NamespaceType
+            },
+        )
+
+    def _new_namespace(self) -> NamespaceIdentity:
+        ino = self._free.pop() if self._free else next(self._fresh)
+        return NamespaceIdentity(NSFS, ino, str(next(self._ns_ids)) if self._ns_ids else None)
+
+    # where it is kept
+
+    def write(self, directory: Path) -> Path:
+        """Append what is not yet written to the ledger in `directory`."""
+        writer = LedgerWriter.open(str(directory))
+        try:
+            fresh = self.records[writer.head.seq :]
+            if fresh:
+                writer.append(fresh)
+        finally:
+            writer.close()
+        return directory
+
+
+def example_node() -> SyntheticNode:
+    """The four pods of the demo, and one that is gone."""
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    web = node.run_pod("web")
+    node.run_container(web, "app")
+    node.run_container(web, "sidecar")
+    node.wait(7)
+    shared = node.run_pod("debug", requested=RequestedNamespaces(net=POD, pid=POD, ipc=POD))
+    node.run_container(shared, "shell")
+    node.run_container(shared, "tracer")
+    agent = node.run_pod(
+        "node-agent-x7k2p",
+        k8s_namespace="kube-system",
+        requested=RequestedNamespaces(net=NODE, pid=NODE, ipc=NODE),
+    )
+    node.run_container(agent, "agent")
+    node.wait(20)
+    old = node.run_pod("job-29184")
+    node.run_container(old, "work")
+    node.wait(3)
+    node.stop_pod(old)
+    node.remove_pod(old)
+    return node
+
+
+def _id(prefix: str, serial: int) -> str:
+    return f"{prefix}{serial:06x}" + f"{serial * 7919:056x}"
