@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-import msgspec
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nsledger.domain.judgement import (
@@ -13,37 +10,22 @@ from nsledger.domain.judgement import (
     HOST,
     POD,
     PRIVATE,
-    UNKNOWN,
     Judgement,
     LayerPair,
-    Rule,
-    Surroundings,
     Verdict,
     container_sharing,
     judge_container,
     judge_sandbox,
 )
 from nsledger.domain.namespaces import (
-    INHERITED,
-    NEW,
-    AssignedNamespaces,
-    IdMapping,
-    NamespaceIdentity,
-    NamespaceMode,
-    NamespaceReading,
     NamespaceType,
-    RequestedNamespaces,
-    UserNamespaceRequest,
 )
 from tests.property.conforming_node import (
     Container,
-    ContainerSpec,
     Node,
     Pod,
-    PodSpec,
-    Tamper,
 )
-from tests.property.scenarios import Scene, pod_specs, scenes
+from tests.property.scenarios import Scene, scenes
 
 types = st.sampled_from(list(NamespaceType))
 ASKED = LayerPair.REQUESTED_ASSIGNED, LayerPair.REQUESTED_ACTUAL
