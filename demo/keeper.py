@@ -41,14 +41,19 @@ def main(directory: Path) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGCHLD, lambda _signal, _frame: _reap())
-    with contextlib.suppress(_OrderedToStopError):
-        for line in sys.stdin:
-            command = json.loads(line)
-            print(_start(command["argv"], command["log"]), flush=True)
-    for signal_ in (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-        signal.signal(signal_, signal.SIG_IGN)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    return _take_down(directory)
+    try:
+        # An owner that was killed may have left a command, and nobody to take the answer.
+        with contextlib.suppress(_OrderedToStopError, BrokenPipeError):
+            for line in sys.stdin:
+                command = json.loads(line)
+                os.write(
+                    sys.stdout.fileno(), f"{_start(command['argv'], command['log'])}\n".encode()
+                )
+    finally:
+        left = _take_down(directory)
+    if left:
+        print(f"left behind by {directory}: {', '.join(left)}", file=sys.stderr)
+    return 1 if left else 0
 
 
 def _stop(_signal: int, _frame: object) -> None:
@@ -76,20 +81,18 @@ def _start(argv: list[str], log: str) -> int:
     )
 
 
-def _take_down(directory: Path) -> int:
-    left = [
-        what
-        for what, remove in (
-            ("processes", _kill_descendants),
-            ("bridge", lambda: _delete_bridge(directory.name)),
-            ("cgroups", lambda: _delete_cgroups(directory.name)),
-            ("directory", lambda: _delete_directory(directory)),
-        )
-        if not _until(remove)
-    ]
-    if left:
-        print(f"left behind by {directory}: {', '.join(left)}", file=sys.stderr)
-    return 1 if left else 0
+def _take_down(directory: Path) -> list[str]:
+    """Take everything down; returns what could not be."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    steps: dict[str, Callable[[], bool]] = {
+        "processes": _kill_descendants,
+        "bridge": lambda: _delete_bridge(directory.name),
+        "cgroups": lambda: _delete_cgroups(directory.name),
+        "directory": lambda: _delete_directory(directory),
+    }
+    return [what for what, remove in steps.items() if not _until(remove)]
 
 
 def _until(done: Callable[[], bool]) -> bool:

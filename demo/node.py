@@ -149,7 +149,7 @@ class PrivateNode:
             NodeFailedError: it did not exit 0.
         """
         done = subprocess.run(
-            self._inside(*command),
+            ["setpriv", "--pdeathsig", "KILL", *self._inside(*command)],
             check=False,
             capture_output=True,
             text=True,
