@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from demo.cri import ENUMS, described
+from demo.cri import described
 from tests.contract.upstream import Upstream
 
 pytestmark = pytest.mark.upstream_proto

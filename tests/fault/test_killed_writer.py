@@ -67,9 +67,9 @@ def nursery(directory: Path) -> Iterator[Nursery]:
 
 @pytest.mark.fault
 def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
-    seed = random.randrange(1 << 32)  # noqa: S311 - moments, no keys
+    seed = random.randrange(1 << 32)
     print(f"seed {seed}")  # noqa: T201 - shown when the test fails
-    chance = random.Random(seed)  # noqa: S311 - the same
+    chance = random.Random(seed)
     acknowledged: set[int] = set()
     LedgerWriter.open(str(tmp_path)).close()
 

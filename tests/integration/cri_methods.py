@@ -5,18 +5,47 @@ from __future__ import annotations
 RUNTIME_SERVICE = "/runtime.v1.RuntimeService/"
 IMAGE_SERVICE = "/runtime.v1.ImageService/"
 
-_UNARY_OF_RUNTIME = """
-Version RunPodSandbox StopPodSandbox RemovePodSandbox PodSandboxStatus ListPodSandbox
-CreateContainer StartContainer StopContainer RemoveContainer ListContainers ContainerStatus
-UpdateContainerResources ReopenContainerLog ExecSync Exec Attach PortForward ContainerStats
-ListContainerStats PodSandboxStats ListPodSandboxStats UpdateRuntimeConfig Status
-CheckpointContainer CheckpointPod RestorePod ListMetricDescriptors ListPodSandboxMetrics
-RuntimeConfig UpdatePodSandboxResources
-""".split()
-_STREAMS_OF_RUNTIME = """
-StreamPodSandboxes StreamContainers StreamContainerStats StreamPodSandboxStats GetContainerEvents
-StreamPodSandboxMetrics
-""".split()
+_UNARY_OF_RUNTIME = [
+    "Version",
+    "RunPodSandbox",
+    "StopPodSandbox",
+    "RemovePodSandbox",
+    "PodSandboxStatus",
+    "ListPodSandbox",
+    "CreateContainer",
+    "StartContainer",
+    "StopContainer",
+    "RemoveContainer",
+    "ListContainers",
+    "ContainerStatus",
+    "UpdateContainerResources",
+    "ReopenContainerLog",
+    "ExecSync",
+    "Exec",
+    "Attach",
+    "PortForward",
+    "ContainerStats",
+    "ListContainerStats",
+    "PodSandboxStats",
+    "ListPodSandboxStats",
+    "UpdateRuntimeConfig",
+    "Status",
+    "CheckpointContainer",
+    "CheckpointPod",
+    "RestorePod",
+    "ListMetricDescriptors",
+    "ListPodSandboxMetrics",
+    "RuntimeConfig",
+    "UpdatePodSandboxResources",
+]
+_STREAMS_OF_RUNTIME = [
+    "StreamPodSandboxes",
+    "StreamContainers",
+    "StreamContainerStats",
+    "StreamPodSandboxStats",
+    "GetContainerEvents",
+    "StreamPodSandboxMetrics",
+]
 
 UNARY = [
     *(RUNTIME_SERVICE + name for name in _UNARY_OF_RUNTIME),

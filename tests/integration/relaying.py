@@ -35,9 +35,7 @@ class Watching:
     answers: list[tuple[Call, bytes | None, int | None]] = field(
         default_factory=list[tuple[Call, bytes | None, int | None]]
     )
-    overlooks: list[tuple[str, str | None]] = field(
-        default_factory=list[tuple[str, str | None]]
-    )
+    overlooks: list[tuple[str, str | None]] = field(default_factory=list[tuple[str, str | None]])
 
     def treatment(self, path: str) -> Treatment | None:
         return self.treatments.get(path)
@@ -105,9 +103,7 @@ def channel(path: str, **options: int | str) -> Iterator[grpc.Channel]:
     wait_for(lambda: len(os.listdir("/proc/self/fd")) <= before, limit_s=2, needed=False)
 
 
-def wait_for(
-    condition: Callable[[], bool], *, limit_s: float = 5, needed: bool = True
-) -> None:
+def wait_for(condition: Callable[[], bool], *, limit_s: float = 5, needed: bool = True) -> None:
     """Until `condition` holds."""
     deadline_s = time.monotonic() + limit_s
     while not condition():

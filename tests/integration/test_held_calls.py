@@ -88,9 +88,7 @@ def test_a_held_request_waits_for_its_watcher_and_others_do_not(room: str) -> No
 
 
 @pytest.mark.parametrize("policy", ["ignore", "fail"])
-def test_when_the_hold_limit_is_over_the_policy_decides(
-    room: str, policy: FailurePolicy
-) -> None:
+def test_when_the_hold_limit_is_over_the_policy_decides(room: str, policy: FailurePolicy) -> None:
     held: list[HeldCall] = []
     watcher = Watching(HELD, lambda call, _message: held.append(call))
     options = RelayOptions(hold_limit_s=0.05, failure_policy=policy)
@@ -105,9 +103,7 @@ def test_when_the_hold_limit_is_over_the_policy_decides(
         code = call.code()
 
         assert time.monotonic() - started_s < 1
-        assert code is (
-            grpc.StatusCode.OK if policy == "ignore" else grpc.StatusCode.UNAVAILABLE
-        )
+        assert code is (grpc.StatusCode.OK if policy == "ignore" else grpc.StatusCode.UNAVAILABLE)
         assert ("hold_limit", CREATE) in watcher.overlooks
         for late in held:
             late.release(b"too late")

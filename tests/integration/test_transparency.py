@@ -15,7 +15,14 @@ from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen
 from tests.integration.relaying import Watching, channel, relaying, wait_for
 
 CODES = list(grpc.StatusCode)
-DETAILS = ["", "plain", "percent % and %41", "line\nbreak\ttab", "Fehler: größer → 100 %", "x" * 3000]
+DETAILS = [
+    "",
+    "plain",
+    "percent % and %41",
+    "line\nbreak\ttab",
+    "Fehler: größer → 100 %",
+    "x" * 3000,
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +165,7 @@ def test_every_status_code_arrives_with_its_details_and_trailers(room: str) -> N
         )
         for code in CODES
     }
-    held = Watching({path: Treatment.HOLD for path in scripts})
+    held = Watching(dict.fromkeys(scripts, Treatment.HOLD))
 
     _compare(room, scripts, [_case(rng, path) for path in scripts], held)
 

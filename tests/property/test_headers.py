@@ -34,7 +34,10 @@ def test_what_the_library_encodes_is_decoded_whatever_happens_to_its_table(
         if number < len(sizes):
             encoder.header_table_size = sizes[number]
         block = encoder.encode(
-            [hpack.NeverIndexedHeaderTuple(*field[:2]) if field[2] else field[:2] for field in fields],
+            [
+                hpack.NeverIndexedHeaderTuple(*field[:2]) if field[2] else field[:2]
+                for field in fields
+            ],
             huffman=huffman_coded,
         )
 

@@ -130,9 +130,7 @@ def test_every_single_cut_gives_the_same() -> None:
     pieces=st.lists(st.tuples(st.sampled_from(["client", "runtime"]), st.binary(max_size=200))),
     http2=st.booleans(),
 )
-def test_any_bytes_pass_and_nothing_breaks(
-    pieces: list[tuple[str, bytes]], http2: bool
-) -> None:
+def test_any_bytes_pass_and_nothing_breaks(pieces: list[tuple[str, bytes]], http2: bool) -> None:
     log = _with_preface(pieces) if http2 else pieces
 
     for_runtime, _, _ = _play(log, {})

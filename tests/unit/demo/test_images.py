@@ -58,7 +58,9 @@ def test_every_digest_and_size_is_true(program: Path) -> None:
     for descriptor in json.loads(layout["index.json"])["manifests"]:
         manifest = json.loads(blob(layout, descriptor))
         config = json.loads(blob(layout, manifest["config"]))
-        layers = [f"sha256:{hashlib.sha256(blob(layout, d)).hexdigest()}" for d in manifest["layers"]]
+        layers = [
+            f"sha256:{hashlib.sha256(blob(layout, d)).hexdigest()}" for d in manifest["layers"]
+        ]
         assert config["rootfs"]["diff_ids"] == layers
 
 
@@ -72,7 +74,9 @@ def test_a_busybox_that_is_not_static_brings_its_libraries(tmp_path: Path) -> No
     # Any dynamic program will do; `/bin/true --list` succeeds and lists nothing.
     dynamic = shutil.copy("/bin/true", tmp_path / "busybox")
 
-    with tarfile.open(fileobj=io.BytesIO(layer_of(files(image_layout(NAMES, Path(dynamic)))))) as layer:
+    with tarfile.open(
+        fileobj=io.BytesIO(layer_of(files(image_layout(NAMES, Path(dynamic)))))
+    ) as layer:
         names = [name.rpartition("/")[2] for name in layer.getnames()]
 
     assert any(name.startswith("libc.") for name in names)
