@@ -124,8 +124,6 @@ class SyntheticNode:
                 pid=612,
                 node_name="node-1",
                 kernel_release="6.18.5",
-                runtime_name="containerd",
-                runtime_version="1.6.20",
                 host=self.readings["host"],
                 host_reference="/proc/1/ns",
                 cgroup_version=2,

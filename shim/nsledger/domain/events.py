@@ -182,8 +182,6 @@ class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
     pid: int
     node_name: str = ""
     kernel_release: str = ""
-    runtime_name: str = ""
-    runtime_version: str = ""
     host: NamespaceReading
     """The namespaces that count as the host's."""
     host_reference: str

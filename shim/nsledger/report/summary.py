@@ -85,10 +85,7 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
         case LedgerRecovered():
             return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
         case DaemonStarted():
-            return Piece(
-                f"nsledger {event.version}, {event.runtime_name} {event.runtime_version}, "
-                f"kernel {event.kernel_release}"
-            )
+            return Piece(f"nsledger {event.version}, kernel {event.kernel_release}")
         case DaemonStopped():
             return Piece(event.reason)
         case UnknownEvent():
