@@ -83,7 +83,7 @@ def test_a_namespace_id_is_told_for_all_types_or_for_none() -> None:
 
 
 def test_a_namespace_id_is_what_the_kernel_answers_to_its_name() -> None:
-    """NS_GET_ID is _IOR(0xb7, 13, __u64): read, 8 bytes; of a network namespace it is its cookie."""
+    """NS_GET_ID is _IOR(0xb7, 13, __u64); for a network namespace it is its sockets' cookie."""
     answer = bytearray(8)
     with open("/proc/self/ns/net", "rb") as namespace, socket.socket() as inside:
         try:
