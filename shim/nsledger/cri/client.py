@@ -67,8 +67,6 @@ _CHANNEL_OPTIONS: Final = (
     # In spite of its name the time limit of one attempt: a runtime too busy to greet within
     # 100 ms would never be reached with 20 here. It does not make the recovery slower.
     ("grpc.min_reconnect_backoff_ms", 5000),
-    # Closing the channel closes the connection: nobody else holds it.
-    ("grpc.use_local_subchannel_pool", 1),
 )
 
 

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import open_process, read_stat
 
 NOBODY = 65534
+SO_NETNS_COOKIE = 71
 
 
 @contextmanager
@@ -77,6 +80,22 @@ def test_a_namespace_id_is_told_for_all_types_or_for_none() -> None:
     ids = [identity.ns_id for identity in reading.namespaces.values()]
 
     assert all(id_ is None for id_ in ids) or len(set(ids)) == len(NamespaceType)
+
+
+def test_a_namespace_id_is_what_the_kernel_answers_to_its_name() -> None:
+    """NS_GET_ID is _IOR(0xb7, 13, __u64); for a network namespace it is its sockets' cookie."""
+    answer = bytearray(8)
+    with open("/proc/self/ns/net", "rb") as namespace, socket.socket() as inside:
+        try:
+            fcntl.ioctl(namespace, 2 << 30 | 8 << 16 | 0xB7 << 8 | 13, answer)
+        except OSError:
+            pytest.skip("this kernel has no NS_GET_ID")
+        cookie = inside.getsockopt(socket.SOL_SOCKET, SO_NETNS_COOKIE, 8)
+
+    net = read_namespaces(os.getpid()).namespaces[NamespaceType.NET]
+
+    assert net.ns_id == str(int.from_bytes(answer, sys.byteorder))
+    assert answer == cookie
 
 
 @pytest.mark.root
