@@ -1,4 +1,4 @@
-"""Every method of CRI, by its name on the wire (cri-api 0.37-beta); `stream` marks server streams."""
+"""Every method of CRI, by its path on the wire (cri-api 0.37-beta)."""
 
 from __future__ import annotations
 

@@ -20,6 +20,9 @@ import grpc
 
 Metadata = Sequence[tuple[str, str | bytes]]
 
+_NO_DEADLINE_S = 1e9
+"""What grpc's synchronous server says is left where there is no deadline is longer than this."""
+
 UNLIMITED = (
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
@@ -111,7 +114,7 @@ class FakeRuntime(grpc.GenericRpcHandler):
         seen = Seen(
             path=path,
             metadata=tuple((key, value) for key, value in context.invocation_metadata()),
-            time_remaining_s=None if remaining_s is None or remaining_s > 1e9 else remaining_s,
+            time_remaining_s=remaining_s if remaining_s < _NO_DEADLINE_S else None,
         )
         self.seen.append(seen)
         context.add_callback(seen.cancelled.set)

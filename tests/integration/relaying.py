@@ -87,10 +87,25 @@ def relaying(
     assert not thread.is_alive()
 
 
+@dataclass(frozen=True, slots=True)
+class Client:
+    """A channel whose messages are bytes."""
+
+    channel: grpc.Channel
+
+    def unary(self, path: str) -> grpc.UnaryUnaryMultiCallable[bytes, bytes]:
+        method: grpc.UnaryUnaryMultiCallable[bytes, bytes] = self.channel.unary_unary(path)
+        return method
+
+    def stream(self, path: str) -> grpc.UnaryStreamMultiCallable[bytes, bytes]:
+        method: grpc.UnaryStreamMultiCallable[bytes, bytes] = self.channel.unary_stream(path)
+        return method
+
+
 @contextlib.contextmanager
-def channel(path: str, **options: int | str) -> Iterator[grpc.Channel]:
-    """A client's channel to a Unix socket, closed for real at the end of the block."""
-    before = len(os.listdir("/proc/self/fd"))
+def channel(path: str, **options: int | str) -> Iterator[Client]:
+    """A client of a Unix socket, closed for real at the end of the block."""
+    before = _open_sockets()
     arguments = (
         *UNLIMITED,
         ("grpc.default_authority", "localhost"),
@@ -98,9 +113,17 @@ def channel(path: str, **options: int | str) -> Iterator[grpc.Channel]:
         *options.items(),
     )
     with grpc.insecure_channel(f"unix:{path}", options=arguments) as opened:
-        yield opened
+        yield Client(opened)
     # grpc closes its sockets on a thread of its own.
-    wait_for(lambda: len(os.listdir("/proc/self/fd")) <= before, limit_s=2, needed=False)
+    wait_for(lambda: _open_sockets() <= before, limit_s=2, needed=False)
+
+
+def _open_sockets() -> int:
+    count = 0
+    for fd in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            count += os.readlink(f"/proc/self/fd/{fd}").startswith("socket:")
+    return count
 
 
 def wait_for(condition: Callable[[], bool], *, limit_s: float = 5, needed: bool = True) -> None:

@@ -127,12 +127,12 @@ class World:
             ("te", "trailers"),
             ("grpc-timeout", f"{self.random.randrange(10**6)}u"),
         ]
-        priority: dict[str, int] = {}
+        weight = None
         if self.random.random() < 0.1:
             headers.append(("x-long", "v" * 40_000))  # takes CONTINUATION frames
         elif self.random.random() < 0.2:
-            priority["priority_weight"] = 7
-        self.client.send_headers(call.stream_id, headers, **priority)
+            weight = 7
+        self.client.send_headers(call.stream_id, headers, priority_weight=weight)
         if self.random.random() < 0.1:
             self.client.ping(bytes(8))
         self._flush()

@@ -92,12 +92,15 @@ class RelayedConnection:
         return self._streams.unfollowed and self._streams.limits.refuse_unwatchable
 
     @property
+    def started(self) -> bool:
+        """Whether the client has said its preface."""
+        return self._requests.started
+
+    @property
     def drained(self) -> bool:
         """Whether `go_away` was heard and every call is over."""
         if not self._leaving or self._requests.copying:
             return False
-        if not self._requests.started:
-            return True
         return (
             self._requests.farewell_heard
             and not self._streams.open

@@ -99,8 +99,6 @@ class Link:
         """Send what the core has to send, tell what it has to tell, and see what to wait for."""
         core, client, runtime = self.core, self.client, self.runtime
         if runtime is None:
-            if self._leaving and core.drained:
-                self.close()
             return
         if core.events and core.must_close:
             self.close()

@@ -24,6 +24,8 @@ from nsledger.relay.watching import Watching
 _DEFAULTS: Final = RelayOptions()
 _DIAL_AGAIN_NS: Final = 10_000_000
 _ACCEPT_AGAIN_NS: Final = 100_000_000
+_SILENCE_LIMIT_NS: Final = 500_000_000
+"""While draining, a client that has not even said its preface is waited for this long."""
 
 Ready = Callable[[int], None]
 """Takes the events that epoll saw on a descriptor."""
@@ -39,7 +41,7 @@ class Relay:
         watcher: Watcher,
         options: RelayOptions = _DEFAULTS,
     ) -> None:
-        """The listener stays its owner's; it is made non-blocking."""
+        """The listener stays its owner's to close; it is made non-blocking, and shut by `drain`."""
         self.counters = Counters()
         self._listener = listener
         self._upstream_path = upstream_path
@@ -62,6 +64,7 @@ class Relay:
         self._leaving = False
         self._drain_timeout_s: float | None = None
         self._drain_deadline_ns: int | None = None
+        self._silence_deadline_ns: int | None = None
         self._stopped = False
         listener.settimeout(0)
         self._ready[listener.fileno()] = self._accept
@@ -109,6 +112,7 @@ class Relay:
             self._next_dial_ns if self._dialing else None,
             self._accept_again_ns,
             self._drain_deadline_ns,
+            self._silence_deadline_ns,
         )
         due_ns = [moment for moment in moments if moment is not None]
         return max(0, min(due_ns) - time.monotonic_ns()) / 1e9 if due_ns else None
@@ -124,6 +128,10 @@ class Relay:
             self._epoll.register(self._listener.fileno(), select.EPOLLIN)
         if self._drain_timeout_s is not None and not self._leaving:
             self._begin_drain(self._drain_timeout_s)
+        if self._silence_deadline_ns is not None and now_ns >= self._silence_deadline_ns:
+            self._silence_deadline_ns = None
+            for link in [link for link in self._links if not link.core.started]:
+                link.close()
 
     def _guarded(self, fd: int, ready: Ready, events: int) -> None:
         try:
@@ -143,6 +151,8 @@ class Relay:
             except ConnectionError:
                 continue
             except OSError:
+                if self._leaving:
+                    return
                 # Out of descriptors or memory: epoll would report the listener again at once.
                 self._epoll.unregister(self._listener.fileno())
                 self._accept_again_ns = time.monotonic_ns() + _ACCEPT_AGAIN_NS
@@ -200,11 +210,14 @@ class Relay:
 
     def _begin_drain(self, timeout_s: float) -> None:
         self._leaving = True
-        self._accept(0)  # who stands in the queue was promised a connection
         if self._accept_again_ns is None:
             self._epoll.unregister(self._listener.fileno())
         self._accept_again_ns = None
-        self._drain_deadline_ns = time.monotonic_ns() + int(timeout_s * 1e9)
+        self._listener.shutdown(socket.SHUT_RDWR)  # from now on connecting is refused
+        self._accept(0)  # but who stands in the queue has a connection already
+        now_ns = time.monotonic_ns()
+        self._drain_deadline_ns = now_ns + int(timeout_s * 1e9)
+        self._silence_deadline_ns = now_ns + _SILENCE_LIMIT_NS
         for link in list(self._links):
             link.go_away()
 
