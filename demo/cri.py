@@ -19,9 +19,9 @@ from google.protobuf.message import Message
 PACKAGE: Final = "nsledger.demo.v1"
 """Not upstream's, so that all three descriptions can be loaded into one process."""
 
-ENUMS: Final = {"NamespaceMode": ("POD", "CONTAINER", "NODE", "TARGET")}
+_ENUMS: Final = {"NamespaceMode": ("POD", "CONTAINER", "NODE", "TARGET")}
 
-MESSAGES: Final = """
+_MESSAGES: Final = """
 VersionRequest: version=1 string
 VersionResponse: version=1 string, runtime_name=2 string, runtime_version=3 string
 StatusRequest: verbose=1 bool
@@ -102,9 +102,9 @@ _SCALARS: Final = {
 }
 
 
-def described() -> Iterator[tuple[str, str, int, str]]:
-    """Message, field, number and type of each field in MESSAGES."""
-    for line in MESSAGES.split("\n"):
+def _described() -> Iterator[tuple[str, str, int, str]]:
+    """Message, field, number and type of each field in _MESSAGES."""
+    for line in _MESSAGES.split("\n"):
         message, _, fields = line.partition(":")
         for name, number, type_ in re.findall(r"(\w+)=(\d+) ((?:repeated )?[\w<,>]+\w>?)", fields):
             yield message, name, int(number), type_
@@ -114,16 +114,16 @@ def _file() -> descriptor_pb2.FileDescriptorProto:
     file = descriptor_pb2.FileDescriptorProto(
         name="demo/cri.proto", package=PACKAGE, syntax="proto3"
     )
-    for name, words in ENUMS.items():
+    for name, words in _ENUMS.items():
         values = [
             descriptor_pb2.EnumValueDescriptorProto(name=word, number=number)
             for number, word in enumerate(words)
         ]
         file.enum_type.add(name=name, value=values)
     messages = {
-        name: file.message_type.add(name=name) for name in re.findall(r"(?m)^(\w+):", MESSAGES)
+        name: file.message_type.add(name=name) for name in re.findall(r"(?m)^(\w+):", _MESSAGES)
     }
-    for message, name, number, type_ in described():
+    for message, name, number, type_ in _described():
         messages[message].field.append(_field(messages[message], name, number, type_))
     return file
 
@@ -146,13 +146,14 @@ def _field(
     elif word in _SCALARS:
         field.type = _SCALARS[word]
     else:
-        field.type = _Field.TYPE_ENUM if word in ENUMS else _Field.TYPE_MESSAGE
+        field.type = _Field.TYPE_ENUM if word in _ENUMS else _Field.TYPE_MESSAGE
         field.type_name = f".{PACKAGE}.{word}"
     return field
 
 
 _pool: Final = descriptor_pool.DescriptorPool()
-_pool.AddSerializedFile(_file().SerializeToString())
+DESCRIPTOR: Final = _pool.AddSerializedFile(_file().SerializeToString())
+"""All of the messages and enums above."""
 
 
 def message(name: str, values: Mapping[str, Any]) -> Message:
@@ -165,7 +166,7 @@ def message(name: str, values: Mapping[str, Any]) -> Message:
 
 
 def _class(name: str) -> type[Message]:
-    return message_factory.GetMessageClass(_pool.FindMessageTypeByName(f"{PACKAGE}.{name}"))
+    return message_factory.GetMessageClass(DESCRIPTOR.message_types_by_name[name])
 
 
 class Client:

@@ -46,9 +46,8 @@ def main(directory: Path) -> int:
         with contextlib.suppress(_OrderedToStopError, BrokenPipeError):
             for line in sys.stdin:
                 command = json.loads(line)
-                os.write(
-                    sys.stdout.fileno(), f"{_start(command['argv'], command['log'])}\n".encode()
-                )
+                pid = _start(command["argv"], command["log"])
+                os.write(sys.stdout.fileno(), f"{pid}\n".encode())
     finally:
         left = _take_down(directory)
     if left:

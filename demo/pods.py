@@ -13,12 +13,8 @@ from demo.cri import Client
 
 APP_IMAGE: Final = "docker.io/local/app:1"
 
-USER_NAMESPACE: Final = {
-    "mode": "POD",
-    "uids": [{"host_id": 131072, "container_id": 0, "length": 65536}],
-    "gids": [{"host_id": 131072, "container_id": 0, "length": 65536}],
-}
-"""`hostUsers: false`, with the ids that the kubelet would have picked for the pod."""
+USER_MAPPING: Final = {"host_id": 131072, "container_id": 0, "length": 65536}
+"""The ids that a pod with `hostUsers: false` gets; the kubelet would pick a free range."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +40,12 @@ class Pod:
             "network": "NODE" if self.host_network else "POD",
             "pid": "NODE" if self.host_pid else pid,
             "ipc": "NODE" if self.host_ipc else "POD",
-            **({} if self.host_users else {"userns_options": USER_NAMESPACE}),
+            **({} if self.host_users else {"userns_options": _user_namespace()}),
         }
+
+
+def _user_namespace() -> dict[str, Any]:
+    return {"mode": "POD", "uids": [USER_MAPPING], "gids": [USER_MAPPING]}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
+from google.protobuf.descriptor import Descriptor, EnumDescriptor
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
-from tests.contract.upstream import Upstream
+from tests.contract.upstream import Upstream, described
 
 OURS: dict[str, Descriptor] = dict(pb.DESCRIPTOR.message_types_by_name)
 OUR_ENUMS: dict[str, EnumDescriptor] = dict(pb.DESCRIPTOR.enum_types_by_name)
@@ -20,19 +20,6 @@ MUST_NOT_HAVE_A_NAME = {
     "ContainerStatus": {"annotations", "labels", "mounts", "message"},
     "PodSandboxStatus": {"annotations", "labels"},
 }
-
-
-def described(field: FieldDescriptor) -> dict[str, object]:
-    """What decides how a field is read and written, names without their package."""
-    return {
-        "number": field.number,
-        "type": field.type,
-        "is_repeated": field.is_repeated,
-        "has_presence": field.has_presence,
-        "message": field.message_type and field.message_type.name,
-        "is_map": bool(field.message_type and field.message_type.GetOptions().map_entry),
-        "enum": field.enum_type and field.enum_type.name,
-    }
 
 
 @pytest.mark.upstream_proto

@@ -53,6 +53,19 @@ class Upstream:
         return GetMessageClass(self._file.message_types_by_name[name])
 
 
+def described(field: FieldDescriptor) -> dict[str, object]:
+    """What decides how a field is read and written, names without their package."""
+    return {
+        "number": field.number,
+        "type": field.type,
+        "is_repeated": field.is_repeated,
+        "has_presence": field.has_presence,
+        "message": field.message_type and field.message_type.name,
+        "is_map": bool(field.message_type and field.message_type.GetOptions().map_entry),
+        "enum": field.enum_type and field.enum_type.name,
+    }
+
+
 class Filler:
     """Fills messages at random, by their descriptors: every field, or about two thirds of them."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.pods import USER_NAMESPACE, Pod, RunningPod
+from demo.pods import USER_MAPPING, Pod, RunningPod
 from nsledger.domain.namespaces import NamespaceType
 from tests.node.conftest import GENERATIONS, HookedNode
 
@@ -89,9 +89,8 @@ def test_a_user_namespace_is_the_pods_own(node: HookedNode, run: Run) -> None:
 
     assert app["user"] == sidecar["user"] == of_sandbox(node, pod)["user"]
     assert app["user"] != namespaces_at(HOST)["user"]
-    (mapping,) = USER_NAMESPACE["uids"]
     assert Path(f"/proc/{pid}/uid_map").read_text().split() == [
-        str(mapping[key]) for key in ("container_id", "host_id", "length")
+        str(USER_MAPPING[key]) for key in ("container_id", "host_id", "length")
     ]
 
 

@@ -46,7 +46,12 @@ from nsledger.domain.events import (
     Source,
 )
 from nsledger.domain.judgement import Judgement, judge_container, judge_sandbox
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType, RequestedNamespaces
+from nsledger.domain.namespaces import (
+    AssignedNamespaces,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
 from nsledger.domain.record import rfc3339
 from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.workload import ContainerRef, PodRef
@@ -60,6 +65,15 @@ from nsledger.spool.inbox import Inbox, Left
 
 _GRPC_OK: Final = 0
 _NO_HOST_PID: Final = "no host pid"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What others join: a sandbox, or a container that was started."""
+
+    pid: int | None
+    """None for what has no process here."""
+    assigned: AssignedNamespaces
 
 
 class Runtime(Protocol):
@@ -94,9 +108,8 @@ class Evidence:
 
     def __init__(self, *, sources: Sources, recorder: Recorder) -> None:
         self.workloads = Workloads()
-        self.pids: dict[str, int | None] = {}
-        """By `pod_sandbox_id` and `container_id`; None for what has no process here. Other threads
-        may look single ids up in it."""
+        self.known: dict[str, Known] = {}
+        """By `pod_sandbox_id` and `container_id`. Other threads may look single ids up in it."""
         self._connect = sources.connect
         self._connected: Runtime | None = None
         self._spool = sources.spool
@@ -142,7 +155,7 @@ class Evidence:
             case RemoveContainer(container_id=container_id):
                 pod, container = self._refs(container_id)
                 self._say(ContainerRemoved(source=Source.CRI_PROXY, pod=pod, container=container))
-                self.pids.pop(container_id, None)
+                self.known.pop(container_id, None)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
                 self._say(PodStopped(source=Source.CRI_PROXY, pod=self._pod_ref(pod_sandbox_id)))
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
@@ -153,7 +166,7 @@ class Evidence:
 
     def adopt(self, pod_sandbox_id: str) -> None:
         """Look at a sandbox that was there before this daemon, or came past it."""
-        if pod_sandbox_id not in self.pids:
+        if pod_sandbox_id not in self.known:
             pod = PodRef(pod_sandbox_id=pod_sandbox_id)
             self._look_at_sandbox(pod, source=Source.RECONCILE, audit_id="")
 
@@ -224,7 +237,7 @@ class Evidence:
                 unobservable="" if actual else _NO_HOST_PID,
             )
         )
-        self.pids[pod.pod_sandbox_id] = process.pid
+        self.known[pod.pod_sandbox_id] = Known(process.pid, process.assigned)
 
     def _container_created(self, container_id: str, audit_id: str) -> None:
         try:
@@ -251,9 +264,8 @@ class Evidence:
         if known is None:
             return
         pod, container = known
-        pid = container.witnessed.pid if container.witnessed else self._pid_of(container_id)
-        actual = None if pid is None else read_namespaces(pid)
-        self.pids[container_id] = pid
+        actual = self._read_again(container_id, container.witnessed)
+        self.known[container_id] = Known(actual.pid if actual else None, container.assigned)
         self._say(
             ContainerStarted(
                 source=Source.CRI_PROXY,
@@ -266,12 +278,18 @@ class Evidence:
             )
         )
 
-    def _pid_of(self, container_id: str) -> int | None:
+    def _read_again(
+        self, container_id: str, witnessed: NamespaceReading | None
+    ) -> NamespaceReading | None:
+        """Read the process that the hook saw, and no other that got its pid since."""
+        if witnessed is not None:
+            return read_namespaces(witnessed.pid, start_ticks=witnessed.start_ticks)
         try:
-            return self._runtime.container_status(container_id).process.pid
+            pid = self._runtime.container_status(container_id).process.pid
         except (RuntimeCallError, UndecodableError) as error:
             self._recorder.gap("status_unavailable", detail=str(error))
             return None
+        return None if pid is None else read_namespaces(pid)
 
     def _judge(
         self, pod: Pod, container: Container, actual: NamespaceReading
@@ -305,8 +323,8 @@ class Evidence:
     def _forget(self, pod_sandbox_id: str) -> None:
         pod = self.workloads.pods.get(pod_sandbox_id)
         for container_id in pod.containers if pod else ():
-            self.pids.pop(container_id, None)
-        self.pids.pop(pod_sandbox_id, None)
+            self.known.pop(container_id, None)
+        self.known.pop(pod_sandbox_id, None)
         self.workloads.forget_removed()
 
     def _say(self, event: Event, *, retry: bool = True) -> Ticket:

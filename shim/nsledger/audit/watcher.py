@@ -84,15 +84,7 @@ class CallWatcher:
             self._undecodable(error, method)
             return
         if isinstance(asked, RestorePod):
-            event = PodRequested(
-                source=Source.CRI_PROXY,
-                audit_id=self._join(call),
-                pod=asked.pod,
-                requested=asked.requested,
-                method=method,
-            )
-            self._witness.put(Remember(event))
-            self._recorder.record(event, at=self._clock.now())
+            self._restore_pod(asked, self._join(call))
 
     def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
         """Hand the answer to the witness: the kubelet has it already."""
@@ -131,9 +123,35 @@ class CallWatcher:
         )
         self._record_then_let_go(call, event, annotate_run_pod_sandbox(message, annotations))
 
+    def _restore_pod(self, asked: RestorePod, audit_id: str) -> None:
+        """One call asks for a pod and for its containers: each is on record as if asked alone."""
+        events: list[PodRequested | ContainerRequested] = [
+            PodRequested(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                pod=asked.pod,
+                requested=asked.requested,
+                method=Method.RESTORE_POD,
+            )
+        ]
+        events += [
+            ContainerRequested(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                pod=asked.pod,
+                container=restored.container,
+                requested=restored.requested,
+                privileged=restored.privileged,
+            )
+            for restored in asked.containers
+        ]
+        for event in events:
+            self._witness.put(Remember(event))
+            self._recorder.record(event, at=self._clock.now())
+
     def _create_container(self, call: HeldCall, message: bytes) -> None:
         asked = decode_create_container(message)
-        if self._witness.knows(asked.pod.pod_sandbox_id):
+        if self._witness.known(asked.pod.pod_sandbox_id):
             self._create_in_known_sandbox(call, message, asked)
             return
         self._witness.put(
@@ -147,10 +165,13 @@ class CallWatcher:
         self, call: HeldCall, message: bytes, asked: CreateContainer
     ) -> None:
         audit_id = self._join(call)
+        sandbox = self._witness.known(asked.pod.pod_sandbox_id)
+        target = self._witness.known(asked.requested.target_id)
         predicted = predict(
             asked.requested,
-            sandbox_pid=self._witness.pid(asked.pod.pod_sandbox_id),
-            target_pid=self._witness.pid(asked.requested.target_id),
+            sandbox_pid=sandbox.pid if sandbox else None,
+            sandbox_assigned=sandbox.assigned if sandbox else None,
+            target_pid=target.pid if target else None,
             privileged=asked.privileged,
             cgroup_version=self._witness.cgroup_version,
         )

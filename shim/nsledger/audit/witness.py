@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 import structlog
 
-from nsledger.audit.evidence import Evidence
+from nsledger.audit.evidence import Evidence, Known
 from nsledger.audit.jobs import FollowUp, Job, LookUpSandbox, Remember
 from nsledger.recorder.recorder import Recorder
 
@@ -54,13 +54,9 @@ class Witness:
         if left:
             self._recorder.gap("stopped_before_follow_up", count=left)
 
-    def knows(self, pod_sandbox_id: str) -> bool:
-        """Whether the sandbox was looked at, with or without finding a process."""
-        return pod_sandbox_id in self._evidence.pids
-
-    def pid(self, id_: str | None) -> int | None:
-        """The process of a sandbox or container; None if it has none here, or is not known."""
-        return self._evidence.pids.get(id_) if id_ else None
+    def known(self, id_: str | None) -> Known | None:
+        """The sandbox or started container of that id; None if it was not looked at."""
+        return self._evidence.known.get(id_) if id_ else None
 
     def _run(self) -> None:
         while True:

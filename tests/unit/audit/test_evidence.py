@@ -71,7 +71,7 @@ def test_a_whole_life_is_on_record_in_its_order(tmp_path: Path) -> None:
     assert isinstance(removed, ContainerRemoved)
     assert removed.pod.full_name == "shop/cart"
     assert removed.container.name == "app"
-    assert not node.evidence.pids
+    assert not node.evidence.known
     assert not node.evidence.workloads.pods
 
 

@@ -160,6 +160,7 @@ def test_no_finished_call_is_remembered(tmp_path: Path) -> None:
 def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:
     request = pb.RestorePodRequest()
     request.config.metadata.name = "back"
+    request.container_configs.add().metadata.name = "app"
     with box(tmp_path) as node:
         call = FakeCall(Method.RESTORE_POD)
         node.watcher.request_seen(call, request.SerializeToString())
@@ -169,4 +170,8 @@ def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:
 
     asked = next(event for event in on_record if isinstance(event, PodRequested))
     assert (asked.method, asked.pod.name) == ("RestorePod", "back")
-    assert [type(event).__name__ for event in on_record] == ["PodRequested", "PodAssigned"]
+    assert [type(event).__name__ for event in on_record] == [
+        "PodRequested",
+        "ContainerRequested",
+        "PodAssigned",
+    ]

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from nsledger.audit import witness as module
+from nsledger.audit.evidence import Known
 from nsledger.audit.jobs import FollowUp, LookUpSandbox
 from nsledger.cri.methods import Method
 from nsledger.domain.events import Gap, PodAssigned
-from tests.unit.audit.node_in_a_box import box, run_pod_sandbox, sandbox_answer
+from tests.unit.audit.node_in_a_box import OF_THE_HOST, box, run_pod_sandbox, sandbox_answer
 
 UNREADABLE = FollowUp(Method.RUN_POD_SANDBOX, b"\xff", b"", 0)
 
@@ -55,11 +56,10 @@ def test_a_full_queue_drops_a_follow_up_and_never_holds_a_call(
     assert (gap.reason, gap.count) == ("witness_queue_full", 2)
 
 
-def test_pids_are_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None:
+def test_a_process_is_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        assert not node.witness.knows("s1")
+        assert node.witness.known("s1") is None
         node.evidence.adopt("s1")
 
-        assert node.witness.knows("s1")
-        assert node.witness.pid("s1") == node.runtime.pid
-        assert node.witness.pid(None) is None
+        assert node.witness.known("s1") == Known(node.runtime.pid, OF_THE_HOST)
+        assert node.witness.known(None) is None

@@ -39,10 +39,11 @@ def blob(layout: dict[str, bytes], descriptor: dict[str, Any]) -> bytes:
     return content
 
 
-def layer_of(layout: dict[str, bytes]) -> bytes:
+def layer_of(program: Path) -> tarfile.TarFile:
+    layout = files(image_layout(NAMES, program))
     index = json.loads(layout["index.json"])
     (descriptor,) = json.loads(blob(layout, index["manifests"][0]))["layers"]
-    return blob(layout, descriptor)
+    return tarfile.open(fileobj=io.BytesIO(blob(layout, descriptor)))
 
 
 def test_every_name_is_in_the_index(program: Path) -> None:
@@ -65,7 +66,7 @@ def test_every_digest_and_size_is_true(program: Path) -> None:
 
 
 def test_the_layer_holds_busybox_and_a_link_for_each_applet(program: Path) -> None:
-    with tarfile.open(fileobj=io.BytesIO(layer_of(files(image_layout(NAMES, program))))) as layer:
+    with layer_of(program) as layer:
         assert layer.getmember("bin/busybox").mode == 0o755
         assert layer.getmember("bin/sh").linkname == "busybox"
 
@@ -74,9 +75,7 @@ def test_a_busybox_that_is_not_static_brings_its_libraries(tmp_path: Path) -> No
     # Any dynamic program will do; `/bin/true --list` succeeds and lists nothing.
     dynamic = shutil.copy("/bin/true", tmp_path / "busybox")
 
-    with tarfile.open(
-        fileobj=io.BytesIO(layer_of(files(image_layout(NAMES, Path(dynamic)))))
-    ) as layer:
+    with layer_of(Path(dynamic)) as layer:
         names = [name.rpartition("/")[2] for name in layer.getnames()]
 
     assert any(name.startswith("libc.") for name in names)
