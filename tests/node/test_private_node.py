@@ -185,11 +185,7 @@ def test_a_containerd_that_does_not_start_is_told_with_its_log(tmp_path: Path) -
     found = Installation.of_this_machine(str(broken))
 
     with (
-<<<<<<< HEAD
-        pytest.raises(NodeFailedError, match=r"containerd's socket(.|\n)*no disk"),
-=======
         pytest.raises(NodeFailedError, match=r"containerd's socket:\nno disk"),
->>>>>>> node
         PrivateNode(found) as node,
     ):
         node.start(hook=None)
