@@ -16,6 +16,8 @@ class Exactly:
     """This namespace."""
 
     identity: NamespaceIdentity
+    doubt: str = ""
+    """Why this may not be all that is meant."""
 
 
 @dataclass(frozen=True, slots=True)

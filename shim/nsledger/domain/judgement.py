@@ -178,7 +178,7 @@ def _judge(
         return Judgement(sharing, Verdict.UNOBSERVABLE, kernel.claim.doubt, kernel.rule)
     if mode is None:
         return Judgement(sharing, Verdict.NOT_REQUESTED, rule=spec.rule)
-    if isinstance(asked.claim, NoneOf) and asked.claim.doubt:
+    if asked.claim.doubt:
         return Judgement(sharing, Verdict.UNOBSERVABLE, asked.claim.doubt, asked.rule)
     return Judgement(sharing, Verdict.MATCH, rule=asked.rule)
 

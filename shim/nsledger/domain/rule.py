@@ -44,24 +44,24 @@ _SENTENCES = {
         " sandbox it means what CONTAINER means."
     ),
     Rule.REQUESTED_MAPPINGS: (
-        "CRI asked for a user namespace with these mappings: /proc/<pid>/uid_map and gid_map must"
+        "CRI asked for a user namespace with these mappings: the process's uid_map and gid_map must"
         " map the same ids."
     ),
     Rule.REQUESTED_UNKNOWN: (
         "CRI asked with a mode that this version does not know: nothing can be said."
     ),
     Rule.ASSIGNED_INHERITED: (
-        "CRI asked nothing, and the OCI spec does not list the type: the process must be in the"
-        " host's."
+        "The OCI spec does not list the type: the process must be in the runtime's own, which is"
+        " the host's."
     ),
     Rule.ASSIGNED_NEW: (
-        "CRI asked nothing, and the OCI spec makes a new one: the process must not be in the"
-        " host's, the sandbox's or an older sibling's."
+        "The OCI spec makes a new one: the process must not be in the host's, the sandbox's or an"
+        " older sibling's."
     ),
     Rule.ASSIGNED_PATH: (
-        "CRI asked nothing, and the OCI spec names a path: the process must be in the namespace"
-        " behind it, where that is known."
+        "The OCI spec names a path: the process must be in the namespace behind it, where that is"
+        " known."
     ),
-    Rule.ASSIGNED_UNKNOWN: "CRI asked nothing, and the OCI spec was not seen: nothing to compare.",
+    Rule.ASSIGNED_UNKNOWN: "The OCI spec was not seen: there is nothing to compare with.",
     Rule.ACTUAL_UNREAD: "The kernel's answer could not be read: nothing can be said.",
 }

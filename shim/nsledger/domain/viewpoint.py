@@ -7,7 +7,7 @@ claims on namespaces that were read, so that it no longer matters which layer us
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nsledger.domain.claim import Claim, Exactly, NoneOf, compatible
 from nsledger.domain.namespaces import NamespaceMode, NamespaceReading, NamespaceType
@@ -41,8 +41,10 @@ class Viewpoint:
         that joins it there has not got the pod's.
         """
         sandbox, host = self._sandboxes(), self.hosts()
-        if self._pod_may_be_in_hosts() or isinstance(host, NoneOf):
+        if self._pod_may_be_in_hosts():
             return sandbox
+        if isinstance(host, NoneOf):
+            return replace(sandbox, doubt=sandbox.doubt or host.doubt)
         if isinstance(sandbox, NoneOf):
             return NoneOf((host.identity,), sandbox.doubt)
         if compatible(sandbox, host):
@@ -59,7 +61,7 @@ class Viewpoint:
             before.append(self._sandboxes())
         if self.around.target is not None:
             before.append(self.targets())
-        doubts = dict.fromkeys(claim.doubt for claim in before if isinstance(claim, NoneOf))
+        doubts = dict.fromkeys(claim.doubt for claim in before if claim.doubt)
         return NoneOf(
             tuple(claim.identity for claim in before if isinstance(claim, Exactly)),
             "; ".join(doubts),

@@ -125,6 +125,13 @@ def test_of_a_sandbox_that_was_not_read_it_is_known_that_it_should_not_be_the_ho
     assert view(unknown).pods() == NoneOf(doubt="the sandbox's was not read")
 
 
+def test_a_sandbox_may_have_strayed_into_a_host_that_was_not_read() -> None:
+    around = replace(AROUND, host=process(None), pod_requested=asked(NamespaceMode.POD))
+
+    assert view(around).pods() == Exactly(SANDBOX, "the host's was not read")
+    assert view(replace(around, pod_requested=None)).pods() == Exactly(SANDBOX)
+
+
 @pytest.mark.parametrize(
     ("path", "identity"),
     [
