@@ -130,6 +130,18 @@ def test_whichever_syscall_fails_the_ledger_verifies_and_keeps_its_word(tmp_path
 
 
 @pytest.mark.fault
+def test_torn_bytes_are_durable_beside_the_ledger_before_they_are_cut_off(tmp_path: Path) -> None:
+    (tmp_path / "list").mkdir()
+
+    calls = [name for name, _ in calls_of_one_append(tmp_path / "list" / "ledger")]
+
+    changes = [name for name in calls if name in {"pwrite64", "ftruncate", "fsync", "fdatasync"}]
+    directory, evidence, cut = ["fsync"], ["pwrite64", "fsync"], ["ftruncate", "fsync"]
+    append = ["pwrite64", "fdatasync"]
+    assert changes == directory + evidence + cut + append + append
+
+
+@pytest.mark.fault
 def test_a_write_that_comes_up_short_at_any_byte_is_taken_back(tmp_path: Path) -> None:
     """RLIMIT_FSIZE lets the kernel write up to the limit, then fail with EFBIG."""
     (tmp_path / "list").mkdir()

@@ -137,8 +137,6 @@ def _check(status: os.stat_result) -> None:
         raise RefusedError(reason="untrusted")
     if status.st_nlink != 1:
         raise RefusedError(reason="linked")
-    if status.st_size > MAX_FILE_BYTES:
-        raise RefusedError(reason="too_long")
 
 
 def _private(status: os.stat_result) -> bool:

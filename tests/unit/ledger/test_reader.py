@@ -64,6 +64,18 @@ def test_any_entry_of_a_long_segment_is_found_without_reading_up_to_it(
     assert before - 2 * reader._PROBE_BYTES <= read[0] <= before
 
 
+def test_no_entry_is_missed_wherever_the_search_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "_PROBE_BYTES", 250)
+    writer = LedgerWriter.open(str(tmp_path))
+    writer.append([ledgers.record(number, "x" * (number % 7)) for number in range(1, 101)])
+    writer.close()
+
+    for start_seq in range(1, 102):
+        assert seqs(tmp_path, start_seq) == list(range(start_seq, 101))
+
+
 def test_a_line_without_its_newline_is_not_there_yet(tmp_path: Path) -> None:
     ledgers.write(tmp_path, [1, 2, 3])
     ledgers.segment(tmp_path).write_bytes(ledgers.segment(tmp_path).read_bytes()[:-1])

@@ -52,6 +52,16 @@ def test_a_page_lost_in_a_power_cut_takes_the_lines_behind_it_along(end_of: EndO
     assert end_of(FIRST + SECOND[:20] + hole[20:] + THIRD) == End(len(FIRST), HEAD_1)
 
 
+def test_a_whole_entry_behind_a_lost_page_is_lost_with_it(end_of: EndOf) -> None:
+    hole = b"\0" * (len(SECOND) - 1) + b"\n"
+
+    assert end_of(FIRST + hole + THIRD) == End(len(FIRST), HEAD_1)
+
+
+def test_a_line_that_opens_like_an_entry_and_is_no_json_does_not_count(end_of: EndOf) -> None:
+    assert end_of(FIRST + SECOND.replace(b'"n":2', b'"n":?')) == End(len(FIRST), HEAD_1)
+
+
 def test_a_hole_where_everything_was_synced_is_no_crash_and_hides_nothing(
     end_of: EndOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:

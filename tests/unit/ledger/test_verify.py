@@ -157,3 +157,9 @@ def test_a_segment_of_another_ledger_is_found_out(ledger: Path) -> None:
     ledgers.segment(ledger, 7).write_bytes(b"".join(foreign_lines[6:]))
 
     assert damage_of(ledger) == (Damage.BROKEN_LINK, 7)
+
+
+def test_a_segment_under_another_name_is_not_where_it_must_be(ledger: Path) -> None:
+    ledgers.segment(ledger).rename(ledgers.segment(ledger, 2))
+
+    assert damage_of(ledger) == (Damage.MISSING, 1)
