@@ -135,6 +135,21 @@ def test_an_interpreter_without_a_private_module_does_the_same(
     assert links_in(record["namespaces"]) == links_of(os.getpid())
 
 
+def test_an_interpreter_without_any_json_takes_in_the_state_and_fails_no_container(
+    python: str, tmp_path: Path
+) -> None:
+    words = [python, "-I", "-S", "-c", WITHOUT_MODULES, str(HOOK), "_json,json"]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        assert child.stdin
+        assert child.stderr
+        child.stdin.write(b"x" * (1 << 20))  # raises if the pipe is closed at the other end
+        child.stdin.close()
+        stderr = child.stderr.read()
+
+    assert child.returncode == 0
+    assert stderr == b"nsledger-hook: no record: ModuleNotFoundError\n"
+
+
 def test_an_encoder_with_other_arguments_one_day_is_not_relied_on(tmp_path: Path) -> None:
     change = "import json, _json\ndef make_encoder(indent, sort): raise AssertionError\n"
     program = (

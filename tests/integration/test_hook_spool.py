@@ -99,7 +99,8 @@ def test_no_memory_never_fails_a_container(tmp_path: Path) -> None:
     run = run_hook(state, "--spool", tmp_path, prepare=allow_60_mb)
 
     assert_survived(run)
-    assert "MemoryError" in run.stderr
+    (record,) = records_in(tmp_path)
+    assert record["errors"] == ["internal:MemoryError"]
 
 
 def test_no_descriptor_left_never_fails_a_container(tmp_path: Path) -> None:

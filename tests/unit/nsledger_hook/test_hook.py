@@ -196,9 +196,19 @@ def handlers() -> Iterator[None]:
         signal.signal(number, handler)
 
 
+class LeftError(Exception):
+    """The process would have ended here."""
+
+
 @pytest.mark.usefixtures("handlers")
-def test_reading_is_cut_short_once_and_writing_only_by_the_alarm() -> None:
-    deadline = hook.Deadline(60_000, exit_code=0)
+def test_reading_is_cut_short_once_and_writing_only_by_the_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def leave(exit_code: int) -> None:
+        raise LeftError(exit_code)
+
+    monkeypatch.setattr("nsledger_hook.hook.posix._exit", leave)
+    deadline = hook.Deadline(60_000, exit_code=1)
     deadline.reading = True
 
     with pytest.raises(hook.CutShort):
@@ -209,3 +219,5 @@ def test_reading_is_cut_short_once_and_writing_only_by_the_alarm() -> None:
     first_s, again_s = signal.getitimer(signal.ITIMER_REAL)
     assert 40 < first_s <= 45
     assert again_s == 15
+    with pytest.raises(LeftError, match="1"):
+        deadline.on_signal(signal.SIGALRM, None)
