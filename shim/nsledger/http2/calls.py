@@ -54,7 +54,10 @@ class Watcher(Protocol):
     """What the relay tells. Called on the relay's thread: must return at once, must not raise."""
 
     def treatment(self, path: str) -> Treatment | None:
-        """How calls of `path` are treated; None lets them pass unseen."""
+        """How calls of `path` are treated; None lets them pass unseen.
+
+        Asked when a connection first sees `path`; the answer holds for the whole connection.
+        """
         ...
 
     def request_held(self, call: HeldCall, message: bytes) -> None:
@@ -66,12 +69,22 @@ class Watcher(Protocol):
         ...
 
     def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
-        """The call is over. `grpc_status` is None if it was reset or its connection closed.
+        """The call is over: told once for each `request_held` and `request_seen`, same `call`.
 
-        `message` is the answer's only message; None if there was none or it could not be copied.
+        `grpc_status` is None if the call was reset or refused, its connection closed, or nobody
+        could read it. `message` is the answer's only message; None if there was none or it could
+        not be copied. The client has its answer by then.
         """
         ...
 
     def overlooked(self, reason: str, path: str | None) -> None:
-        """The relay could not watch something: a gap. `reason` is a word such as `oversized`."""
+        """The relay could not watch something: a gap. `reason` is a word, `path` the method.
+
+        One call was not seen by this watcher, or not in time: `compressed`, `oversized`,
+        `malformed`, `crowded` (too much was held already), `answered_early`, `hold_limit`,
+        `watcher_error`. Of an answer, its message: `answer_compressed`, `answer_oversized`,
+        `answer_malformed`. Without a path, no later call of one connection will be seen:
+        `not_http2`, `undecodable_headers`, `oversized_headers`, `oversized_frame`,
+        `strange_frame`; or the connection was closed for a fault of the relay: `relay_error`.
+        """
         ...

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import time
+from typing import cast
+
+import pytest
+
+from nsledger.http2.calls import HeldCall, Treatment
+from nsledger.http2.counters import Counters
+from nsledger.http2.events import Answered, Overlooked, RequestHeld, RequestSeen, Unfollowed
+from nsledger.relay.link import Link
+from nsledger.relay.options import FailurePolicy, RelayOptions
+from nsledger.relay.watching import Watching
+from tests.integration.relaying import Watching as Watcher
+
+SECOND_NS = 1_000_000_000
+
+
+class Core:
+    """Keeps what is decided on; breaks on request."""
+
+    def __init__(self) -> None:
+        self.decided: list[tuple[str, int, bytes | None]] = []
+        self.breaks = False
+
+    def release(self, stream_id: int, message: bytes | None) -> bool:
+        if self.breaks:
+            raise RuntimeError("the relay's own fault")
+        self.decided.append(("release", stream_id, message))
+        return True
+
+    def refuse(self, stream_id: int) -> bool:
+        self.decided.append(("refuse", stream_id, None))
+        return True
+
+
+class FakeLink:
+    """A link without sockets."""
+
+    def __init__(self) -> None:
+        self.core = Core()
+        self.closed = False
+
+    def settle(self) -> None: ...
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Room:
+    """The desk between a link and a watcher, and what became of it."""
+
+    def __init__(self, policy: FailurePolicy = "ignore") -> None:
+        self.wakes = 0
+        self.link = FakeLink()
+        self.watcher = Watcher({"/h": Treatment.HOLD}, on_held=lambda _call, _message: None)
+        self.counters = Counters()
+        options = RelayOptions(hold_limit_s=1, failure_policy=policy)
+        self.watching = Watching(self.watcher, self.counters, options, self._wake)
+
+    def _wake(self) -> None:
+        self.wakes += 1
+
+    def tell(self, event: RequestHeld | RequestSeen | Answered | Overlooked | Unfollowed) -> None:
+        self.watching.tell(cast("Link", self.link), event)
+
+    def carry_out(self, after_s: float = 0) -> None:
+        self.watching.carry_out(time.monotonic_ns() + int(after_s * SECOND_NS))
+
+
+def test_the_first_decision_counts() -> None:
+    room = Room()
+
+    def decide_twice(call: HeldCall, _message: bytes) -> None:
+        call.release(b"first")
+        call.refuse()
+
+    room.watcher.on_held = decide_twice
+    room.tell(RequestHeld(1, "/h", b"m"))
+    assert room.link.core.decided == []
+
+    room.carry_out()
+
+    assert room.link.core.decided == [("release", 1, b"first")]
+    assert room.wakes == 2
+
+
+@pytest.mark.parametrize(
+    ("policy", "decision"), [("ignore", ("release", 1, None)), ("fail", ("refuse", 1, None))]
+)
+def test_the_hold_limit_decides_once_it_is_over(
+    policy: FailurePolicy, decision: tuple[str, int, bytes | None]
+) -> None:
+    room = Room(policy)
+    room.tell(RequestHeld(1, "/h", b"m"))
+    assert room.watching.next_deadline_ns is not None
+
+    room.carry_out(after_s=0.9)
+    assert room.link.core.decided == []
+    room.carry_out(after_s=1.1)
+
+    assert room.link.core.decided == [decision]
+    assert room.watcher.overlooks == [("hold_limit", "/h")]
+    assert room.counters.overlooked == {"hold_limit": 1}
+    assert room.watching.next_deadline_ns is None
+
+
+def test_a_call_that_is_over_is_not_waited_for() -> None:
+    room = Room()
+    room.tell(RequestHeld(1, "/h", b"m"))
+
+    room.tell(Answered(1, None, 4))
+
+    assert room.watching.next_deadline_ns is None
+    assert [facts for _, *facts in room.watcher.answers] == [[None, 4]]
+
+
+def test_a_fault_of_the_relays_own_costs_one_connection_and_is_said() -> None:
+    room = Room()
+    room.tell(RequestHeld(1, "/h", b"m"))
+    room.link.core.breaks = True
+
+    room.carry_out(after_s=2)
+
+    assert room.link.closed
+    assert room.counters.overlooked == {"hold_limit": 1, "relay_error": 1}
+
+
+def test_gaps_of_a_call_and_of_a_connection_are_told_and_counted() -> None:
+    room = Room()
+
+    room.tell(Overlooked("oversized", "/h"))
+    room.tell(Unfollowed("not_http2"))
+
+    assert room.watcher.overlooks == [("oversized", "/h"), ("not_http2", None)]
+    assert room.counters.overlooked == {"oversized": 1, "not_http2": 1}
