@@ -116,7 +116,9 @@ def _started(records: Sequence[Record], running: Sequence[RunningPod]) -> bool:
 
 
 def _show(shim: Shim, *command: str) -> None:
-    print(f"\n$ nsledger {' '.join(command)}\n{shim.ask(*command)}", flush=True)
+    print(f"\n$ nsledger {' '.join(command)}", flush=True)
+    shim.show(*command)
+    print(flush=True)
 
 
 def _leave(number: int, _frame: object) -> None:

@@ -36,6 +36,14 @@ class ShimFailedError(NsledgerError):
         super().__init__(f"nsledger serve did not get to {wanted}:\n{log}")
 
 
+class CommandFailedError(NsledgerError):
+    """A command that asks the ledger did not exit 0."""
+
+    def __init__(self, command: tuple[str, ...], code: int, stderr: str) -> None:
+        super().__init__(f"nsledger {' '.join(command)}: exit code {code}\n{stderr}".rstrip())
+        self.code = code
+
+
 @dataclass(frozen=True, slots=True)
 class Paths:
     """Where the daemon of a private node has its things."""
@@ -133,6 +141,13 @@ class Shim:
         if code:
             raise ShimFailedError(wanted=f"a clean end (exit code {code})", log=self._end_of_log())
 
+    def kill(self) -> None:
+        """End the daemon as a crash does: SIGKILL."""
+        if self._serve is not None:
+            self._serve.kill()
+            self._serve.wait()
+            self._serve = None
+
     def records(self) -> Iterator[Record]:
         """What the ledger says by now."""
         for entry in reader.entries(str(self.paths.ledger)):
@@ -157,20 +172,31 @@ class Shim:
         """What `nsledger COMMAND` prints, about this ledger.
 
         Raises:
-            ShimFailedError: it did not exit 0.
+            CommandFailedError: it did not exit 0.
         """
-        done = subprocess.run(
+        done = self._run(command, captured=True)
+        if done.returncode:
+            raise CommandFailedError(command, done.returncode, done.stderr)
+        return done.stdout
+
+    def show(self, *command: str) -> None:
+        """Let `nsledger COMMAND` print to where we print: colours and width are the terminal's.
+
+        Raises:
+            CommandFailedError: it did not exit 0.
+        """
+        code = self._run(command, captured=False).returncode
+        if code:
+            raise CommandFailedError(command, code, "")
+
+    def _run(self, command: tuple[str, ...], *, captured: bool) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             [_NSLEDGER, *command],
             check=False,
-            capture_output=True,
+            capture_output=captured,
             text=True,
             env={**_environment(), "NSLEDGER_LEDGER": str(self.paths.ledger)},
         )
-        if done.returncode:
-            raise ShimFailedError(
-                wanted=f"exit code 0 of `{' '.join(command)}`", log=done.stdout + done.stderr
-            )
-        return done.stdout
 
     def _wait(self, wanted: str, reached: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _LIMIT_S

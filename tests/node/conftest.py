@@ -12,17 +12,24 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
 from demo.configuration import RUNC, Handler
 from demo.cri import Client
+from demo.hook import install_hook
 from demo.installation import Installation
 from demo.node import PrivateNode
 from demo.pods import Kubelet, Pod, RunningPod
+from demo.shim import Shim
+from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.node.base_runtime_spec import OciHook
 from tests.conftest import SID_TREE
+
+E = TypeVar("E")
+
+Run = Callable[[Pod], RunningPod]
 
 UNHOOKED = Handler("unhooked", hooked=False)
 CRUN = Handler("crun", binary="crun")
@@ -74,6 +81,57 @@ def hooked_node(generation: int) -> Iterator[HookedNode]:
             yield HookedNode(node, node.kubelet(client), generation, seen)
 
 
+@dataclass(frozen=True, slots=True)
+class AuditedNode:
+    """A node with all of nsledger on it; its kubelet calls through the shim."""
+
+    node: PrivateNode
+    shim: Shim
+    kubelet: Kubelet
+    generation: int
+
+    def events(self, kind: type[E], container_id: str) -> list[E]:
+        """The ledger's events of one kind about a container, or about a sandbox by its id."""
+        return [
+            record.event
+            for record in self.shim.records()
+            if isinstance(record.event, kind) and subject(record.event) == container_id
+        ]
+
+    def event(self, kind: type[E], container_id: str) -> E:
+        """The one event of its kind about a container or a sandbox, once it is on record."""
+        self.shim.wait_for(
+            f"{kind.__name__} of {container_id}", lambda _: bool(self.events(kind, container_id))
+        )
+        (event,) = self.events(kind, container_id)
+        return event
+
+
+def subject(event: object) -> str:
+    """The id of the container that an event is about, else of the sandbox."""
+    container: ContainerRef | None = getattr(event, "container", None)
+    pod: PodRef | None = getattr(event, "pod", None)
+    return container.container_id if container else pod.pod_sandbox_id if pod else ""
+
+
+@contextlib.contextmanager
+def audited_node(generation: int) -> Iterator[AuditedNode]:
+    """A node of `generation` with nsledger's hook and shim."""
+    with PrivateNode(installation(generation), handlers=(RUNC, UNHOOKED, CRUN)) as node:
+        shim = Shim(node)
+        node.start(install_hook(node, spool=shim.paths.spool))
+        with shim, Client(shim.paths.socket) as client:
+            client.call("Version")
+            yield AuditedNode(node, shim, node.kubelet(client), generation)
+
+
+@pytest.fixture(scope="session", params=GENERATIONS)
+def audited(request: pytest.FixtureRequest) -> Iterator[AuditedNode]:
+    """One node of each generation, with nsledger on it."""
+    with audited_node(request.param) as node:
+        yield node
+
+
 @pytest.fixture(scope="session", params=GENERATIONS)
 def node(request: pytest.FixtureRequest) -> Iterator[HookedNode]:
     """One node of each generation."""
@@ -82,14 +140,28 @@ def node(request: pytest.FixtureRequest) -> Iterator[HookedNode]:
 
 
 @pytest.fixture
-def run(node: HookedNode) -> Iterator[Callable[[Pod], RunningPod]]:
+def run(node: HookedNode) -> Iterator[Run]:
     """Runs a pod on `node` for the length of a test."""
+    with runner(node.kubelet) as run_pod:
+        yield run_pod
+
+
+@pytest.fixture
+def run_audited(audited: AuditedNode) -> Iterator[Run]:
+    """Runs a pod on `audited`, through the shim, for the length of a test."""
+    with runner(audited.kubelet) as run_pod:
+        yield run_pod
+
+
+@contextlib.contextmanager
+def runner(kubelet: Kubelet) -> Iterator[Run]:
+    """Runs pods, and removes them in the end."""
     running: list[RunningPod] = []
 
     def run_pod(pod: Pod) -> RunningPod:
-        running.append(node.kubelet.run(pod))
+        running.append(kubelet.run(pod))
         return running[-1]
 
     yield run_pod
     for pod in running:
-        node.kubelet.remove(pod)
+        kubelet.remove(pod)

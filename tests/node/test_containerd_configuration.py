@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from demo.pods import Pod, RunningPod
-from tests.node.conftest import GENERATIONS, UNHOOKED, HookedNode
-
-Run = Callable[[Pod], RunningPod]
+from tests.node.conftest import GENERATIONS, UNHOOKED, HookedNode, Run
 
 
 def flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from demo.pods import USER_MAPPING, Pod, RunningPod
 from nsledger.domain.namespaces import NamespaceType
-from tests.node.conftest import GENERATIONS, HookedNode
-
-Run = Callable[[Pod], RunningPod]
+from tests.node.conftest import GENERATIONS, HookedNode, Run
 
 HOST = "/proc/self/ns"
 """This process is in the host's namespaces, as the daemon is."""
