@@ -65,7 +65,7 @@ def assert_the_ledger_says_what_the_kernel_says(audited: AuditedNode, running: R
 def assert_all_layers_agree(audited: AuditedNode, running: RunningPod) -> None:
     sandbox = audited.event(PodAssigned, running.pod_sandbox_id)
     started = [audited.event(ContainerStarted, id_) for id_ in running.containers.values()]
-    for judgements in [event.judgements for event in (sandbox, *started)]:
+    for judgements in [sandbox.judgements, *(event.judgements for event in started)]:
         assert set(judgements) == set(NamespaceType)
         verdicts = {type_: judgement.verdict for type_, judgement in judgements.items()}
         assert set(verdicts.values()) <= {Verdict.MATCH, Verdict.NOT_REQUESTED}, verdicts
