@@ -7,6 +7,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 PYTHON = $(shell tools/find-python)
 BIN := .venv/bin
 BENCH ?= all
+# Files stay whole, so that each private node of tests/node is started once.
+PYTEST_ARGS ?= -n auto --dist loadfile
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
