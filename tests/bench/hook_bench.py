@@ -117,7 +117,7 @@ def _measure(programs: dict[str, list[str]], directory: Path) -> dict[str, list[
     """
     times_ms: dict[str, list[float]] = {name: [] for name in programs}
     spawn = _spawner(directory / "state.json")
-    order = random.Random(1)  # noqa: S311 - for fairness, not for secrets
+    order = random.Random(1)
     for round_ in range(WARM_UP_ROUNDS + ROUNDS):
         for name in order.sample(list(programs), len(programs)):
             taken_ms = spawn(programs[name])
