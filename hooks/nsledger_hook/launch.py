@@ -1,7 +1,7 @@
 """Runs hook.py beside it, from its compiled form where that fits the interpreter, else from source.
 
-`python3 hook.pyc` is as fast, but fails every container start of the node from the moment the
-interpreter is upgraded ("bad magic number") until somebody compiles it anew. An import never does:
+`python3 hook.pyc` is a little faster, but fails every container start of the node as soon as the
+interpreter is upgraded ("bad magic number"), until it is compiled anew. An import never does:
 it takes `__pycache__` if that is of this interpreter and this source, and compiles the source if
 not. The file is compiled at every start, so it stays as short as it is.
 """

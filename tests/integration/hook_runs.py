@@ -33,6 +33,8 @@ exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
 
 ONE_CLEAN_LINE = re.compile(r"nsledger-hook: [\x20-\x7e]+\n")
 
+PATIENCE_MS = 20_000
+
 Document = dict[str, Any]
 """A JSON object: what the test says about it is the type check."""
 
@@ -60,10 +62,13 @@ def run_hook(
     program: Sequence[object] = (PYTHON, "-I", "-S", HOOK),
     prepare: Callable[[], None] | None = None,
 ) -> HookRun:
-    """Run the hook on `state`, with an empty environment as a runtime may give it."""
+    """Run the hook on `state`, with an empty environment as a runtime may give it.
+
+    Its deadline is beyond what a busy machine takes, unless `options` has another.
+    """
     started_s = time.monotonic()
     done = subprocess.run(
-        [str(word) for word in (*program, *options)],
+        [str(word) for word in (*program, "--deadline-ms", PATIENCE_MS, *options)],
         input=state,
         capture_output=True,
         env={},

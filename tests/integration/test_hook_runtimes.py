@@ -23,7 +23,9 @@ from tests.integration.hook_runs import (
     Document,
     links_in,
     links_of,
+    process,
     records_in,
+    wait_until,
 )
 
 BUSYBOX = "/bin/busybox"
@@ -72,7 +74,7 @@ class Runtime:
                     "path": PYTHON,
                     "args": [
                         *("python3", "-I", "-S", *program, "--stage", stage),
-                        *("--spool", str(self.spool), *options),
+                        *("--spool", str(self.spool), "--deadline-ms", "4000", *options),
                     ],
                     "env": [],
                     "timeout": HOOK_TIMEOUT_S,
@@ -185,32 +187,22 @@ def test_a_container_in_a_user_namespace_is_recorded_with_its_maps(runtime: Runt
 
 
 def test_joined_and_inherited_namespaces_are_told_apart(runtime: Runtime) -> None:
-    with (
-        tempfile.TemporaryFile() as output,
-        subprocess.Popen(
-            ["unshare", "--net", "--ipc", "--uts", "sleep", "60"], stdout=output
-        ) as sandbox,
-    ):
-        try:
-            deadline_s = time.monotonic() + 10
-            while Path(f"/proc/{sandbox.pid}/comm").read_text() != "sleep\n":
-                assert time.monotonic() < deadline_s
-            joined = {"network": "net", "ipc": "ipc", "uts": "uts"}
-            paths = {name: f"/proc/{sandbox.pid}/ns/{link}" for name, link in joined.items()}
-            entries = [{"type": name, "path": path} for name, path in paths.items()]
-            entries += [{"type": "mount"}]
-            runtime.configure("createRuntime", hostname="", linux={"namespaces": entries})
+    joined = {"network": "net", "ipc": "ipc", "uts": "uts"}
+    with process("unshare", "--net", "--ipc", "--uts", "sleep", "60") as sandbox:
+        wait_until(lambda: Path(f"/proc/{sandbox}/comm").read_text() == "sleep\n")
+        paths = {name: f"/proc/{sandbox}/ns/{link}" for name, link in joined.items()}
+        entries = [{"type": name, "path": path} for name, path in paths.items()]
+        entries += [{"type": "mount"}]
+        runtime.configure("createRuntime", hostname="", linux={"namespaces": entries})
 
-            with runtime.running():
-                (record,) = records_in(runtime.spool)
+        with runtime.running():
+            (record,) = records_in(runtime.spool)
 
-            sandboxes = links_of(sandbox.pid, *joined.values())
-        finally:
-            sandbox.kill()
+        sandboxes = links_of(sandbox, *joined.values())
 
     links = links_in(record["namespaces"])
     assert {type_: links[type_] for type_ in joined.values()} == sandboxes
-    assert record["namespaces"]["pid"]["ino"] == os.stat("/proc/self/ns/pid").st_ino
+    assert links["pid"] == links_of(os.getpid())["pid"]
     assert record["assigned"] == dict.fromkeys(hook.TYPES, "inherited") | {
         "mnt": "new",
         **{joined[name]: path for name, path in paths.items()},
