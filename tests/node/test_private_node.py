@@ -23,8 +23,8 @@ from tests.node.conftest import GENERATIONS, HookedNode, installation
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
-ELSEWHERE = ("/run/containerd", "/run/netns", "/run/nri", "/run/runc", "/var/lib/cni", "/opt")
-"""Where a containerd, its runtimes and CNI write whatever their configuration says."""
+ELSEWHERE = ("/run/containerd", "/run/netns", "/run/nri", "/var/lib/cni", "/opt")
+"""Where containerd, NRI and CNI write whatever the configuration says."""
 
 
 def traces(name: str) -> list[str]:
