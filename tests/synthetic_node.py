@@ -187,7 +187,7 @@ class SyntheticNode:
         }
         if netns:
             assigned[NET] = netns
-        actual = self._read({type_: "host" for type_ in of_host})
+        actual = self._read(dict.fromkeys(of_host, "host"))
         self.readings[pod.pod_sandbox_id] = actual
         self.pods[pod.pod_sandbox_id] = pod
         self._requested[pod.pod_sandbox_id] = requested

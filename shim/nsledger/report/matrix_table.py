@@ -117,7 +117,7 @@ def _pieces(process: Process, type_: NamespaceType, screen: Screen) -> tuple[Pie
 
 def _legend(matrix: Matrix, screen: Screen) -> str:
     cells = [cell for process in matrix.processes for cell in process.namespaces.values()]
-    parts = []
+    parts: list[str] = []
     if any(cell.sharing == HOST for cell in cells):
         sign = paint(screen.host_sign, Tone.HOST, color=screen.color)
         parts.append(f"{sign} the host's")
