@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from nsledger.errors import NsledgerError
+from nsledger.cli.failure import WrongUsageError
 
 DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
 
@@ -83,7 +83,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ] = "auto"
 
 
-class ConfigurationError(NsledgerError):
+class ConfigurationError(WrongUsageError):
     """A configuration file that cannot be used, and where in it."""
 
     def __init__(self, *, path: str, line: int | None, found: str, needed: str) -> None:

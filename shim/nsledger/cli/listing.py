@@ -44,7 +44,7 @@ def listing(
         pods=pod,
         containers=container,
         events=event,
-        sources=[Source(one) for one in source],
+        sources=tuple(Source(one) for one in source),
     )
     writer = log_writer(output, screen(color=color, utc=utc))
     last = next(entries_backwards(ledger), None)

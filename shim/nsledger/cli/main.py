@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import importlib.metadata
-import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, TextIO
 
 import click
 
@@ -97,11 +96,11 @@ def run(arguments: Sequence[str]) -> int:
 
 def main() -> None:
     """The program."""
-    if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison]  # so it is after `>&-`
+    stdout: TextIO | None = sys.stdout
+    if stdout is None:  # so it is after `>&-`
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
-    elif isinstance(sys.stdout, io.TextIOWrapper):
-        stdout: io.TextIOWrapper = sys.stdout
-        stdout.reconfigure(errors="backslashreplace")
+    elif (reconfigure := getattr(stdout, "reconfigure", None)) is not None:
+        reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

@@ -7,6 +7,7 @@ Source: RFC 3339, section 5.6.
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime
 from typing import Final
@@ -39,10 +40,14 @@ def unix_ns(text: str) -> int:
         raise NotAnInstantError(text=text)
     date, clock, fraction, zone = parts.groups()
     try:
-        moment = datetime.fromisoformat(f"{date}T{clock}{zone.upper()}")
+        seconds = _seconds(date, clock, zone)
     except ValueError as error:
         raise NotAnInstantError(text=text) from error
-    since = moment - _EPOCH
-    return (since.days * 86_400 + since.seconds) * 1_000_000_000 + int(
-        (fraction or "").ljust(9, "0")
-    )
+    return seconds * 1_000_000_000 + int((fraction or "").ljust(9, "0"))
+
+
+@functools.lru_cache(maxsize=16)
+def _seconds(date: str, clock: str, zone: str) -> int:
+    """Neighbouring records are of one second, mostly."""
+    since = datetime.fromisoformat(f"{date}T{clock}{zone.upper()}") - _EPOCH
+    return since.days * 86_400 + since.seconds

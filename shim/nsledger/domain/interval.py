@@ -58,18 +58,3 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None = None
     evidence: tuple[int, ...] = ()
     """Sequence numbers of the records that read it, and of the one that ended it."""
-
-
-def is_another(one: Interval, other: Interval) -> bool:
-    """Whether two intervals of one inode are of two namespaces, which cannot live at once."""
-    if one.type is not other.type:
-        return True
-    mine, theirs = one.identity.ns_id, other.identity.ns_id
-    return mine is not None and theirs is not None and mine != theirs
-
-
-def began_before(one: Interval, other: Interval) -> bool:
-    """Whether the process of `one` is older than that of `other`, by the kernel's clock."""
-    if one.start_ticks is None or other.start_ticks is None:
-        return False
-    return one.start_ticks < other.start_ticks

@@ -23,20 +23,14 @@ from nsledger.domain.events import (
     Source,
 )
 from nsledger.domain.instant import unix_ns
-from nsledger.domain.interval import (
-    End,
-    Interval,
-    Owner,
-    OwnerKind,
-    began_before,
-    is_another,
-)
+from nsledger.domain.interval import End, Interval, Owner, OwnerKind
 from nsledger.domain.namespaces import (
     NEW,
     AssignedNamespaces,
     NamespaceReading,
     NamespaceType,
 )
+from nsledger.domain.occupancy import Occupancy
 from nsledger.domain.record import Record
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Pod, Workloads
@@ -65,7 +59,7 @@ class Ownership:
         self._workloads = Workloads()
         self._boot_id = ""
         self._open: dict[str, dict[NamespaceType, Interval]] = {}
-        self._by_inode: dict[tuple[int, int], set[tuple[str, NamespaceType]]] = {}
+        self._occupancy = Occupancy()
         self._removals = 0
 
     def open_intervals(self) -> Iterator[Interval]:
@@ -123,11 +117,10 @@ class Ownership:
     def _take(self, seen: _Seen, record: Record) -> list[Interval]:
         """Extend or open one interval per type that was read."""
         ended: list[Interval] = []
-        mine = self._open.setdefault(seen.key, {})
         for type_, identity in seen.reading.namespaces.items():
-            held = mine.get(type_)
+            held = self._open.get(seen.key, {}).get(type_)
             if held is not None and identity.same_as(held.identity):
-                mine[type_] = _extended(held, seen, record.seq)
+                self._put(seen.key, _extended(held, seen, record.seq))
                 continue
             if held is not None:
                 ended.append(self._close_one(seen.key, type_, record.time, End.CHANGED, record.seq))
@@ -142,31 +135,32 @@ class Ownership:
                 seen_since=held is not None or seen.source is Source.RECONCILE,
                 evidence=(record.seq,),
             )
+            self._put(seen.key, interval)
             is_new = held is None and seen.assigned.get(type_) == NEW
-            ended += self._open_one(seen.key, interval, is_new=is_new, seq=record.seq)
+            ended += self._end_rivals(seen.key, interval, is_new=is_new, seq=record.seq)
         return ended
 
-    def _open_one(self, key: str, interval: Interval, *, is_new: bool, seq: int) -> list[Interval]:
-        """Put `interval` beside those of the same inode, and end what it shows to be over."""
+    def _put(self, key: str, interval: Interval) -> None:
+        """Make `interval` the open one of its process and type."""
+        by_type = self._open.setdefault(key, {})
+        before = by_type.get(interval.type)
+        if before is not None:
+            self._occupancy.remove(key, before)
+        by_type[interval.type] = interval
+        self._occupancy.add(key, interval)
+
+    def _end_rivals(
+        self, key: str, interval: Interval, *, is_new: bool, seq: int
+    ) -> list[Interval]:
+        """Of two that cannot have been at once, the earlier one was over by the later one."""
         ended: list[Interval] = []
-        place = interval.identity.dev, interval.identity.ino
-        neighbours = self._by_inode.setdefault(place, set())
-        neighbours.add((key, interval.type))
-        self._open[key][interval.type] = interval
-        for other_key, other_type in list(neighbours - {(key, interval.type)}):
-            other = self._open[other_key][other_type]
-            if is_another(other, interval) or (is_new and began_before(other, interval)):
-                # Of two that cannot have been at once, the earlier one was over by the later one.
-                if unix_ns(interval.since) < unix_ns(other.since):
-                    ended.append(
-                        self._close_one(
-                            key, interval.type, other.since, End.REUSED, other.evidence[0]
-                        )
-                    )
-                    break
-                ended.append(
-                    self._close_one(other_key, other_type, interval.since, End.REUSED, seq)
-                )
+        for other_key, other in list(self._occupancy.rivals(key, interval, is_new=is_new)):
+            if unix_ns(interval.since) < unix_ns(other.since):
+                # A record that came late, such as one that the spool held back.
+                seen_in = other.evidence[0]
+                ended.append(self._close_one(key, interval.type, other.since, End.REUSED, seen_in))
+                break
+            ended.append(self._close_one(other_key, other.type, interval.since, End.REUSED, seq))
         return ended
 
     def _close_ended(self, record: Record) -> list[Interval]:
@@ -205,10 +199,7 @@ class Ownership:
         interval = self._open[key].pop(type_)
         if not self._open[key]:
             del self._open[key]
-        place = interval.identity.dev, interval.identity.ino
-        self._by_inode[place].discard((key, type_))
-        if not self._by_inode[place]:
-            del self._by_inode[place]
+        self._occupancy.remove(key, interval)
         evidence = interval.evidence if seq in interval.evidence else (*interval.evidence, seq)
         return replace(interval, until=until, end=end, evidence=evidence)
 

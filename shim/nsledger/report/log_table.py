@@ -13,7 +13,7 @@ from nsledger.report.subject import subject, subject_text
 from nsledger.report.summary import summary
 from nsledger.report.text import columns, pad, shorten, shorten_middle, visible
 from nsledger.report.tone import Tone, paint
-from nsledger.report.when import clock, date, zone_name
+from nsledger.report.when import date_and_clock, zone_name
 
 _CLOCK_COLUMNS: Final = len("00:03:50.123")
 _SHORT_CLOCK_COLUMNS: Final = len("00:03:50")
@@ -67,14 +67,15 @@ class LogTable:
     def lines(self, record: Record) -> Iterator[str]:
         """What `record` adds to the table: first the titles, and each new date."""
         screen = self._screen
-        today = date(record.time, screen.zone)
+        today, clock = date_and_clock(record.time, screen.zone)
         if not self._date:
             yield paint(self._titles(record.time), Tone.FAINT, color=screen.color)
         if today != self._date and self._limit is not None:
             heading = f"{today} {zone_name(record.time, screen.zone)}"
             yield paint(heading, Tone.STRONG, color=screen.color)
         self._date = today
-        yield self._line(self._cells(record))
+        time = clock[: self._clock_columns] if self._limit is not None else f"{today} {clock}"
+        yield self._line(self._cells(record, time))
 
     def _titles(self, time: str) -> str:
         when = "TIME" if self._limit is not None else f"TIME ({zone_name(time, self._screen.zone)})"
@@ -94,7 +95,7 @@ class LogTable:
             ]
         return (" " * GAP).join([*(pad(title, width) for title, width in row), "SUMMARY"])
 
-    def _cells(self, record: Record) -> list[tuple[Piece, int]]:
+    def _cells(self, record: Record, time: str) -> list[tuple[Piece, int]]:
         """Each cell with the width of its column; the last one has what is left."""
         name = event_name(record.event)
         event = Piece(name, _TONES.get(name.rpartition(".")[2], Tone.PLAIN))
@@ -102,9 +103,6 @@ class LogTable:
         about = Piece(subject_text(record.event, self._screen, room))
         gist = summary(record.event, self._screen), 0
         if not self._wide:
-            time = clock(record.time, self._screen.zone)[: self._clock_columns]
-            if self._limit is None:
-                time = f"{date(record.time, self._screen.zone)} {time}"
             return [
                 (Piece(time, Tone.FAINT), len(time)),
                 (event, _EVENT_COLUMNS),

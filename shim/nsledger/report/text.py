@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-_WIDE: Final = re.compile(r"[^\x20-\x7e]").search
+_PERHAPS_WIDE: Final = re.compile(r"[^\x20-\x7e\u25b2\u2260\u2026\u203a]").search
+"""All but ASCII and this program's own signs."""
 _INVISIBLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -57,7 +58,7 @@ def pad(text: str, width: int) -> str:
 
 def columns(text: str) -> int:
     """How many columns `text` takes at most; a character that combines counts as one."""
-    if _WIDE(text) is None:
+    if _PERHAPS_WIDE(text) is None:
         return len(text)
     from rich.cells import get_character_cell_size  # noqa: PLC0415 - names are ASCII, mostly
 

@@ -13,15 +13,11 @@ from nsledger.domain.instant import unix_ns
 _NS_PER_S = 1_000_000_000
 
 
-def date(time: str, zone: tzinfo | None) -> str:
-    """`2026-11-24` of an RFC 3339 time, in `zone`."""
-    return _in_zone(unix_ns(time) // _NS_PER_S, zone)[:10]
-
-
-def clock(time: str, zone: tzinfo | None) -> str:
-    """`00:03:50.123` of an RFC 3339 time, in `zone`."""
+def date_and_clock(time: str, zone: tzinfo | None) -> tuple[str, str]:
+    """`2026-11-24` and `00:03:50.123` of an RFC 3339 time, in `zone`."""
     seconds, fraction = divmod(unix_ns(time), _NS_PER_S)
-    return f"{_in_zone(seconds, zone)[11:]}.{fraction // 1_000_000:03d}"
+    date, _, clock = _in_zone(seconds, zone).partition(" ")
+    return date, f"{clock}.{fraction // 1_000_000:03d}"
 
 
 def moment(time: str, zone: tzinfo | None) -> str:
