@@ -240,18 +240,22 @@ class Evidence:
         self.known[pod.pod_sandbox_id] = Known(process.pid, process.assigned)
 
     def _container_created(self, container_id: str, audit_id: str) -> None:
+        pod, container = PodRef(), ContainerRef(container_id=container_id)
+        assigned: AssignedNamespaces = {}
         try:
             status = self._runtime.container_status(container_id)
         except (RuntimeCallError, UndecodableError) as error:
             self._recorder.gap("status_unavailable", detail=str(error))
-            return
+        else:
+            pod, container = self._pod_ref(status.pod_sandbox_id), status.container
+            assigned = status.process.assigned
         self._say(
             ContainerAssigned(
                 source=Source.CRI_PROXY,
                 audit_id=audit_id,
-                pod=self._pod_ref(status.pod_sandbox_id),
-                container=status.container,
-                assigned=status.process.assigned,
+                pod=pod,
+                container=container,
+                assigned=assigned,
             )
         )
 
@@ -298,14 +302,14 @@ class Evidence:
         siblings = {
             name: reading
             for name, reading in pod.running_siblings(container.ref.container_id).items()
-            if is_alive(reading.pid, reading.start_ticks or 0)
+            if _alive(reading)
         }
         target = self.workloads.container(requested.target_id or "")
         around = Surroundings(
             host=self._host,
-            sandbox=pod.actual,
+            sandbox=_alive(pod.actual),
             siblings=siblings,
-            target=target[1].actual if target else None,
+            target=_alive(target[1].actual) if target else None,
             pod_requested=pod.requested,
         )
         return judge_container(actual, requested, container.assigned, around)
@@ -332,6 +336,13 @@ class Evidence:
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         return self._recorder.record(event, at=at, retry=retry)
+
+
+def _alive(reading: NamespaceReading | None) -> NamespaceReading | None:
+    """The reading, if its process still runs: a dead one's inodes are somebody else's by now."""
+    if reading is None or not is_alive(reading.pid, reading.start_ticks or 0):
+        return None
+    return reading
 
 
 def _settle(left: Left, ticket: Ticket) -> None:

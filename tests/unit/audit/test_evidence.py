@@ -163,3 +163,13 @@ def test_a_container_past_the_shim_is_looked_up_when_it_starts(tmp_path: Path) -
 
     assert isinstance(only(ContainerAssigned, list(on_record)), ContainerAssigned)
     assert isinstance(only(ContainerStarted, list(on_record)), ContainerStarted)
+
+
+def test_a_container_whose_status_is_not_told_is_on_record_by_its_id(tmp_path: Path) -> None:
+    with box(tmp_path, runtime=FakeRuntime(unavailable=True)) as node:
+        answered(node, Method.CREATE_CONTAINER, create_container(), container_answer())
+        on_record = node.finish()
+
+    made = only(ContainerAssigned, list(on_record))
+    assert isinstance(made, ContainerAssigned)
+    assert (made.container.container_id, made.assigned) == ("c1", {})
