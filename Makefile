@@ -4,7 +4,6 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-PYTHON = $(shell tools/find-python)
 BIN := .venv/bin
 BENCH ?= all
 # Files stay whole, so that each private node of tests/node is started once.
@@ -58,8 +57,8 @@ clean: ## remove environments and caches
 	rm -rf .venv .venv-protos .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/python:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! $(PYTHON) -c 'import ensurepip' 2>/dev/null; then tools/system-packages python3 python3-venv; fi
-	@$(PYTHON) -m venv .venv
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! "$$(tools/find-python 2>/dev/null)" -c 'import ensurepip' 2>/dev/null; then tools/system-packages python3 python3-venv; fi
+	@python=$$(tools/find-python) && "$$python" -m venv .venv
 	@touch $@
 
 .venv/run: requirements/run.txt pyproject.toml | .venv/python
@@ -74,6 +73,6 @@ clean: ## remove environments and caches
 	@touch $@
 
 .venv/protos: requirements/protos.txt | .venv/python
-	@$(PYTHON) -m venv .venv-protos
+	@$(BIN)/python -m venv .venv-protos
 	@.venv-protos/bin/pip install --quiet --require-hashes -r requirements/protos.txt
 	@touch $@
