@@ -97,21 +97,35 @@ def test_a_stalled_direction_does_not_stop_the_other_one(room: str) -> None:
         assert _read(runtime, len(PIECE)) == PIECE
 
 
+def _ticks(running: Running) -> int:
+    """CPU time of the relay's thread, in hundredths of a second."""
+    with open(f"/proc/self/task/{running.thread.native_id}/stat", encoding="ascii") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def test_a_stalled_connection_costs_no_cpu(room: str) -> None:
     with wire(room) as (client, runtime, running):
         client.sendall(PREFACE)
         _push(runtime, 100 << 20)
-        native = running.thread.native_id
+        before = _ticks(running)
 
-        def ticks() -> int:
-            with open(f"/proc/self/task/{native}/stat", encoding="ascii") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-            return int(fields[11]) + int(fields[12])
-
-        before = ticks()
         time.sleep(0.5)
 
-        assert ticks() - before <= 1
+        assert _ticks(running) - before <= 1
+
+
+def test_a_client_that_hung_up_on_a_stalled_runtime_costs_no_cpu(room: str) -> None:
+    with wire(room) as (client, _runtime, running):
+        client.sendall(PREFACE)
+        _push(client, 100 << 20)
+        client.close()
+        time.sleep(0.1)
+        before = _ticks(running)
+
+        time.sleep(0.5)
+
+        assert _ticks(running) - before <= 1
 
 
 def test_what_a_client_sent_before_it_hung_up_still_arrives(room: str) -> None:

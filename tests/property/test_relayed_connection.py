@@ -75,7 +75,7 @@ def _check_windows(world: World) -> None:
     assert world.client.outbound_flow_control_window == pacer.window + pacer.debt
 
 
-@settings(WITHOUT_SHRINKING, max_examples=120)
+@settings(WITHOUT_SHRINKING, max_examples=50)
 @given(
     seed=st.integers(0, 2**32),
     window=st.sampled_from((1, 300, 5_000, 65_535, 300_000)),
@@ -102,7 +102,7 @@ def test_every_call_ends_as_if_the_peers_were_alone(
     _check(world)
 
 
-@settings(WITHOUT_SHRINKING, max_examples=30)
+@settings(WITHOUT_SHRINKING, max_examples=25)
 @given(seed=st.integers(0, 2**32), window=st.sampled_from((300, 65_535)))
 def test_small_limits_let_requests_through_unheld_and_say_so(seed: int, window: int) -> None:
     rng = random.Random(seed)
@@ -129,7 +129,7 @@ def test_small_limits_let_requests_through_unheld_and_say_so(seed: int, window: 
     }
 
 
-@settings(WITHOUT_SHRINKING, max_examples=30)
+@settings(WITHOUT_SHRINKING, max_examples=25)
 @given(seed=st.integers(0, 2**32))
 def test_under_fail_what_cannot_be_held_never_reaches_the_runtime_whole(seed: int) -> None:
     rng = random.Random(seed)

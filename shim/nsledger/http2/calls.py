@@ -73,7 +73,7 @@ class Watcher(Protocol):
 
         `grpc_status` is None if the call was reset or refused, its connection closed, or nobody
         could read it. `message` is the answer's only message; None if there was none or it could
-        not be copied. The client has its answer by then.
+        not be copied. The answer itself was sent on before.
         """
         ...
 
