@@ -128,7 +128,7 @@ class World:
             ("grpc-timeout", f"{self.random.randrange(10**6)}u"),
         ]
         weight = None
-        if self.random.random() < 0.1:
+        if self.random.random() < (0.1 if self.largest_piece > 1 else 0.01):
             headers.append(("x-long", "v" * 40_000))  # takes CONTINUATION frames
         elif self.random.random() < 0.2:
             weight = 7
