@@ -12,6 +12,7 @@ Source: OCI runtime-spec `config.md` (POSIX-platform hooks) and `runtime.md` (st
 namespaces(7), user_namespaces(7), ioctl_ns(2), proc(5); linux/nsfs.h for NS_GET_ID.
 """
 
+import gc
 import sys
 import time
 from errno import errorcode
@@ -58,7 +59,6 @@ ANNOTATIONS = (
     "nsledger.dev/audit-id",
 )
 """The only annotations that are recorded: any other may hold a secret."""
-
 NS_GET_USERNS, NS_GET_ID = 0xB701, 0x8008B70D
 """_IO(0xb7, 1) and _IOR(0xb7, 13, __u64), as x86, Arm, RISC-V and s390 encode them. Where the
 encoding is another or the kernel is older, the answer is ENOTTY, and the record goes without."""
@@ -135,6 +135,7 @@ class Record:
 def main(arguments: "list[str]") -> "NoReturn":
     """Leave the record of one run, and exit: finalising the interpreter would cost 1.5 ms more."""
     exit_code = failure_code = 1 if "--failure-policy fail" in " ".join(arguments) else 0
+    gc.disable()  # the process ends before it would pay
     try:
         while posix.open("/dev/null", posix.O_RDWR) <= STDERR:
             pass  # what is opened from here on must not be taken for stdin or stderr
@@ -225,8 +226,7 @@ def read_process(pid: int, record: Record) -> None:
         proc = posix.open(f"/proc/{pid}", posix.O_PATH | posix.O_DIRECTORY | posix.O_CLOEXEC)
         try:
             stat = read_file("stat", proc)
-            # Field 22; the second field, a name, may hold spaces and brackets.
-            record.start_ticks = int(stat[stat.rindex(b")") + 2 :].split()[19])
+            record.start_ticks = int(stat[stat.rindex(b")") + 2 :].split()[19])  # field 22
             for type_ in TYPES:
                 try:
                     record.namespaces[type_] = read_namespace(f"ns/{type_}", proc)

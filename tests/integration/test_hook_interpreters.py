@@ -23,7 +23,7 @@ from tests.integration.hook_runs import (
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 
-ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "posix", "time"}
+ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "gc", "posix", "time"}
 """Beside what an interpreter has loaded before the first line runs."""
 
 STATE_ON_TWO_LINES = state_of(os.getpid()).replace(b", ", b",\n")

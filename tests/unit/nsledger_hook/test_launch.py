@@ -85,24 +85,12 @@ def test_without_a_compiled_file_it_leaves_none(installed: Path) -> None:
     assert sorted(path.name for path in installed.iterdir()) == ["hook.py", "launch.py"]
 
 
-@pytest.mark.parametrize(
-    ("damage", "error"),
-    [
-        ("def (", "SyntaxError"),
-        ("import nsledger_lost", "ModuleNotFoundError"),
-        ("", "Attribute"),
-    ],
-)
-def test_a_broken_installation_never_fails_a_container(
-    installed: Path, damage: str, error: str
-) -> None:
-    (installed / "hook.py").write_text(damage)
+@pytest.mark.parametrize("damage", ["def (", "import nsledger_lost", "", None])
+def test_a_broken_installation_never_fails_a_container(installed: Path, damage: str | None) -> None:
+    source = installed / "hook.py"
+    source.unlink() if damage is None else source.write_text(damage)
 
-    exit_code, stderr, records = launch(installed)
-
-    assert (exit_code, records) == (0, 0)
-    assert stderr.startswith(f"nsledger-hook: no record: {error}")
-    assert stderr.count("\n") == 1
+    assert launch(installed) == (0, "nsledger-hook: no record: hook.py does not load\n", 0)
     assert launch(installed, "--failure-policy", "fail")[0] == 1
 
 
