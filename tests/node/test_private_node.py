@@ -23,7 +23,7 @@ from tests.node.conftest import GENERATIONS, HookedNode, installation
 
 ROOT = Path(__file__).parents[2]
 LIMIT_S = 30.0
-ELSEWHERE = ("/run/containerd", "/run/netns", "/run/nri", "/var/lib/cni", "/opt")
+ELSEWHERE = ("/run/containerd", "/run/netns", "/run/nri", "/var/lib/cni", "/opt/containerd")
 """Where containerd, NRI and CNI write whatever the configuration says."""
 
 
@@ -44,9 +44,14 @@ def traces(name: str) -> list[str]:
     return left
 
 
-def elsewhere() -> dict[str, list[str] | None]:
+def elsewhere() -> list[str]:
     """What is in the places that a containerd writes to past its configuration."""
-    return {path: sorted(os.listdir(path)) if os.path.isdir(path) else None for path in ELSEWHERE}
+    return sorted(
+        str(path)
+        for place in ELSEWHERE
+        for path in (Path(place), *Path(place).rglob("*"))
+        if path.exists()
+    )
 
 
 def settings() -> dict[str, str]:
