@@ -2,11 +2,11 @@
 
     python -I keeper.py DIRECTORY
 
-It reads commands from standard input, one JSON object on a line: `{"argv": […], "log": "PATH"}`
-starts a process and answers with its pid. When standard input ends, because its owner closed it,
-crashed or was killed, it kills what it started and what those started, deletes the bridge and the
-cgroups that bear the directory's name, then the directory, and exits. A terminal's Ctrl-C does not
-reach it.
+It says `ready`, then reads commands from standard input, one JSON object on a line:
+`{"argv": […], "log": "PATH"}` starts a process, and the answer is its pid. When standard input
+ends, because its owner closed it, crashed or was killed, it kills what it started and what those
+started, deletes the bridge and the cgroups that bear the directory's name, then the directory, and
+exits. A terminal's Ctrl-C does not reach it.
 
 It may end only its own descendants: it is their subreaper (PR_SET_CHILD_SUBREAPER, prctl(2)), so a
 process whose parent ended becomes its child and is found by that. Standard library only: it is run
@@ -44,6 +44,7 @@ def main(directory: Path) -> int:
     try:
         # An owner that was killed may have left a command, and nobody to take the answer.
         with contextlib.suppress(_OrderedToStopError, BrokenPipeError):
+            os.write(sys.stdout.fileno(), b"ready\n")
             for line in sys.stdin:
                 command = json.loads(line)
                 pid = _start(command["argv"], command["log"])
