@@ -157,3 +157,13 @@ def test_a_segment_of_another_ledger_is_found_out(ledger: Path) -> None:
     ledgers.segment(ledger, 7).write_bytes(b"".join(foreign_lines[6:]))
 
     assert damage_of(ledger) == (Damage.BROKEN_LINK, 7)
+
+
+def test_progress_tells_every_byte_once(tmp_path: Path) -> None:
+    ledgers.write(tmp_path, range(1, 2000))
+    told: list[int] = []
+
+    verify(str(tmp_path), progress=told.append)
+
+    assert len(told) > 1
+    assert sum(told) == ledgers.segment(tmp_path).stat().st_size
