@@ -22,6 +22,7 @@ from nsledger.domain.events import (
     Event,
     Gap,
     LedgerCreated,
+    LedgerRecovered,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -73,13 +74,18 @@ class SyntheticNode:
         self.pods: dict[str, PodRef] = {}
         self.containers: dict[str, tuple[PodRef, ContainerRef]] = {}
         self._requested: dict[str, RequestedNamespaces] = {}
-        self._ns_ids = itertools.count(4300) if ns_ids else None
-        self._fresh = itertools.count(4026532254)
-        self._free: list[int] = []
-        self._pids = itertools.count(18477, 24)
+        self._has_ns_ids = ns_ids
+        self._begin_to_count()
         self._serial = itertools.count(1)
         self.boot_id = "00000000-0000-4000-8000-000000000001"
         self._mono_ns = 7_000_000_000
+
+    def _begin_to_count(self) -> None:
+        """As a kernel does that just booted."""
+        self._ns_ids = itertools.count(4300)
+        self._fresh = itertools.count(4026532254)
+        self._free: list[int] = []
+        self._pids = itertools.count(18477, 24)
 
     # time
 
@@ -96,6 +102,7 @@ class SyntheticNode:
         number = int(self.boot_id[-1]) + 1
         self.boot_id = f"{self.boot_id[:-1]}{number}"
         self.readings.clear()
+        self._begin_to_count()
         self._mono_ns = 7_000_000_000
         self.wait(60)
 
@@ -111,7 +118,9 @@ class SyntheticNode:
         self.say(LedgerCreated(source=Source.DAEMON, ledger_id="3f" * 16))
 
     def start_daemon(self) -> None:
-        ids = {type_: str(at) for at, type_ in enumerate(HOST_INODES, 1)} if self._ns_ids else {}
+        ids = (
+            {type_: str(at) for at, type_ in enumerate(HOST_INODES, 1)} if self._has_ns_ids else {}
+        )
         namespaces = {
             type_: NamespaceIdentity(NSFS, ino, ids.get(type_))
             for type_, ino in HOST_INODES.items()
@@ -129,6 +138,9 @@ class SyntheticNode:
                 cgroup_version=2,
             )
         )
+
+    def recover_ledger(self) -> None:
+        self.say(LedgerRecovered(source=Source.DAEMON, torn_bytes=412, kept_as="torn-1"))
 
     def stop_daemon(self) -> None:
         self.say(DaemonStopped(source=Source.DAEMON, reason="SIGTERM"))
@@ -363,10 +375,17 @@ class SyntheticNode:
         )
 
     def _new_namespace(self) -> NamespaceIdentity:
-        ino = self._free.pop() if self._free else next(self._fresh)
-        return NamespaceIdentity(NSFS, ino, str(next(self._ns_ids)) if self._ns_ids else None)
+        ino = self._free.pop(0) if self._free else next(self._fresh)
+        return NamespaceIdentity(NSFS, ino, str(next(self._ns_ids)) if self._has_ns_ids else None)
 
     # where it is kept
+
+    def lines(self) -> list[bytes]:
+        """The records as lines of a ledger; their links are not made."""
+        return [
+            b'{"seq":%d,"prev":"%b",%b\n' % (seq, b"0" * 64, record[1:])
+            for seq, record in enumerate(self.records, 1)
+        ]
 
     def write(self, directory: Path) -> Path:
         """Append what is not yet written to the ledger in `directory`."""

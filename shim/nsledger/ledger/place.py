@@ -70,13 +70,15 @@ def _lone_segment(path: str) -> Place:
     finally:
         os.close(segment)
     named = layout.first_seqs([os.path.basename(path)])
+    seq, prev = (named[0] if named else 1), GENESIS.digest
     try:
         first = Entry.parse(line + newline)
     except NotAnEntryError as error:
-        if named or not line:
-            return Place(((named[0] if named else 1, path),))
-        found = f"a file that begins with {line[:20]!r}"
-        raise NoLedgerError(path=path, found=found) from error
-    seq = named[0] if named else first.seq
-    before = GENESIS if seq == 1 else Head(seq=seq - 1, digest=first.prev)
+        if line and not named:
+            found = f"a file that begins with {line[:20]!r}"
+            raise NoLedgerError(path=path, found=found) from error
+    else:
+        seq, prev = (named[0] if named else first.seq), first.prev
+    # What comes before entry 1 needs nobody's word.
+    before = GENESIS if seq == 1 else Head(seq=seq - 1, digest=prev)
     return Place(((seq, path),), before)

@@ -163,3 +163,13 @@ def test_a_segment_under_another_name_is_not_where_it_must_be(ledger: Path) -> N
     ledgers.segment(ledger).rename(ledgers.segment(ledger, 2))
 
     assert damage_of(ledger) == (Damage.MISSING, 1)
+
+
+def test_progress_tells_every_byte_once(tmp_path: Path) -> None:
+    ledgers.write(tmp_path, range(1, 2000))
+    told: list[int] = []
+
+    verify(str(tmp_path), progress=told.append)
+
+    assert len(told) > 1
+    assert sum(told) == ledgers.segment(tmp_path).stat().st_size
