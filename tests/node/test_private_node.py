@@ -204,9 +204,19 @@ def test_what_is_not_installed_is_told_with_its_package(tmp_path: Path) -> None:
     assert "apt-get install containerd" in caught.value.hint
 
 
+def catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal: SigCgt of /proc/<pid>/status."""
+    status = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = [line.split()[1] for line in status if line.startswith("SigCgt:")]
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def test_a_container_ends_by_itself_when_it_is_asked_to(node: HookedNode, run: Run) -> None:
     container_id = run(Pod(name="polite")).containers["app"]
     client = node.kubelet.client
+    pid = node.kubelet.container_info(container_id)["pid"]
+    while not catches(pid, signal.SIGTERM):  # its shell has just begun
+        time.sleep(0.01)
 
     client.call("StopContainer", container_id=container_id, timeout=20)
 
