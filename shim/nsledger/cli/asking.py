@@ -29,7 +29,7 @@ def asking(
     try:
         question = parse(x)
     except NotAQuestionError as error:
-        raise WrongUsageError(f"{error}\n{error.hint}") from error
+        raise WrongUsageError(str(error), hint=error.hint) from error
     answer = find(records(ledger), question, asked=x, at=None if at is None else rfc3339(at))
     match output:
         case "table":

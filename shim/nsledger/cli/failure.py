@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 from nsledger.cli import exit_codes
@@ -26,6 +27,12 @@ _HINTS: Final = {
 class WrongUsageError(NsledgerError):
     """What was asked for is not one thing; the command line has to change."""
 
+    def __init__(self, message: str, *, details: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+        """Lines of their own below the message."""
+        self.hint = hint
+
 
 def exit_code(error: NsledgerError | OSError) -> int:
     """The exit status of a command that ended with `error`."""
@@ -41,8 +48,9 @@ def report(error: NsledgerError | OSError) -> None:
     else:
         message, hint = str(error), error.hint
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    lines = [visible(line) for line in message.split("\n")]
-    lines[0] = f"{paint('nsledger:', Tone.FAILED, color=color)} {lines[0]}"
+    lines = [f"{paint('nsledger:', Tone.FAILED, color=color)} {visible(message)}"]
+    if isinstance(error, WrongUsageError):
+        lines += [f"  {visible(detail)}" for detail in error.details]
     if hint:
         lines.append(f"{paint('hint:', Tone.STRONG, color=color)} {hint}")
     sys.stderr.writelines(f"{line}\n" for line in lines)

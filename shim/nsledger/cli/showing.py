@@ -15,7 +15,6 @@ from nsledger.domain.workloads import Workloads
 from nsledger.report import matrix_table, pod_heading, process_tables
 from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.structured import to_json, to_yaml
-from nsledger.report.text import visible
 
 
 def showing(
@@ -34,8 +33,7 @@ def showing(
     try:
         found = find_pod(workloads, pod)
     except AmbiguousPodError as error:
-        fitting = "\n".join(f"  {visible(_known_by(one))}" for one in error.pods)
-        raise WrongUsageError(f"{error}:\n{fitting}") from error
+        raise WrongUsageError(str(error), details=[_known_by(one) for one in error.pods]) from error
     matrix = pod_matrix(found, workloads.host, all_attempts=all_attempts)
     match output:
         case "table" | "wide":
