@@ -96,7 +96,9 @@ def _width(matrix: Matrix, type_: NamespaceType, screen: Screen) -> int:
 
 
 def _name(process: Process) -> str:
-    return process.name or process.id[:13] or "?"
+    """Its name, with the number of the restart that it is."""
+    name = process.name or process.id[:13] or "?"
+    return f"{name} #{process.attempt}" if process.attempt and process.kind == "container" else name
 
 
 def _about(process: Process) -> str:
