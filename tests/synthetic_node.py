@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from nsledger.domain.events import (
+    CallFailed,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -40,9 +41,10 @@ from nsledger.domain.namespaces import (
     NamespaceType,
     RequestedNamespaces,
 )
-from nsledger.domain.record import Moment, encode, rfc3339
+from nsledger.domain.record import Moment, Record, decode, encode, rfc3339
 from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.domain.workloads import Workloads
 from nsledger.ledger.writer import LedgerWriter
 
 NET, IPC, UTS, PID, MNT = (NamespaceType(name) for name in ("net", "ipc", "uts", "pid", "mnt"))
@@ -214,6 +216,30 @@ class SyntheticNode:
             )
         )
         return pod.pod_sandbox_id
+
+    def run_kata_pod(self, name: str) -> str:
+        """A pod whose processes are in a virtual machine."""
+        pod = PodRef(
+            pod_sandbox_id=_id("5a", next(self._serial)),
+            k8s_namespace="default",
+            name=name,
+            runtime_handler="kata",
+        )
+        self.pods[pod.pod_sandbox_id] = pod
+        self.say(PodAssigned(source=Source.CRI_PROXY, pod=pod, unobservable="no host pid"))
+        return pod.pod_sandbox_id
+
+    def fail(self, method: str, status: int | None, pod_sandbox_id: str, name: str) -> None:
+        """A call that the runtime refused, or that was cut off."""
+        self.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                method=method,
+                grpc_status=status,
+                pod=self.pods[pod_sandbox_id],
+                container=ContainerRef(name=name),
+            )
+        )
 
     def run_container(
         self,
@@ -387,6 +413,17 @@ class SyntheticNode:
             for seq, record in enumerate(self.records, 1)
         ]
 
+    def decoded(self) -> list[Record]:
+        """The records as a reader sees them."""
+        return [decode(line) for line in self.lines()]
+
+    def folded(self) -> Workloads:
+        """What the records add up to."""
+        workloads = Workloads()
+        for record in self.decoded():
+            workloads.apply_record(record)
+        return workloads
+
     def write(self, directory: Path) -> Path:
         """Append what is not yet written to the ledger in `directory`."""
         writer = LedgerWriter.open(str(directory))
@@ -423,6 +460,28 @@ def example_node() -> SyntheticNode:
     node.wait(3)
     node.stop_pod(old)
     node.remove_pod(old)
+    return node
+
+
+def odd_node() -> SyntheticNode:
+    """The same, and what can go wrong."""
+    node = example_node()
+    odd = node.run_pod("odd")
+    node.run_container(odd, "strayed", joins={PID: "host"})
+    target = node.run_container(odd, "unhooked", hook=False)
+    debug = RequestedNamespaces(net=POD, ipc=POD, pid=NamespaceMode.TARGET, target_id=target)
+    node.run_container(odd, "debugger", requested=debug)
+    node.crash(target)
+    node.wait(2)
+    node.run_container(odd, "unhooked", attempt=1, started=False)
+    node.gap("queue_full", count=3)
+    node.fail("CreateContainer", 14, odd, "late")
+    node.fail("StopContainer", None, odd, "late")
+    node.run_kata_pod("sealed")
+    node.stop_daemon()
+    node.wait(30)
+    node.recover_ledger()
+    node.start_daemon()
     return node
 
 

@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 
 from nsledger.cli import exit_codes
 from nsledger.cli.failure import WrongUsageError
+from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
 from nsledger.domain.answer import Outcome, find
@@ -16,6 +17,7 @@ from nsledger.report import answer_text
 from nsledger.report.structured import to_json, to_yaml
 
 
+@reading_a_ledger()
 def asking(
     *,
     ledger: str,
@@ -29,7 +31,7 @@ def asking(
     try:
         question = parse(x)
     except NotAQuestionError as error:
-        raise WrongUsageError(f"{error}\n{error.hint}") from error
+        raise WrongUsageError(str(error), hint=error.hint) from error
     answer = find(records(ledger), question, asked=x, at=None if at is None else rfc3339(at))
     match output:
         case "table":

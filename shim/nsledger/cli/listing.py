@@ -10,6 +10,7 @@ from typing import Final
 
 from nsledger.cli import exit_codes
 from nsledger.cli.formats import LogFormat, log_writer
+from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.selection import Selection
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.events import Source
@@ -21,6 +22,7 @@ from nsledger.ledger.reader import entries, follow
 _LOOK_AGAIN_S: Final = 0.2
 
 
+@reading_a_ledger()
 def listing(
     *,
     ledger: str,

@@ -73,11 +73,8 @@ command: Final = LazyGroup(
 def run(arguments: Sequence[str]) -> int:
     """Run one command line, without the program's name; its exit status."""
     try:
-        with command.make_context("nsledger", list(arguments)) as context:
-            result = command.invoke(context)
+        code = _invoke(arguments)
         sys.stdout.flush()
-    except click.exceptions.Exit as end:
-        return end.exit_code
     except click.ClickException as error:
         error.show()
         return exit_codes.USAGE
@@ -90,7 +87,18 @@ def run(arguments: Sequence[str]) -> int:
         from nsledger.cli import failure  # noqa: PLC0415 - not needed where nothing fails
 
         failure.report(error)
+        if isinstance(error, OSError) and error.filename is None:
+            _write_no_more()
         return failure.exit_code(error)
+    return code
+
+
+def _invoke(arguments: Sequence[str]) -> int:
+    try:
+        with command.make_context("nsledger", list(arguments)) as context:
+            result = command.invoke(context)
+    except click.exceptions.Exit as end:
+        return end.exit_code
     return result if isinstance(result, int) else exit_codes.OK
 
 
@@ -105,7 +113,7 @@ def main() -> None:
 
 
 def _write_no_more() -> None:
-    """What Python still holds for the closed pipe goes nowhere, and without a complaint."""
+    """What Python still holds for an output that takes no more goes nowhere, without complaint."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())
     os.close(nowhere)

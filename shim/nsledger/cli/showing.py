@@ -7,6 +7,7 @@ from typing import Literal, assert_never
 
 from nsledger.cli import exit_codes
 from nsledger.cli.failure import WrongUsageError
+from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
 from nsledger.domain.pod import Pod
@@ -15,9 +16,9 @@ from nsledger.domain.workloads import Workloads
 from nsledger.report import matrix_table, pod_heading, process_tables
 from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.structured import to_json, to_yaml
-from nsledger.report.text import visible
 
 
+@reading_a_ledger()
 def showing(
     *,
     ledger: str,
@@ -34,8 +35,7 @@ def showing(
     try:
         found = find_pod(workloads, pod)
     except AmbiguousPodError as error:
-        fitting = "\n".join(f"  {visible(_known_by(one))}" for one in error.pods)
-        raise WrongUsageError(f"{error}:\n{fitting}") from error
+        raise WrongUsageError(str(error), details=[_known_by(one) for one in error.pods]) from error
     matrix = pod_matrix(found, workloads.host, all_attempts=all_attempts)
     match output:
         case "table" | "wide":

@@ -8,6 +8,7 @@ from typing import Final, Literal, assert_never
 import click
 
 from nsledger.cli import exit_codes
+from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
 from nsledger.ledger import place
 from nsledger.ledger.verify import LedgerDamagedError, Verified, verify
@@ -19,6 +20,7 @@ _LONG_BYTES: Final = 64 << 20
 """A walk over less is done before a bar could be read."""
 
 
+@reading_a_ledger()
 def verification(
     *, ledger: str, output: Literal["text", "json", "yaml"], color: ColorChoice
 ) -> int:

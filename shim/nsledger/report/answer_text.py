@@ -44,7 +44,9 @@ def _sentence(answer: Answer, screen: Screen) -> str:
             inside = f", with {_count(len(pods), 'pod')} in it" if pods else ""
             said, tone = f"{screen.host_sign} the host's{inside}", Tone.HOST
         case Outcome.ONE_POD:
-            said, tone = pods[0], Tone.STRONG
+            alone = _alone(answer.intervals)
+            said = pods[0] if alone is None else f"{_owner(alone, screen)}, pid {alone.pid}"
+            tone = Tone.STRONG
         case Outcome.SEVERAL_PODS:
             said, tone = f"{_count(len(pods), 'pod')} on record", Tone.STRONG
         case Outcome.UNKNOWN:
@@ -73,16 +75,23 @@ def _pods(intervals: Sequence[Interval]) -> list[str]:
     return list(names.values())
 
 
+def _alone(intervals: Sequence[Interval]) -> Interval | None:
+    """One of the intervals, if all are of one process."""
+    processes = {(one.boot_id, one.owner, one.pid) for one in intervals}
+    return intervals[0] if len(processes) == 1 else None
+
+
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _table(intervals: Sequence[Interval], screen: Screen) -> Iterator[str]:
     zone = zone_name(intervals[0].since, screen.zone)
+    alone = _alone(intervals) is not None
     titles = {
         "NAMESPACE": len({_namespace(one) for one in intervals}) > 1,
-        "OWNER": True,
-        "PID": True,
+        "OWNER": not alone,
+        "PID": not alone,
         f"SINCE ({zone})": True,
         "UNTIL": True,
         "RECORDS": True,

@@ -38,9 +38,10 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
             yield ""
         types = ORDER[first : first + per_band]
         yield from _band(matrix, types, widths, name_width, screen)
-    yield ""
-    yield _legend(matrix, screen)
-    yield from _notes(matrix, screen)
+    below = [*_legend(matrix, screen), *_notes(matrix, screen)]
+    if below:
+        yield ""
+        yield from below
 
 
 def _layout(widths: dict[NamespaceType, int], name: int, limit: int) -> tuple[int, int]:
@@ -95,7 +96,9 @@ def _width(matrix: Matrix, type_: NamespaceType, screen: Screen) -> int:
 
 
 def _name(process: Process) -> str:
-    return process.name or process.id[:13] or "?"
+    """Its name, with the number of the restart that it is."""
+    name = process.name or process.id[:13] or "?"
+    return f"{name} #{process.attempt}" if process.attempt and process.kind == "container" else name
 
 
 def _about(process: Process) -> str:
@@ -115,7 +118,8 @@ def _pieces(process: Process, type_: NamespaceType, screen: Screen) -> tuple[Pie
     return Piece(text, drawn.tone), inode
 
 
-def _legend(matrix: Matrix, screen: Screen) -> str:
+def _legend(matrix: Matrix, screen: Screen) -> Iterator[str]:
+    """The signs that are in the matrix, on one line."""
     cells = [cell for process in matrix.processes for cell in process.namespaces.values()]
     parts: list[str] = []
     if any(cell.sharing == HOST for cell in cells):
@@ -128,7 +132,8 @@ def _legend(matrix: Matrix, screen: Screen) -> str:
     if any(cell.verdict is Verdict.MISMATCH for cell in cells):
         sign = paint(screen.mismatch_sign, Tone.MISMATCH, color=screen.color)
         parts.append(f"{sign} layers disagree")
-    return "   ".join(parts)
+    if parts:
+        yield "   ".join(parts)
 
 
 def _notes(matrix: Matrix, screen: Screen) -> Iterator[str]:

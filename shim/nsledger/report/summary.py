@@ -29,6 +29,7 @@ from nsledger.domain.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,
+    NamespaceMode,
     NamespaceReading,
     NamespaceType,
     RequestedNamespaces,
@@ -95,14 +96,14 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
 
 
 def _asked(requested: RequestedNamespaces, screen: Screen) -> str:
-    """`net POD, pid CONTAINER`, with the host's sign before NODE."""
-    parts: list[str] = []
+    """`POD net ipc, CONTAINER pid`, with the host's sign before NODE."""
+    by_mode: dict[str, list[NamespaceType]] = {}
     for type_ in ORDER:
         mode = requested.mode(type_)
         if mode is not None:
-            sign = f"{screen.host_sign} " if mode == "NODE" else ""
-            parts.append(f"{type_} {sign}{mode}")
-    return ", ".join(parts) or "nothing asked"
+            sign = f"{screen.host_sign} " if mode is NamespaceMode.NODE else ""
+            by_mode.setdefault(f"{sign}{mode}", []).append(type_)
+    return _phrases(*by_mode.items()) or "nothing asked"
 
 
 def _assigned(assigned: AssignedNamespaces, screen: Screen) -> str:

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+
+from nsledger.domain.events import (
+    CallFailed,
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    Event,
+    Gap,
+    PodRequested,
+    Source,
+    UnknownEvent,
+    event_name,
+)
+from nsledger.domain.namespaces import (
+    NamespaceReading,
+    RequestedNamespaces,
+    UserNamespaceRequest,
+)
+from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.report.screen import Screen
+from nsledger.report.summary import summary
+from nsledger.report.tone import Tone
+from tests.synthetic_node import NODE, POD, odd_node
+
+SCREEN = Screen()
+DAEMON = Source.DAEMON
+
+
+def of_first(name: str) -> str:
+    events = [record.event for record in odd_node().decoded()]
+    return summary(next(event for event in events if event_name(event) == name), SCREEN).text
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ledger.created", f"ledger {'3f' * 16}"),
+        ("daemon.started", "nsledger 0.1.0, containerd 1.6.20, kernel 6.18.5"),
+        ("pod.requested", "POD net ipc, CONTAINER pid"),
+        ("pod.assigned", "pod net ipc uts pid mnt cgroup, \u25b2 host user time"),
+        ("container.requested", "POD net ipc, CONTAINER pid"),
+        ("container.assigned", "joins net ipc uts, new pid mnt cgroup, \u25b2 host user time"),
+        ("container.witnessed", "pid 18501, 8 of 8 read in 4.1 ms, createRuntime"),
+        ("container.started", "pod net ipc uts, private pid mnt cgroup, \u25b2 host user time"),
+        ("container.stopped", ""),
+        ("container.removed", ""),
+        ("pod.stopped", ""),
+        ("pod.removed", ""),
+        ("gap", "3 missed: queue_full"),
+        ("call.failed", "CreateContainer: UNAVAILABLE (14)"),
+        ("daemon.stopped", "SIGTERM"),
+        ("ledger.recovered", "412 torn bytes, kept as torn-1"),
+    ],
+)
+def test_every_event_has_its_gist(name: str, text: str) -> None:
+    assert of_first(name) == text
+
+
+def test_all_events_are_in_that_list() -> None:
+    known = {event_name(record.event) for record in odd_node().decoded()}
+
+    assert len(known) == len(Event.__args__)
+
+
+def test_the_host_comes_first_where_a_pod_asked_for_it() -> None:
+    requested = RequestedNamespaces(net=NODE, user=UserNamespaceRequest(mode=POD))
+    event = PodRequested(source=DAEMON, pod=PodRef(), requested=requested)
+    agent = [
+        record.event
+        for record in odd_node().decoded()
+        if isinstance(record.event, ContainerStarted) and record.event.container.name == "agent"
+    ]
+
+    assert summary(event, SCREEN).text == "\u25b2 NODE net, POD user"
+    assert summary(agent[0], SCREEN).text.startswith("\u25b2 host net ipc uts pid user time, ")
+
+
+def test_a_mismatch_comes_before_all_else() -> None:
+    strayed = next(
+        record.event
+        for record in odd_node().decoded()
+        if isinstance(record.event, ContainerStarted) and record.event.container.name == "strayed"
+    )
+
+    piece = summary(strayed, SCREEN)
+
+    assert piece.text.startswith("\u2260 pid requested CONTAINER, got host")
+    assert piece.tone is Tone.ALARM
+
+
+@pytest.mark.parametrize(
+    ("event", "text", "tone"),
+    [
+        (
+            ContainerStarted(
+                source=DAEMON,
+                pod=PodRef(),
+                container=ContainerRef(),
+                actual=NamespaceReading(pid=7),
+                witnessed=False,
+            ),
+            "not seen by the hook; pid 7, 0 of 8 read",
+            Tone.WARNING,
+        ),
+        (
+            ContainerStarted(
+                source=DAEMON,
+                pod=PodRef(),
+                container=ContainerRef(),
+                unobservable="no host pid",
+            ),
+            "unobservable: no host pid",
+            Tone.WARNING,
+        ),
+        (
+            ContainerWitnessed(
+                source=DAEMON,
+                pod=PodRef(),
+                container=ContainerRef(),
+                stage="prestart",
+                errors=("no pid", "no bundle"),
+            ),
+            "no pid; no bundle",
+            Tone.WARNING,
+        ),
+        (
+            ContainerStopped(source=DAEMON, pod=PodRef(), container=ContainerRef()),
+            "",
+            Tone.PLAIN,
+        ),
+        (
+            Gap(
+                source=DAEMON,
+                reason="oversized",
+                count=1,
+                first_time="",
+                last_time="",
+                detail="CreateContainer",
+            ),
+            "1 missed: oversized, CreateContainer",
+            Tone.FAILED,
+        ),
+        (
+            CallFailed(source=DAEMON, method="StopContainer", grpc_status=None),
+            "StopContainer: cut off",
+            Tone.FAILED,
+        ),
+        (
+            CallFailed(source=DAEMON, method="StopContainer", grpc_status=99),
+            "StopContainer: unknown status (99)",
+            Tone.FAILED,
+        ),
+        (
+            UnknownEvent(event="pod.moved", reason="Invalid value 'pod.moved'"),
+            "not known to this version: Invalid value 'pod.moved'",
+            Tone.WARNING,
+        ),
+    ],
+)
+def test_what_should_worry_has_a_tone_that_says_so(
+    event: Event | UnknownEvent, text: str, tone: Tone
+) -> None:
+    piece = summary(event, SCREEN)
+
+    assert (piece.text, piece.tone) == (text, tone)
