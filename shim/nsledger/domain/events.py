@@ -112,11 +112,25 @@ class ContainerStarted(_Event, tag="container.started", frozen=True, kw_only=Tru
     unobservable: str = ""
 
 
+class Ending(enum.StrEnum):
+    """How something that ran was seen to have ended."""
+
+    STOPPED = "stopped"
+    """The kubelet's call to stop it was answered with OK."""
+    EXITED = "exited"
+    """The runtime lists it as ended, and nobody asked for that through the shim."""
+    VANISHED = "vanished"
+    """The runtime no longer lists it."""
+    PROCESS_GONE = "process_gone"
+    """The runtime lists it as running, and its process is not there."""
+
+
 class ContainerStopped(_Event, tag="container.stopped", frozen=True, kw_only=True):
-    """StopContainer was answered with OK."""
+    """StopContainer was answered with OK, or the container was found ended."""
 
     pod: PodRef
     container: ContainerRef
+    ending: Ending = Ending.STOPPED
 
 
 class ContainerRemoved(_Event, tag="container.removed", frozen=True, kw_only=True):
@@ -127,15 +141,27 @@ class ContainerRemoved(_Event, tag="container.removed", frozen=True, kw_only=Tru
 
 
 class PodStopped(_Event, tag="pod.stopped", frozen=True, kw_only=True):
-    """StopPodSandbox was answered with OK."""
+    """StopPodSandbox was answered with OK, or the sandbox was found ended."""
 
     pod: PodRef
+    ending: Ending = Ending.STOPPED
 
 
 class PodRemoved(_Event, tag="pod.removed", frozen=True, kw_only=True):
     """RemovePodSandbox was answered with OK."""
 
     pod: PodRef
+
+
+class NamespaceChanged(_Event, tag="namespace.changed", frozen=True, kw_only=True):
+    """A process sits in other namespaces than it had when it started: setns(2) or unshare(2)."""
+
+    pod: PodRef
+    container: ContainerRef | None = None
+    """None for the sandbox's own process."""
+    before: NamespaceReading
+    actual: NamespaceReading
+    changed: tuple[NamespaceType, ...]
 
 
 class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
@@ -206,6 +232,7 @@ Event = (
     | ContainerRemoved
     | PodStopped
     | PodRemoved
+    | NamespaceChanged
     | CallFailed
     | Gap
     | LedgerCreated

@@ -22,6 +22,7 @@ from nsledger.domain.events import (
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -93,7 +94,14 @@ class Workloads:
                 self._call_failed(event, seq, time)
             case DaemonStarted():
                 self.host, self.host_reference = event.host, event.host_reference
-            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped() | UnknownEvent():
+            case (
+                NamespaceChanged()
+                | Gap()
+                | LedgerCreated()
+                | LedgerRecovered()
+                | DaemonStopped()
+                | UnknownEvent()
+            ):
                 pass
             case _:
                 assert_never(event)

@@ -18,6 +18,7 @@ from nsledger.domain.events import (
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -44,6 +45,8 @@ def subject(event: Event | UnknownEvent) -> tuple[PodRef | None, ContainerRef | 
             | ContainerStopped()
             | ContainerRemoved()
         ):
+            return event.pod, event.container
+        case NamespaceChanged():
             return event.pod, event.container
         case CallFailed():
             return event.pod, event.container if event.container != ContainerRef() else None

@@ -14,10 +14,12 @@ from nsledger.domain.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    Ending,
     Event,
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -74,8 +76,12 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
             return _got(event, screen)
         case ContainerWitnessed():
             return _witnessed(event)
-        case ContainerStopped() | ContainerRemoved() | PodStopped() | PodRemoved():
+        case ContainerStopped() | PodStopped():
+            return Piece("" if event.ending is Ending.STOPPED else f"found: {event.ending}")
+        case ContainerRemoved() | PodRemoved():
             return Piece("")
+        case NamespaceChanged():
+            return Piece(f"now in another {' '.join(event.changed)}", Tone.WARNING)
         case CallFailed():
             return Piece(f"{event.method}: {_status(event.grpc_status)}", Tone.FAILED)
         case Gap():
