@@ -65,7 +65,6 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "crun": lambda: _lacks_root() or _lacks("crun"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
-    "old_python": lambda: _lacks("python3.9"),
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
 
@@ -82,8 +81,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _required(config: pytest.Config) -> set[str]:
     words = {word for word in str(config.getoption("--require")).split(",") if word}
     if "all" in words:
-        # The oldest interpreter of the hook is in no Debian release that CI runs on.
-        return set(REASONS_TO_SKIP) - {"old_python"}
+        return set(REASONS_TO_SKIP)
     unknown = words - set(REASONS_TO_SKIP)
     if unknown:
         raise pytest.UsageError(

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nsledger_hook import hook
+from tests.conftest import SID_TREE
 from tests.integration.hook_runs import (
     HOOK,
     PYTHON,
@@ -22,6 +23,10 @@ from tests.integration.hook_runs import (
 )
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
+"""Which of them a machine has is looked up on PATH when the tests are collected."""
+
+Interpreter = tuple[str, ...]
+"""The first words of a command line that runs Python."""
 
 ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "gc", "posix", "time"}
 """Beside what an interpreter has loaded before the first line runs."""
@@ -29,36 +34,41 @@ ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "gc", "posix", "time"}
 STATE_ON_TWO_LINES = state_of(os.getpid()).replace(b", ", b",\n")
 
 
-@functools.cache
-def interpreter(version: str) -> str:
-    """The interpreter of that version on PATH; skips if there is none that runs."""
+def on_path(version: str) -> Interpreter | None:
+    """The interpreter of that version on PATH, if it runs: pyenv has names for more than it has."""
     name = shutil.which(f"python{version}")
-    if name is None:
-        pytest.skip(f"no python{version} on PATH")
-    asked = subprocess.run(
+    asked = name and subprocess.run(
         [name, "-c", "import sys; print(sys.executable)"], capture_output=True, check=False
     )
-    if asked.returncode != 0:
-        pytest.skip(f"{name} does not run: {asked.stderr.decode().splitlines()[:1]}")
-    return asked.stdout.decode().strip()
+    return (asked.stdout.decode().strip(),) if asked and asked.returncode == 0 else None
+
+
+def of_second_generation() -> Interpreter:
+    """Debian sid's interpreter, by its own loader and libraries."""
+    libraries = SID_TREE / "usr/lib/x86_64-linux-gnu"
+    loader = SID_TREE / "lib64/ld-linux-x86-64.so.2"
+    newest = max(SID_TREE.glob("usr/bin/python3.*"), default=Path("python3"))
+    return str(loader), "--library-path", str(libraries), str(newest)
 
 
 @pytest.fixture(
     params=[
-        PYTHON,
+        pytest.param(lambda: (PYTHON,), id="the machine's"),
+        pytest.param(of_second_generation, id="sid's", marks=pytest.mark.containerd2),
         *(
-            pytest.param(version, marks=pytest.mark.old_python if version == "3.9" else ())
+            pytest.param(lambda found=found: found, id=version)
             for version in VERSIONS
+            if (found := on_path(version))
         ),
     ]
 )
-def python(request: pytest.FixtureRequest) -> str:
-    """An interpreter to run the hook with, by its path."""
-    wanted: str = request.param
-    return wanted if wanted.startswith("/") else interpreter(wanted)
+def python(request: pytest.FixtureRequest) -> Interpreter:
+    """An interpreter to run the hook with."""
+    find: Callable[[], Interpreter] = request.param
+    return find()
 
 
-def test_every_interpreter_leaves_the_same_record(python: str, tmp_path: Path) -> None:
+def test_every_interpreter_leaves_the_same_record(python: Interpreter, tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     bundle.mkdir()
     (bundle / "config.json").write_text('{"linux": {"namespaces": [{"type": "network"}]}}')
@@ -66,7 +76,7 @@ def test_every_interpreter_leaves_the_same_record(python: str, tmp_path: Path) -
     spool.mkdir()
     state = state_of(os.getpid(), bundle=str(bundle), id='quote " and é')
 
-    run = run_hook(state, "--spool", spool, program=(python, "-I", "-S", HOOK))
+    run = run_hook(state, "--spool", spool, program=(*python, "-I", "-S", HOOK))
 
     assert (run.exit_code, run.stderr) == (0, "")
     (record,) = records_in(spool)
@@ -77,9 +87,9 @@ def test_every_interpreter_leaves_the_same_record(python: str, tmp_path: Path) -
 
 @pytest.mark.parametrize("state", [b"", b"{", b'{"a', b"[" * 100_000, b'{"a": 1} x', b"\xff"])
 def test_no_interpreter_fails_a_container_for_a_broken_state(
-    python: str, state: bytes, tmp_path: Path
+    python: Interpreter, state: bytes, tmp_path: Path
 ) -> None:
-    run = run_hook(state, "--spool", tmp_path, program=(python, "-I", "-S", HOOK))
+    run = run_hook(state, "--spool", tmp_path, program=(*python, "-I", "-S", HOOK))
 
     assert run.exit_code == 0
     (record,) = records_in(tmp_path)
@@ -97,13 +107,13 @@ exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
 """
 
 
-def test_the_hook_imports_nothing_beyond_its_budget(python: str, tmp_path: Path) -> None:
+def test_the_hook_imports_nothing_beyond_its_budget(python: Interpreter, tmp_path: Path) -> None:
     bare = subprocess.run(
-        [python, "-I", "-S", "-c", "import sys; print(*sys.modules)"],
+        [*python, "-I", "-S", "-c", "import sys; print(*sys.modules)"],
         capture_output=True,
         check=True,
     )
-    program = (python, "-I", "-S", "-c", AT_EXIT_TELL_MODULES, HOOK)
+    program = (*python, "-I", "-S", "-c", AT_EXIT_TELL_MODULES, HOOK)
 
     run = run_hook(STATE_ON_TWO_LINES, "--spool", tmp_path, program=program)
 
@@ -123,9 +133,9 @@ exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
 
 @pytest.mark.parametrize("lacking", ["_json", "_signal", "posix", "fcntl", "_json,_signal,posix"])
 def test_an_interpreter_without_a_private_module_does_the_same(
-    python: str, lacking: str, tmp_path: Path
+    python: Interpreter, lacking: str, tmp_path: Path
 ) -> None:
-    program = (python, "-I", "-S", "-c", WITHOUT_MODULES, HOOK, lacking)
+    program = (*python, "-I", "-S", "-c", WITHOUT_MODULES, HOOK, lacking)
 
     run = run_hook(state_of(os.getpid(), id="é"), "--spool", tmp_path, program=program)
 
@@ -136,9 +146,9 @@ def test_an_interpreter_without_a_private_module_does_the_same(
 
 
 def test_an_interpreter_without_any_json_takes_in_the_state_and_fails_no_container(
-    python: str, tmp_path: Path
+    python: Interpreter, tmp_path: Path
 ) -> None:
-    words = [python, "-I", "-S", "-c", WITHOUT_MODULES, str(HOOK), "_json,json"]
+    words = [*python, "-I", "-S", "-c", WITHOUT_MODULES, str(HOOK), "_json,json"]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stderr
