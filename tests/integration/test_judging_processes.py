@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 
@@ -27,6 +24,7 @@ from nsledger.domain.namespaces import (
     assigned_by_oci,
 )
 from nsledger.proc.namespaces import read_namespaces
+from tests.processes import sleeping
 
 pytestmark = pytest.mark.root
 
@@ -42,13 +40,7 @@ def start() -> Iterator[Start]:
     with ExitStack() as stack:
 
         def run(under: str) -> NamespaceReading:
-            process = stack.enter_context(subprocess.Popen([*under.split(), "sleep", "60"]))
-            stack.callback(process.kill)
-            for _ in range(1000):
-                if Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n":
-                    return read_namespaces(process.pid)
-                time.sleep(0.01)
-            pytest.fail(f"{under} did not come to sleep")
+            return read_namespaces(stack.enter_context(sleeping(under)).pid)
 
         yield run
 

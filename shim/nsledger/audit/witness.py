@@ -13,8 +13,9 @@ from typing import Final, assert_never
 
 import structlog
 
-from nsledger.audit.evidence import Evidence, Known
+from nsledger.audit.evidence import Evidence
 from nsledger.audit.jobs import FollowUp, Job, LookUpSandbox, Remember
+from nsledger.audit.picture import Known
 from nsledger.recorder.recorder import Recorder
 
 log = structlog.get_logger(__name__)
@@ -56,7 +57,7 @@ class Witness:
 
     def known(self, id_: str | None) -> Known | None:
         """The sandbox or started container of that id; None if it was not looked at."""
-        return self._evidence.known.get(id_) if id_ else None
+        return self._evidence.picture.known.get(id_) if id_ else None
 
     def _run(self) -> None:
         while True:
@@ -73,7 +74,7 @@ class Witness:
     def _work(self, job: Job) -> None:
         match job:
             case Remember():
-                self._evidence.workloads.apply(job.event)
+                self._evidence.picture.workloads.apply(job.event)
             case LookUpSandbox():
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)

@@ -16,7 +16,10 @@ from typing import Final
 
 import structlog
 
-from nsledger.audit.evidence import Evidence, Sources
+from nsledger.audit.evidence import Evidence
+from nsledger.audit.inquiry import Inquiry
+from nsledger.audit.observer import Observer
+from nsledger.audit.picture import Picture
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
 from nsledger.cli import log_output
@@ -86,23 +89,19 @@ class Daemon:
             now=self._clock.now,
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
         )
-        self._evidence = Evidence(
-            sources=Sources(
-                connect=lambda: RuntimeClient(
-                    configuration.upstream, timeout_s=configuration.status_timeout_s
-                ),
-                spool=Inbox(
-                    configuration.spool,
-                    now=self._clock.now,
-                    on_refused=lambda reason, name: self._recorder.gap(reason, detail=name),
-                ),
-                clock=self._clock,
-                host=self._host.reading,
-            ),
-            recorder=self._recorder,
+        self._inquiry = Inquiry(
+            lambda: RuntimeClient(configuration.upstream, timeout_s=configuration.status_timeout_s),
+            on_unanswered=lambda reason: self._recorder.gap("status_unavailable", detail=reason),
         )
+        self._spool = Inbox(
+            configuration.spool,
+            now=self._clock.now,
+            on_refused=lambda reason, name: self._recorder.gap(reason, detail=name),
+        )
+        picture = Picture(recorder=self._recorder, clock=self._clock, host=self._host.reading)
+        observer = Observer(inquiry=self._inquiry, picture=picture)
         self._witness = Witness(
-            evidence=self._evidence,
+            evidence=Evidence(observer=observer, picture=picture, spool=self._spool),
             recorder=self._recorder,
             cgroup_version=node.cgroup_version(),
         )
@@ -142,7 +141,8 @@ class Daemon:
             DaemonStopped(source=Source.DAEMON, reason="signal"), at=self._clock.now()
         )
         lost = self._recorder.close(_RECORDER_CLOSE_S)
-        self._evidence.close()
+        self._inquiry.close()
+        self._spool.close()
         log.info("daemon.stopped", appended=self._recorder.appended, lost=lost)
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from nsledger.audit.evidence import Evidence, Sources
+from nsledger.audit.evidence import Evidence
+from nsledger.audit.inquiry import Inquiry
+from nsledger.audit.jobs import FollowUp
+from nsledger.audit.observer import Observer
+from nsledger.audit.picture import Picture
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
 from nsledger.cri.client import RuntimeCallError
@@ -24,6 +29,8 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc.namespaces import read_namespaces
 from nsledger.recorder.recorder import Recorder
 from nsledger.spool.inbox import Inbox
+
+E = TypeVar("E")
 
 ANNOTATING = Policy(annotate=True, sync=False, fail_closed=False)
 OF_THE_HOST = dict.fromkeys(NamespaceType, INHERITED)
@@ -97,7 +104,11 @@ class FakeCall:
 @dataclass
 class Box:
     recorder: Recorder
+    picture: Picture
+    observer: Observer
     evidence: Evidence
+    inquiry: Inquiry
+    spool: Inbox
     witness: Witness
     watcher: CallWatcher
     runtime: FakeRuntime
@@ -107,7 +118,8 @@ class Box:
         """Work everything off; what is on record, but for the ledger's own first entry."""
         self.witness.close(5)
         self.recorder.close(5 if self.ledger.exists() else 0.2)
-        self.evidence.close()
+        self.inquiry.close()
+        self.spool.close()
         if not self.ledger.exists():
             return []
         return [decode(entry.line).event for entry in entries(str(self.ledger))][1:]
@@ -132,17 +144,19 @@ def box(
     runtime = runtime or FakeRuntime()
     used = runtime
     spool = Inbox(str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None)
-    evidence = Evidence(
-        sources=Sources(
-            connect=lambda: used, spool=spool, clock=clock, host=read_namespaces(os.getpid())
-        ),
-        recorder=recorder,
+    inquiry = Inquiry(
+        lambda: used, on_unanswered=lambda reason: recorder.gap("status_unavailable", detail=reason)
     )
+    picture = Picture(recorder=recorder, clock=clock, host=read_namespaces(os.getpid()))
+    observer = Observer(inquiry=inquiry, picture=picture)
+    evidence = Evidence(observer=observer, picture=picture, spool=spool)
     witness = Witness(evidence=evidence, recorder=recorder, cgroup_version=1)
     watcher = CallWatcher(recorder=recorder, witness=witness, clock=clock, policy=policy)
     recorder.start()
     witness.start()
-    made = Box(recorder, evidence, witness, watcher, runtime, ledger)
+    made = Box(
+        recorder, picture, observer, evidence, inquiry, spool, witness, watcher, runtime, ledger
+    )
     try:
         yield made
     finally:
@@ -175,3 +189,16 @@ def sandbox_answer() -> bytes:
 
 def container_answer() -> bytes:
     return pb.CreateContainerResponse(container_id="c1").SerializeToString()
+
+
+def answered(
+    node: Box, method: Method, request: bytes, answer: bytes = b"", grpc_status: int | None = 0
+) -> None:
+    """Give the witness the answer of a call."""
+    node.witness.put(FollowUp(method, request, answer, grpc_status, audit_id="a1"))
+
+
+def only(kind: type[E], events: Sequence[object]) -> E:
+    """The one event of that kind."""
+    (found,) = (event for event in events if isinstance(event, kind))
+    return found

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nsledger.audit import witness as module
-from nsledger.audit.evidence import Known
 from nsledger.audit.jobs import FollowUp, LookUpSandbox
+from nsledger.audit.picture import Known
 from nsledger.cri.methods import Method
 from nsledger.domain.events import Gap, PodAssigned
 from tests.unit.audit.node_in_a_box import OF_THE_HOST, box, run_pod_sandbox, sandbox_answer

@@ -1,0 +1,104 @@
+"""The picture of the node's pods: each event is folded into it as it goes on record.
+
+It belongs to the witness's thread, which alone changes it. It asks nobody: whose namespaces a
+container has is judged by what is in the picture and by which of those processes still run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nsledger.domain.events import Event
+from nsledger.domain.judgement import Judgement, judge_container
+from nsledger.domain.namespaces import (
+    AssignedNamespaces,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.record import rfc3339
+from nsledger.domain.surroundings import Surroundings
+from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.domain.workloads import Container, Pod, Workloads
+from nsledger.proc.clock import Clock
+from nsledger.proc.process import is_alive
+from nsledger.recorder.recorder import Recorder
+from nsledger.recorder.ticket import Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What others join: a sandbox, or a container that was started."""
+
+    pid: int | None
+    """None for what has no process here."""
+    assigned: AssignedNamespaces
+
+
+class Picture:
+    """What is on record, folded."""
+
+    def __init__(self, *, recorder: Recorder, clock: Clock, host: NamespaceReading) -> None:
+        self.host = host
+        self.workloads = Workloads()
+        self.known: dict[str, Known] = {}
+        """By `pod_sandbox_id` and `container_id`. Other threads may look single ids up in it."""
+        self._recorder = recorder
+        self._clock = clock
+
+    def say(self, event: Event, *, retry: bool = True) -> Ticket:
+        """Fold the event into the picture, and record it."""
+        at = self._clock.now()
+        self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        return self._recorder.record(event, at=at, retry=retry)
+
+    def refs(self, container_id: str) -> tuple[PodRef, ContainerRef]:
+        """Which pod and container that is, as far as it is known."""
+        known = self.workloads.container(container_id)
+        if known is None:
+            return PodRef(), ContainerRef(container_id=container_id)
+        return known[0].ref, known[1].ref
+
+    def pod_ref(self, pod_sandbox_id: str) -> PodRef:
+        """Which pod that is, as far as it is known."""
+        known = self.workloads.pods.get(pod_sandbox_id)
+        return PodRef(pod_sandbox_id=pod_sandbox_id) if known is None else known.ref
+
+    def judge(
+        self, pod: Pod, container: Container, actual: NamespaceReading
+    ) -> dict[NamespaceType, Judgement]:
+        """Compare what a container has with what was asked, assigned, and is alive beside it."""
+        requested = container.requested or RequestedNamespaces()
+        siblings = {
+            name: reading
+            for name, reading in pod.running_siblings(container.ref.container_id).items()
+            if _alive(reading)
+        }
+        target = self.workloads.container(requested.target_id or "")
+        around = Surroundings(
+            host=self.host,
+            sandbox=_alive(pod.actual),
+            siblings=siblings,
+            target=_alive(target[1].actual) if target else None,
+            pod_requested=pod.requested,
+        )
+        return judge_container(actual, requested, container.assigned, around)
+
+    def forget_container(self, container_id: str) -> None:
+        """Nobody will join a container that was removed."""
+        self.known.pop(container_id, None)
+
+    def forget_pod(self, pod_sandbox_id: str) -> None:
+        """Drop a pod that was removed, and whatever else was by now."""
+        pod = self.workloads.pods.get(pod_sandbox_id)
+        for container_id in pod.containers if pod else ():
+            self.known.pop(container_id, None)
+        self.known.pop(pod_sandbox_id, None)
+        self.workloads.forget_removed()
+
+
+def _alive(reading: NamespaceReading | None) -> NamespaceReading | None:
+    """The reading, if its process still runs: a dead one's inodes are somebody else's by now."""
+    if reading is None or not is_alive(reading.pid, reading.start_ticks or 0):
+        return None
+    return reading

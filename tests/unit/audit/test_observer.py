@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.methods import Method
+from nsledger.domain.events import (
+    ContainerAssigned,
+    ContainerStarted,
+    Gap,
+    PodAssigned,
+)
+from nsledger.domain.judgement import Verdict
+from nsledger.domain.namespaces import NamespaceType
+from tests.unit.audit.node_in_a_box import (
+    FakeRuntime,
+    answered,
+    box,
+    container_answer,
+    create_container,
+    only,
+    run_pod_sandbox,
+    sandbox_answer,
+)
+
+START = pb.StartContainerRequest(container_id="c1").SerializeToString()
+REMOVE = pb.RemoveContainerRequest(container_id="c1").SerializeToString()
+STOP_POD = pb.StopPodSandboxRequest(pod_sandbox_id="s1").SerializeToString()
+REMOVE_POD = pb.RemovePodSandboxRequest(pod_sandbox_id="s1").SerializeToString()
+
+
+def test_a_started_container_has_what_readlink_says(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        answered(node, Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer())
+        answered(node, Method.CREATE_CONTAINER, create_container(), container_answer())
+        answered(node, Method.START_CONTAINER, START)
+        on_record = node.finish()
+
+    started = only(ContainerStarted, on_record)
+    assert started.actual is not None
+    for type_ in NamespaceType:
+        inode = started.actual.namespaces[type_].ino
+        assert os.readlink(f"/proc/self/ns/{type_}") == f"{type_}:[{inode}]"
+        assert started.judgements[type_].sharing == "host"
+    assert not started.witnessed
+
+
+def test_a_container_without_a_host_pid_is_unobservable_and_says_why(tmp_path: Path) -> None:
+    with box(tmp_path, runtime=FakeRuntime(pid=None)) as node:
+        answered(node, Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer())
+        answered(node, Method.CREATE_CONTAINER, create_container(), container_answer())
+        answered(node, Method.START_CONTAINER, START)
+        on_record = node.finish()
+
+    started = only(ContainerStarted, on_record)
+    assert (started.actual, started.unobservable) == (None, "no host pid")
+
+
+def test_a_process_that_is_gone_leaves_every_type_unobservable(tmp_path: Path) -> None:
+    with box(tmp_path, runtime=FakeRuntime(pid=2**22 - 1)) as node:
+        answered(node, Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer())
+        on_record = node.finish()
+
+    assigned = only(PodAssigned, on_record)
+    assert {j.verdict for j in assigned.judgements.values()} == {Verdict.UNOBSERVABLE}
+
+
+def test_a_runtime_that_does_not_answer_is_a_gap_and_the_pod_is_still_on_record(
+    tmp_path: Path,
+) -> None:
+    with box(tmp_path, runtime=FakeRuntime(unavailable=True)) as node:
+        answered(node, Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer())
+        on_record = node.finish()
+
+    assigned = only(PodAssigned, on_record)
+    assert assigned.pod.pod_sandbox_id == "s1"
+    assert "DEADLINE_EXCEEDED" in assigned.unobservable
+    gap = only(Gap, on_record)
+    assert gap.reason == "status_unavailable"
+
+
+def test_a_container_past_the_shim_is_looked_up_when_it_starts(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        answered(node, Method.START_CONTAINER, START)
+        on_record = node.finish()
+
+    assert isinstance(only(ContainerAssigned, on_record), ContainerAssigned)
+    assert isinstance(only(ContainerStarted, on_record), ContainerStarted)
+
+
+def test_a_container_whose_status_is_not_told_is_on_record_by_its_id(tmp_path: Path) -> None:
+    with box(tmp_path, runtime=FakeRuntime(unavailable=True)) as node:
+        answered(node, Method.CREATE_CONTAINER, create_container(), container_answer())
+        on_record = node.finish()
+
+    made = only(ContainerAssigned, on_record)
+    assert (made.container.container_id, made.assigned) == ("c1", {})
