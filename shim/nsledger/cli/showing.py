@@ -12,9 +12,9 @@ from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
 from nsledger.domain.pod import Pod
 from nsledger.domain.pod_lookup import AmbiguousPodError, find_pod
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.domain.workloads import Workloads
 from nsledger.report import matrix_table, pod_heading, process_tables
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.structured import to_json, to_yaml
 
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.sharing import HOST, UNKNOWN
 from nsledger.report.grid import GAP, Piece
-from nsledger.report.matrix import ORDER, Matrix, Process
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import group_color, sharing_cell
 from nsledger.report.text import columns, pad, shorten, shorten_middle, visible

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from nsledger.report.matrix import Matrix
+from nsledger.domain.matrix import Matrix
 from nsledger.report.screen import Screen
 from nsledger.report.text import shorten, visible
 from nsledger.report.tone import Tone, paint

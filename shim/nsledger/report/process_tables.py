@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from typing import Final
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.report import grid
 from nsledger.report.grid import Piece
-from nsledger.report.matrix import ORDER, Matrix, Process
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import sharing_cell
 from nsledger.report.text import visible

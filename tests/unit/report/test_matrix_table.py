@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.domain.matrix import Matrix
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report import matrix_table, pod_heading
-from nsledger.report.matrix import Matrix
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.screen import Screen
 from nsledger.report.text import columns
 from tests import golden

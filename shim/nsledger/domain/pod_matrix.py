@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from nsledger.domain.events import Source
+from nsledger.domain.groups import grouped
 from nsledger.domain.judgement import Judgement
+from nsledger.domain.matrix import ORDER, Cell, Matrix, Process, State
 from nsledger.domain.namespaces import (
     AssignedNamespaces,
     NamespaceMode,
@@ -14,8 +16,6 @@ from nsledger.domain.namespaces import (
 from nsledger.domain.pod import Container, Pod
 from nsledger.domain.sharing import UNKNOWN, container_sharing, sandbox_sharing
 from nsledger.domain.surroundings import Surroundings
-from nsledger.report.groups import grouped
-from nsledger.report.matrix import ORDER, Cell, Matrix, Process, State
 
 
 def pod_matrix(pod: Pod, host: NamespaceReading | None, *, all_attempts: bool = False) -> Matrix:

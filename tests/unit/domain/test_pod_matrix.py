@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix
 from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
-from nsledger.report.matrix import ORDER, Matrix
-from nsledger.report.pod_matrix import pod_matrix
+from nsledger.domain.pod_matrix import pod_matrix
 from tests.synthetic_node import (
     HOST_INODES,
     IPC,
