@@ -10,6 +10,8 @@ import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from nsledger.domain.events import (
     CallFailed,
     ContainerAssigned,
@@ -24,6 +26,7 @@ from nsledger.domain.events import (
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -348,6 +351,53 @@ class SyntheticNode:
                     witnessed=hook,
                 )
             )
+        return container.container_id
+
+    def move(self, id_: str, *types: NamespaceType, to: str | None = None) -> None:
+        """Its process goes into the namespaces of `to`, or new ones, and reconcile finds it."""
+        before = self.readings[id_]
+        others = None if to is None else self.readings[to].namespaces
+        there = {type_: others[type_] if others else self._new_namespace() for type_ in types}
+        self.readings[id_] = replace(before, namespaces=before.namespaces | there)
+        pod, container = self.containers.get(id_, (None, None))
+        self.say(
+            NamespaceChanged(
+                source=Source.RECONCILE,
+                pod=pod or self.pods[id_],
+                container=container,
+                before=before,
+                actual=self.readings[id_],
+                changed=types,
+            )
+        )
+
+    def run_behind_the_shim(self, pod_sandbox_id: str, name: str, *, hook: bool = True) -> str:
+        """A container that somebody started on the runtime's own socket."""
+        pod = self.pods[pod_sandbox_id]
+        container = ContainerRef(container_id=_id("b0", next(self._serial)), name=name)
+        joined = dict.fromkeys((NET, IPC, UTS), pod_sandbox_id) | dict.fromkeys(
+            (USER, TIME), "host"
+        )
+        actual = self._read(joined)
+        if hook:
+            self.say(
+                ContainerWitnessed(
+                    source=Source.OCI_HOOK,
+                    pod=PodRef(pod_sandbox_id=pod_sandbox_id),
+                    container=container,
+                    stage="createRuntime",
+                    actual=actual,
+                    hook_time=self.now,
+                )
+            )
+        else:
+            self.say(
+                ContainerStarted(
+                    source=Source.RECONCILE, pod=pod, container=container, actual=actual
+                )
+            )
+        self.readings[container.container_id] = actual
+        self.containers[container.container_id] = pod, container
         return container.container_id
 
     def crash(self, id_: str) -> None:

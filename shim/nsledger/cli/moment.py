@@ -14,7 +14,7 @@ from nsledger.report.text import visible
 
 _NS: Final = 1_000_000_000
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-_AGO: Final = re.compile(r"(?:\d+[smhdw])+", re.ASCII).fullmatch
+_AGO: Final = re.compile(r"-?(?:\d+[smhdw])+", re.ASCII).fullmatch
 _PARTS: Final = re.compile(r"(\d+)([smhdw])", re.ASCII).findall
 _LOCAL: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?", re.ASCII
@@ -23,7 +23,7 @@ _LONGEST: Final = 40
 
 IN_HELP: Final = """\b
 Times:
-  10m, 2h, 3d, 1h30m                so long ago
+  10m, 2h, 3d, 1h30m, -10m          so long ago, with or without the minus
   now, today, yesterday             today and yesterday begin at midnight
   2026-11-24, 2026-11-24 10:00      local time, or UTC with --utc
   2026-11-24T10:00:00.5+01:00       RFC 3339

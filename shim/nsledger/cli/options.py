@@ -8,6 +8,7 @@ from typing import Final
 import click
 
 from nsledger.cli import exit_codes
+from nsledger.cli.moment import MomentType
 
 DEFAULT_LEDGER: Final = "/var/lib/nsledger/ledger"
 
@@ -45,6 +46,11 @@ def color() -> click.Option:
         show_default=True,
         help="Colour: auto is on a terminal only, and never where NO_COLOR is set.",
     )
+
+
+def at(help_: str) -> click.Option:
+    """Which moment is asked about."""
+    return click.Option(["--at"], type=MomentType(), help=help_)
 
 
 def utc() -> click.Option:

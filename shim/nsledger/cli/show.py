@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
+from nsledger.cli.moment import IN_HELP
 
 _HELP = """\
 Show which Linux namespaces the containers of POD share, type by type.
@@ -17,6 +18,9 @@ several sandboxes of one pod the living one is shown, else the newest.
 Each cell says whose namespace it is (the host's, the pod's, another container's, private) and its
 inode. Cells with the same letter are one namespace. -o wide tells the three layers apart: what CRI
 requested, what the OCI spec assigned, and what the kernel says the process actually has.
+
+With --at it is the pod as it was then. In a time when nobody watched that is said, with what was so
+before; of a time before the first record nothing can be told.
 """
 
 
@@ -33,10 +37,13 @@ command = click.Command(
     epilog=options.epilog(
         "nsledger show web",
         "nsledger show kube-system/node-agent-x7k2p -o wide",
+        "nsledger show web --at 2026-11-24T00:04:00Z",
         "nsledger show web -o json | python3 -m json.tool --no-indent",
+        more=IN_HELP,
     ),
     params=[
         click.Argument(["pod"]),
+        options.at("The pod as it was then."),
         click.Option(
             ["-a", "--all", "all_attempts"],
             is_flag=True,

@@ -6,15 +6,11 @@ import sys
 from typing import Literal, assert_never
 
 from nsledger.cli import exit_codes
-from nsledger.cli.failure import WrongUsageError
+from nsledger.cli.past import folded, pod_in
 from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
-from nsledger.domain.pod import Pod
-from nsledger.domain.pod_lookup import AmbiguousPodError, find_pod
-from nsledger.domain.workloads import Workloads
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report import matrix_table, pod_heading, process_tables
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.structured import to_json, to_yaml
 
 
@@ -23,20 +19,22 @@ def showing(
     *,
     ledger: str,
     pod: str,
+    at: int | None,
     all_attempts: bool,
     output: Literal["table", "wide", "json", "yaml"],
     utc: bool,
     color: ColorChoice,
 ) -> int:
     """Show `pod` as the ledger at `ledger` knows it; the exit status."""
-    workloads = Workloads()
-    for record in records(ledger):
-        workloads.apply_record(record)
-    try:
-        found = find_pod(workloads, pod)
-    except AmbiguousPodError as error:
-        raise WrongUsageError(str(error), details=[_known_by(one) for one in error.pods]) from error
-    matrix = pod_matrix(found, workloads.host, all_attempts=all_attempts)
+    then = folded(ledger, at)
+    found = pod_in(ledger, pod, then)
+    matrix = pod_matrix(
+        found,
+        then.workloads.host,
+        all_attempts=all_attempts,
+        at=then.at,
+        unwatched=then.unwatched,
+    )
     match output:
         case "table" | "wide":
             drawn_for = screen(color=color, utc=utc)
@@ -50,10 +48,5 @@ def showing(
             sys.stdout.write(to_yaml(matrix))
         case _:
             assert_never(output)
-    return exit_codes.FOUND if any(matrix.mismatches()) else exit_codes.OK
-
-
-def _known_by(pod: Pod) -> str:
-    """All that a pod can be asked for by."""
-    ended = "  ended" if pod.ended else ""
-    return f"{pod.ref.full_name}  {pod.ref.pod_sandbox_id[:13]}  {pod.ref.uid}{ended}"
+    bad = any(matrix.mismatches()) or any(matrix.changes())
+    return exit_codes.FOUND if bad else exit_codes.OK

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP, MomentType
+from nsledger.cli.moment import IN_HELP
 
 _HELP = """\
 Tell whose namespace X is, or was.
@@ -40,7 +40,7 @@ command = click.Command(
     ),
     params=[
         click.Argument(["x"], metavar="X"),
-        click.Option(["--at"], type=MomentType(), help="Whose it was then."),
+        options.at("Whose it was then."),
         options.output(("table", "json", "yaml")),
         options.utc(),
         options.color(),

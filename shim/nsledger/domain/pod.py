@@ -5,11 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from nsledger.domain.events import (
     ContainerAssigned,
     ContainerRequested,
     ContainerStarted,
     ContainerWitnessed,
+    Ending,
+    NamespaceChanged,
     PodAssigned,
     PodRequested,
     Source,
@@ -27,6 +32,30 @@ _FAITH: Final = {Source.CRI_PROXY: 0, Source.OCI_HOOK: 1, Source.RECONCILE: 2, S
 """Whose word counts for how a process began: theirs who were there."""
 
 
+class LayerRecords(msgspec.Struct, frozen=True, kw_only=True):
+    """Which record told of each layer last, by sequence number; None where none did."""
+
+    requested: int | None = None
+    assigned: int | None = None
+    actual: int | None = None
+
+
+_NO_RECORDS: Final = LayerRecords()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A process was found in other namespaces than it had before."""
+
+    seq: int
+    """Of the record."""
+    time: str
+    """When it was found; it may have happened since the last look before."""
+    before: NamespaceReading
+    actual: NamespaceReading
+    changed: tuple[NamespaceType, ...]
+
+
 @dataclass(slots=True)
 class Container:
     """What is known of one container."""
@@ -41,6 +70,9 @@ class Container:
     judgements: dict[NamespaceType, Judgement] = field(
         default_factory=dict[NamespaceType, Judgement]
     )
+    """As it started: `changes` tells what became of it."""
+    changes: list[Change] = field(default_factory=list[Change])
+    privileged: bool = False
     unobservable: str = ""
     source: Source = Source.CRI_PROXY
     """The best witness of its start; with `reconcile` nobody saw it begin."""
@@ -53,9 +85,12 @@ class Container:
     until: str = ""
     """Time of the record that saw it end; empty while it lives."""
     ended: bool = False
+    ending: Ending | None = None
+    """How it was seen to end; None while it lives, and where something else took its place."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
     """Sequence numbers of the records it was made from."""
+    records: LayerRecords = _NO_RECORDS
 
     @property
     def running(self) -> bool:
@@ -66,32 +101,55 @@ class Container:
         """
         return self.actual is not None and not self.ended
 
-    def end(self, time: str) -> None:
+    def end(self, time: str, ending: Ending | None = None) -> None:
         """Its process is gone by `time`; the first such note counts."""
         if not self.ended:
-            self.ended, self.until = True, time
+            self.ended, self.until, self.ending = True, time, ending
 
-    def take_assigned(self, event: ContainerAssigned, asked: ContainerRequested | None) -> None:
-        """Take in what was asked for and what the runtime made of it."""
-        if asked is not None:
-            self.requested = asked.requested
-        self.assigned = event.assigned or self.assigned
+    def take_requested(self, event: ContainerRequested, seq: int) -> None:
+        """Take in what was asked for, as soon as the container has an id."""
+        self.requested, self.privileged = event.requested, event.privileged
+        self.records = replace(self.records, requested=seq)
+        self.evidence.append(seq)
 
-    def take_witnessed(self, event: ContainerWitnessed, time: str) -> None:
+    def take_assigned(self, event: ContainerAssigned, seq: int) -> None:
+        """Take in what the runtime made of it."""
+        if event.assigned:
+            self.assigned = event.assigned
+            self.records = replace(self.records, assigned=seq)
+        self.evidence.append(seq)
+
+    def take_witnessed(self, event: ContainerWitnessed, seq: int, time: str) -> None:
         """Take in what the hook saw."""
         self.witnessed = event.actual or self.witnessed
-        self.actual = self.actual or event.actual
-        self.assigned = self.assigned or event.assigned
+        if self.actual is None and event.actual is not None:
+            self.actual = event.actual
+            self.records = replace(self.records, actual=seq)
+        if event.assigned and not self.assigned:
+            self.assigned = event.assigned
+            self.records = replace(self.records, assigned=seq)
         self.since = event.hook_time or self.since or time
         self._was_seen_by(event.source)
+        self.evidence.append(seq)
 
-    def take_started(self, event: ContainerStarted, time: str) -> None:
+    def take_started(self, event: ContainerStarted, seq: int, time: str) -> None:
         """Take in what the daemon read and judged."""
-        self.actual = event.actual or self.actual
+        if event.actual is not None:
+            self.actual = event.actual
+            self.records = replace(self.records, actual=seq)
         self.judgements = event.judgements or self.judgements
         self.unobservable = event.unobservable
         self.since = self.since or time
         self._was_seen_by(event.source)
+        self.evidence.append(seq)
+
+    def take_changed(self, event: NamespaceChanged, seq: int, time: str) -> None:
+        """Take in that its process moved."""
+        self.changes.append(Change(seq, time, event.before, event.actual, event.changed))
+        self.actual = event.actual
+        self.records = replace(self.records, actual=seq)
+        self.since = self.since or time
+        self.evidence.append(seq)
 
     def precedes(self, other: Container) -> bool:
         """Whether this is the earlier attempt: by the kernel's clock, else by their count."""
@@ -117,9 +175,12 @@ class Pod:
     netns_path: str = ""
     ips: tuple[str, ...] = ()
     actual: NamespaceReading | None = None
+    """Of the sandbox's process, as the daemon read it last."""
     judgements: dict[NamespaceType, Judgement] = field(
         default_factory=dict[NamespaceType, Judgement]
     )
+    """As it started: `changes` tells what became of it."""
+    changes: list[Change] = field(default_factory=list[Change])
     unobservable: str = ""
     source: Source = Source.CRI_PROXY
     """The best witness of its start; with `reconcile` nobody saw it begin."""
@@ -128,8 +189,12 @@ class Pod:
     since: str = ""
     until: str = ""
     ended: bool = False
+    ending: Ending | None = None
+    """How the sandbox was seen to end."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
+    """Sequence numbers of the records it was made from, without those of its containers."""
+    records: LayerRecords = _NO_RECORDS
     containers: dict[str, Container] = field(default_factory=dict[str, Container])
     """By `container_id`, in the order they appeared."""
 
@@ -146,20 +211,37 @@ class Pod:
             if id_ != container_id and other.running and other.actual is not None
         }
 
-    def take_assigned(self, event: PodAssigned, asked: PodRequested | None, time: str) -> None:
-        """Take in what was asked for, what the runtime made of it, and what the sandbox got."""
-        if asked is not None:
-            self.requested = asked.requested
+    def take_requested(self, event: PodRequested, seq: int) -> None:
+        """Take in what was asked for, as soon as the sandbox has an id."""
+        self.requested = event.requested
+        self.records = replace(self.records, requested=seq)
+        self.evidence.append(seq)
+
+    def take_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
+        """Take in what the runtime made of it, and what the sandbox got."""
         if not self.sources or _FAITH[event.source] < _FAITH[self.source]:
             self.source = event.source
         self.sources.add(event.source)
         self.since = self.since or time
-        self.assigned = event.assigned or self.assigned
+        if event.assigned:
+            self.assigned = event.assigned
+            self.records = replace(self.records, assigned=seq)
+        if event.actual is not None:
+            self.actual = event.actual
+            self.records = replace(self.records, actual=seq)
         self.netns_path = event.netns_path or self.netns_path
         self.ips = event.ips or self.ips
-        self.actual = event.actual or self.actual
         self.judgements = event.judgements or self.judgements
         self.unobservable = event.unobservable
+        self.evidence.append(seq)
+
+    def take_changed(self, event: NamespaceChanged, seq: int, time: str) -> None:
+        """Take in that the sandbox's process moved."""
+        self.changes.append(Change(seq, time, event.before, event.actual, event.changed))
+        self.actual = event.actual
+        self.records = replace(self.records, actual=seq)
+        self.since = self.since or time
+        self.evidence.append(seq)
 
     def end_older_attempts(self, container: Container) -> None:
         """A name has one running container: of two that were seen, the earlier one has ended."""
@@ -171,9 +253,9 @@ class Pod:
             else:
                 other.end(container.since)
 
-    def end(self, time: str) -> None:
-        """Its sandbox and all its containers are gone by `time`."""
+    def end(self, time: str, ending: Ending | None = None) -> None:
+        """Its sandbox and all its containers are gone by `time`; the first such note counts."""
         if not self.ended:
-            self.ended, self.until = True, time
+            self.ended, self.until, self.ending = True, time, ending
         for container in self.containers.values():
             container.end(self.until)

@@ -94,14 +94,9 @@ class Workloads:
                 self._call_failed(event, seq, time)
             case DaemonStarted():
                 self.host, self.host_reference = event.host, event.host_reference
-            case (
-                NamespaceChanged()
-                | Gap()
-                | LedgerCreated()
-                | LedgerRecovered()
-                | DaemonStopped()
-                | UnknownEvent()
-            ):
+            case NamespaceChanged():
+                self._changed(event, seq, time)
+            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped() | UnknownEvent():
                 pass
             case _:
                 assert_never(event)
@@ -173,8 +168,9 @@ class Workloads:
             return
         pod = self._pod(event.pod, event.source)
         asked_seq, asked = self._pod_requests.pop(event.audit_id, (None, None))
-        pod.evidence += [seq] if asked_seq is None else [asked_seq, seq]
-        pod.take_assigned(event, asked, time)
+        if asked is not None and asked_seq is not None:
+            pod.take_requested(asked, asked_seq)
+        pod.take_assigned(event, seq, time)
 
     def _container_told(
         self, event: ContainerAssigned | ContainerWitnessed | ContainerStarted, seq: int, time: str
@@ -187,18 +183,25 @@ class Workloads:
             case ContainerAssigned():
                 key = event.audit_id, event.container.name
                 asked_seq, asked = self._container_requests.pop(key, (None, None))
-                if asked_seq is not None:
-                    container.evidence.append(asked_seq)
-                container.take_assigned(event, asked)
+                if asked is not None and asked_seq is not None:
+                    container.take_requested(asked, asked_seq)
+                container.take_assigned(event, seq)
             case ContainerWitnessed():
-                container.take_witnessed(event, time)
+                container.take_witnessed(event, seq, time)
                 pod.end_older_attempts(container)
             case ContainerStarted():
-                container.take_started(event, time)
+                container.take_started(event, seq, time)
                 pod.end_older_attempts(container)
             case _:
                 assert_never(event)
-        container.evidence.append(seq)
+
+    def _changed(self, event: NamespaceChanged, seq: int, time: str) -> None:
+        if event.container is not None:
+            placed = self._place(event.pod, event.container, event.source)
+            if placed is not None:
+                placed[1].take_changed(event, seq, time)
+        elif event.pod.pod_sandbox_id and event.pod.pod_sandbox_id not in self._forgotten:
+            self._pod(event.pod, event.source).take_changed(event, seq, time)
 
     def _container_ended(
         self, event: ContainerStopped | ContainerRemoved, seq: int, time: str
@@ -208,7 +211,7 @@ class Workloads:
         placed = self._place(event.pod, event.container, event.source)
         if placed is not None:
             _, container = placed
-            container.end(time)
+            container.end(time, event.ending if isinstance(event, ContainerStopped) else None)
             container.removed = container.removed or isinstance(event, ContainerRemoved)
             container.evidence.append(seq)
 
@@ -216,7 +219,7 @@ class Workloads:
         if not event.pod.pod_sandbox_id or event.pod.pod_sandbox_id in self._forgotten:
             return
         pod = self._pod(event.pod, event.source)
-        pod.end(time)
+        pod.end(time, event.ending if isinstance(event, PodStopped) else None)
         pod.removed = pod.removed or isinstance(event, PodRemoved)
         pod.evidence.append(seq)
 

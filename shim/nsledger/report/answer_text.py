@@ -8,9 +8,9 @@ from typing import Final, assert_never
 from nsledger.domain.answer import Answer, Outcome
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.interval import End, Interval, OwnerKind
+from nsledger.domain.matrix import ORDER
 from nsledger.report import grid
 from nsledger.report.grid import Piece
-from nsledger.report.matrix import ORDER
 from nsledger.report.screen import Screen
 from nsledger.report.text import visible
 from nsledger.report.tone import Tone, paint

@@ -9,13 +9,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.sharing import HOST, UNKNOWN
 from nsledger.report.grid import GAP, Piece
-from nsledger.report.matrix import ORDER, Matrix, Process
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import group_color, sharing_cell
-from nsledger.report.text import columns, pad, shorten, shorten_middle, visible
+from nsledger.report.text import cite, columns, pad, shorten, shorten_middle, visible
 from nsledger.report.tone import Tone, paint
 
 _WIDEST_CELL: Final = 20
@@ -23,6 +23,7 @@ _WIDEST_NAME: Final = 28
 _LEAST_NAME: Final = 12
 _DEFAULT_WIDTH: Final = 120
 _BANDS: Final = (8, 4, 2)
+CHANGED_SIGN: Final = "*"
 
 
 def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
@@ -115,6 +116,8 @@ def _pieces(process: Process, type_: NamespaceType, screen: Screen) -> tuple[Pie
     text = f"{drawn.sign} {drawn.word}".lstrip()
     if cell.verdict is Verdict.MISMATCH:
         return Piece(f"{screen.mismatch_sign} {text}", Tone.MISMATCH), inode
+    if cell.changed:
+        return Piece(f"{CHANGED_SIGN} {text}", Tone.MISMATCH), inode
     return Piece(text, drawn.tone), inode
 
 
@@ -132,6 +135,9 @@ def _legend(matrix: Matrix, screen: Screen) -> Iterator[str]:
     if any(cell.verdict is Verdict.MISMATCH for cell in cells):
         sign = paint(screen.mismatch_sign, Tone.MISMATCH, color=screen.color)
         parts.append(f"{sign} layers disagree")
+    if any(cell.changed for cell in cells):
+        sign = paint(CHANGED_SIGN, Tone.MISMATCH, color=screen.color)
+        parts.append(f"{sign} changed since it started")
     if parts:
         yield "   ".join(parts)
 
@@ -140,6 +146,9 @@ def _notes(matrix: Matrix, screen: Screen) -> Iterator[str]:
     """What a sign cannot say."""
     for process, type_, cell in matrix.mismatches():
         note = f"{screen.mismatch_sign} {_name(process)} {type_}: {cell.reason}"
+        yield paint(visible(note), Tone.WARNING, color=screen.color)
+    for process, type_, cell in matrix.changes():
+        note = f"{CHANGED_SIGN} {_name(process)} {type_}: changed, {cite(cell.changed)}"
         yield paint(visible(note), Tone.WARNING, color=screen.color)
     for process in matrix.processes:
         if process.unobservable:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from nsledger.report.matrix import Matrix
+from nsledger.domain.matrix import Matrix
 from nsledger.report.screen import Screen
-from nsledger.report.text import shorten, visible
+from nsledger.report.text import cite, shorten, visible
 from nsledger.report.tone import Tone, paint
 from nsledger.report.when import moment, zone_name
+
+_REST_COLUMNS: Final = 48
+"""State and since when, behind the name."""
+_AT_COLUMNS: Final = 24
+_LEAST_NAME: Final = 20
 
 
 def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
@@ -16,7 +22,9 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
     pod = matrix.pod
     name = visible(pod.full_name or "?")
     if screen.width is not None:
-        name = shorten(name, max(20, screen.width - 48), screen.ellipsis)
+        name = shorten(
+            name, max(20, screen.width - (48 if matrix.at is None else 72)), screen.ellipsis
+        )
     state, tone = matrix.state, Tone.GOOD if matrix.state == "running" else Tone.FAINT
     if matrix.since:
         seen = "seen since " if matrix.processes[0].seen_since else "since "
@@ -31,7 +39,7 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
         part
         for part in (
             paint(name, Tone.STRONG, color=screen.color),
-            paint(state, tone, color=screen.color),
+            paint(state, tone, color=screen.color) + _at(matrix, screen),
             span,
         )
         if part
@@ -50,3 +58,13 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
     if screen.width is not None:
         line = shorten(line, screen.width, screen.ellipsis)
     yield paint(line, Tone.FAINT, color=screen.color)
+    for hole in matrix.unwatched:
+        since, until = moment(hole.since, screen.zone), moment(hole.until, screen.zone)
+        said = f"? nobody watched from {since} to {until}: {hole.reason} ({cite(hole.evidence)})"
+        yield paint(visible(said), Tone.WARNING, color=screen.color)
+        yield paint("  what follows is as it was before", Tone.WARNING, color=screen.color)
+
+
+def _at(matrix: Matrix, screen: Screen) -> str:
+    """Which moment the state is of, if not the last."""
+    return "" if matrix.at is None else f" at {moment(matrix.at, screen.zone)},"

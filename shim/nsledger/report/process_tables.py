@@ -6,13 +6,14 @@ from collections.abc import Iterator
 from typing import Final
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.report import grid
 from nsledger.report.grid import Piece
-from nsledger.report.matrix import ORDER, Matrix, Process
+from nsledger.report.matrix_table import CHANGED_SIGN
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import sharing_cell
-from nsledger.report.text import visible
+from nsledger.report.text import cite, visible
 from nsledger.report.tone import Tone, paint
 from nsledger.report.when import moment
 
@@ -50,6 +51,9 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
             if cell.verdict is Verdict.MISMATCH:
                 note = visible(f"{screen.mismatch_sign} {type_}: {cell.reason}")
                 yield paint(note, Tone.WARNING, color=screen.color)
+            if cell.changed:
+                note = f"{CHANGED_SIGN} {type_}: changed since it started, {cite(cell.changed)}"
+                yield paint(note, Tone.WARNING, color=screen.color)
 
 
 def _heading(process: Process, screen: Screen) -> Iterator[str]:
@@ -68,8 +72,7 @@ def _heading(process: Process, screen: Screen) -> Iterator[str]:
     if process.unobservable:
         yield paint(visible(process.unobservable), Tone.WARNING, color=screen.color)
     if process.evidence:
-        records = "records " + ", ".join(map(str, process.evidence))
-        yield paint(records, Tone.FAINT, color=screen.color)
+        yield paint(cite(process.evidence), Tone.FAINT, color=screen.color)
 
 
 def _row(process: Process, type_: NamespaceType, screen: Screen) -> list[Piece]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from nsledger.domain.matrix import Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.sharing import HOST, POD, PRIVATE, UNKNOWN
-from nsledger.report.matrix import Process
 from nsledger.report.screen import Screen
 from nsledger.report.tone import GROUPS, Tone
 

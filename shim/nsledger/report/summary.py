@@ -27,6 +27,7 @@ from nsledger.domain.events import (
     UnknownEvent,
 )
 from nsledger.domain.judgement import Judgement, Verdict
+from nsledger.domain.matrix import ORDER
 from nsledger.domain.namespaces import (
     INHERITED,
     NEW,
@@ -38,7 +39,6 @@ from nsledger.domain.namespaces import (
 )
 from nsledger.domain.sharing import HOST
 from nsledger.report.grid import Piece
-from nsledger.report.matrix import ORDER
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT
 from nsledger.report.tone import Tone

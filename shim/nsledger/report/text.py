@@ -8,6 +8,7 @@ themselves, escaped.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 _PERHAPS_WIDE: Final = re.compile(r"[^\x20-\x7e\u25b2\u2260\u2026\u203a]").search
@@ -49,6 +50,12 @@ def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
         return ellipsis
     tail = _head(text[-(room // 2) :][::-1], room // 2)[::-1]
     return _head(text, room - columns(tail)) + ellipsis + tail
+
+
+def cite(records: Iterable[int]) -> str:
+    """`record 412` or `records 412, 415`; empty if there are none."""
+    numbers = [str(seq) for seq in records]
+    return f"record{'s' if len(numbers) > 1 else ''} {', '.join(numbers)}" if numbers else ""
 
 
 def pad(text: str, width: int) -> str:

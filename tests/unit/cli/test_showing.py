@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nsledger.cli import exit_codes
-from nsledger.report.matrix import Matrix
+from nsledger.domain.matrix import Matrix
 from tests import ledgers
 from tests.synthetic_node import SyntheticNode
 from tests.unit.cli.conftest import Nsledger

@@ -34,9 +34,9 @@ def started(source: Source = Source.CRI_PROXY) -> ContainerStarted:
 def test_the_order_in_which_a_start_is_told_means_nothing(order: tuple[int, ...]) -> None:
     container = Container(APP)
     tell = [
-        lambda: container.take_witnessed(witnessed(), "10:00:04"),
-        lambda: container.take_started(started(), "10:00:02"),
-        lambda: container.take_started(started(Source.RECONCILE), "10:00:03"),
+        lambda: container.take_witnessed(witnessed(), 1, "10:00:04"),
+        lambda: container.take_started(started(), 1, "10:00:02"),
+        lambda: container.take_started(started(Source.RECONCILE), 1, "10:00:03"),
     ]
 
     for number in order:
@@ -50,7 +50,7 @@ def test_the_order_in_which_a_start_is_told_means_nothing(order: tuple[int, ...]
 def test_a_start_that_only_the_hook_saw_was_behind_the_shim() -> None:
     container = Container(APP)
 
-    container.take_witnessed(witnessed(), "10:00:04")
+    container.take_witnessed(witnessed(), 1, "10:00:04")
 
     assert container.sources == {Source.OCI_HOOK}
     assert (container.source, container.actual, container.running) == (
@@ -63,20 +63,20 @@ def test_a_start_that_only_the_hook_saw_was_behind_the_shim() -> None:
 def test_what_was_found_running_is_not_dated_by_a_later_look() -> None:
     container = Container(APP)
 
-    container.take_started(started(Source.RECONCILE), "10:00:03")
-    container.take_started(started(Source.RECONCILE), "10:05:03")
+    container.take_started(started(Source.RECONCILE), 1, "10:00:03")
+    container.take_started(started(Source.RECONCILE), 1, "10:05:03")
 
     assert (container.source, container.since) == (Source.RECONCILE, "10:00:03")
 
 
 def test_a_look_that_saw_less_takes_nothing_away() -> None:
     container = Container(APP)
-    container.take_started(started(), "10:00:02")
+    container.take_started(started(), 1, "10:00:02")
 
     blind = ContainerStarted(
         source=Source.RECONCILE, pod=POD, container=APP, unobservable="no host pid"
     )
-    container.take_started(blind, "10:05:00")
+    container.take_started(blind, 1, "10:05:00")
 
     assert (container.actual, container.unobservable) == (BY_DAEMON, "no host pid")
 
@@ -103,8 +103,8 @@ def test_a_sandbox_that_is_found_again_keeps_its_first_witness() -> None:
     seen = PodAssigned(source=Source.CRI_PROXY, pod=POD, netns_path="/n", ips=("10.0.0.2",))
     again = PodAssigned(source=Source.RECONCILE, pod=POD, unobservable="no host pid")
 
-    pod.take_assigned(seen, None, "")
-    pod.take_assigned(again, None, "10:05:00")
+    pod.take_assigned(seen, 1, "")
+    pod.take_assigned(again, 2, "10:05:00")
 
     assert (pod.source, pod.netns_path, pod.ips) == (Source.CRI_PROXY, "/n", ("10.0.0.2",))
     assert pod.unobservable == "no host pid"

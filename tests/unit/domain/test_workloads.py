@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from msgspec import structs
 
 from nsledger.domain import workloads as workloads_module
 from nsledger.domain.events import (
@@ -15,10 +16,12 @@ from nsledger.domain.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    Ending,
     Event,
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -26,7 +29,14 @@ from nsledger.domain.events import (
     Source,
     UnknownEvent,
 )
-from nsledger.domain.namespaces import NamespaceMode, NamespaceReading, RequestedNamespaces
+from nsledger.domain.namespaces import (
+    NamespaceIdentity,
+    NamespaceMode,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
+from nsledger.domain.pod import LayerRecords
 from nsledger.domain.record import Record
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Workloads
@@ -361,3 +371,53 @@ def test_a_daemon_of_many_months_does_not_grow(monkeypatch: pytest.MonkeyPatch) 
     assert max(kept.values()) <= 10, kept
     assert workloads.requested_by("lost-99") == ASKED
     assert workloads.requested_by("lost-0") is None
+
+
+MOVED = NamespaceReading(
+    pid=7, start_ticks=100, namespaces={NamespaceType.NET: NamespaceIdentity(4, 99)}
+)
+
+
+def changed(container: ContainerRef | None) -> NamespaceChanged:
+    return NamespaceChanged(
+        source=Source.RECONCILE,
+        pod=POD,
+        container=container,
+        before=READING,
+        actual=MOVED,
+        changed=(NamespaceType.NET,),
+    )
+
+
+def test_a_process_that_moved_is_where_it_was_seen_last_and_the_change_is_remembered() -> None:
+    workloads = fold(POD_ASSIGNED, ASSIGNED, STARTED, changed(APP), changed(None))
+
+    app, pod = the_app(workloads), workloads.pods["p1"]
+
+    assert (app.actual, app.records.actual, app.evidence) == (MOVED, 4, [2, 3, 4])
+    (change,) = app.changes
+    assert (change.seq, change.time, change.before) == (4, "10:00:04", READING)
+    assert (pod.actual, pod.records.actual) == (MOVED, 5)
+    assert [one.seq for one in pod.changes] == [5]
+
+
+def test_a_late_record_of_the_hook_does_not_undo_a_change() -> None:
+    assert the_app(fold(ASSIGNED, STARTED, changed(APP), WITNESSED)).actual == MOVED
+
+
+def test_each_layer_is_known_by_the_record_that_told_of_it_last() -> None:
+    workloads = fold(POD_REQUESTED, POD_ASSIGNED, REQUESTED, ASSIGNED, WITNESSED, STARTED)
+
+    assert workloads.pods["p1"].records == LayerRecords(requested=1, assigned=None, actual=2)
+    assert the_app(workloads).records == LayerRecords(requested=3, assigned=None, actual=6)
+
+
+def test_how_it_ended_is_kept_from_the_first_note_of_it() -> None:
+    gone = structs.replace(STOPPED, ending=Ending.PROCESS_GONE, source=Source.RECONCILE)
+
+    workloads = fold(
+        POD_ASSIGNED, ASSIGNED, STARTED, gone, STOPPED, PodStopped(source=SHIM, pod=POD)
+    )
+
+    assert the_app(workloads).ending is Ending.PROCESS_GONE
+    assert workloads.pods["p1"].ending is Ending.STOPPED

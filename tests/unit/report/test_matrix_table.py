@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.domain.matrix import Matrix
+from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report import matrix_table, pod_heading
-from nsledger.report.matrix import Matrix
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.screen import Screen
 from nsledger.report.text import columns
 from tests import golden
@@ -77,3 +78,16 @@ def test_without_colour_every_sign_is_still_there() -> None:
     assert "A pod" in text
     assert "\u2260 strayed pid: requested CONTAINER, got host" in text
     assert "1 earlier attempt not shown (--all)" in text
+
+
+def test_a_process_that_moved_is_marked_and_its_record_named() -> None:
+    node = example_node()
+    odd = node.run_pod("moving")
+    app = node.run_container(odd, "app")
+    node.move(app, NamespaceType.PID, to="host")
+
+    text = "\n".join(matrix_table.draw(matrix_of(node, "moving"), Screen(width=120)))
+
+    assert "* \u25b2 host" in text
+    assert "* changed since it started" in text
+    assert f"* app pid: changed, record {len(node.records)}" in text

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from nsledger.domain.matrix import Matrix
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.domain.workload import PodRef
-from nsledger.report.matrix import Matrix
 from nsledger.report.pod_heading import draw
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.screen import Screen
 from nsledger.report.text import columns
 from tests.synthetic_node import example_node, odd_node

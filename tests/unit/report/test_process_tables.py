@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report import process_tables
-from nsledger.report.pod_matrix import pod_matrix
 from nsledger.report.screen import Screen
 from nsledger.report.text import columns
 from tests import golden

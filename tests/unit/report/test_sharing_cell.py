@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nsledger.report.pod_matrix import pod_matrix
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import SharingCell, group_color, sharing_cell
 from nsledger.report.tone import Tone

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.report.text import columns, inert_json, pad, shorten, shorten_middle, visible
+from nsledger.report.text import cite, columns, inert_json, pad, shorten, shorten_middle, visible
 
 HOSTILE = (
     "\x1b[2J\x1b[31mred\x1b]0;title\x07",
@@ -71,3 +71,7 @@ def test_wide_characters_take_two_columns_and_combining_ones_count_too() -> None
 def test_a_name_of_ten_thousand_characters_costs_a_line() -> None:
     assert len(shorten("x" * 10_000, 20)) == 20
     assert len(shorten_middle("\u4e2d" * 10_000, 20)) <= 20
+
+
+def test_records_are_cited_by_their_numbers() -> None:
+    assert (cite([]), cite([412]), cite((412, 415))) == ("", "record 412", "records 412, 415")

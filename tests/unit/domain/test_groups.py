@@ -1,8 +1,8 @@
 from __future__ import annotations
 
+from nsledger.domain.groups import grouped
+from nsledger.domain.matrix import ORDER, Cell, Process
 from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
-from nsledger.report.groups import grouped
-from nsledger.report.matrix import ORDER, Cell, Process
 
 NET, PID = NamespaceType.NET, NamespaceType.PID
 

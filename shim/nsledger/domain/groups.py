@@ -8,9 +8,9 @@ from string import ascii_uppercase
 from msgspec.structs import replace
 
 from nsledger.domain.instant import unix_ns
+from nsledger.domain.matrix import ORDER, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.sharing import HOST
-from nsledger.report.matrix import ORDER, Process
 
 
 def grouped(rows: Sequence[Process]) -> list[Process]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from nsledger.domain.events import Source
-from nsledger.domain.judgement import Judgement
+from nsledger.domain.groups import grouped
+from nsledger.domain.matrix import ORDER, Cell, Matrix, Process, State
 from nsledger.domain.namespaces import (
-    AssignedNamespaces,
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
@@ -14,11 +14,17 @@ from nsledger.domain.namespaces import (
 from nsledger.domain.pod import Container, Pod
 from nsledger.domain.sharing import UNKNOWN, container_sharing, sandbox_sharing
 from nsledger.domain.surroundings import Surroundings
-from nsledger.report.groups import grouped
-from nsledger.report.matrix import ORDER, Cell, Matrix, Process, State
+from nsledger.domain.unwatched import Unwatched
 
 
-def pod_matrix(pod: Pod, host: NamespaceReading | None, *, all_attempts: bool = False) -> Matrix:
+def pod_matrix(
+    pod: Pod,
+    host: NamespaceReading | None,
+    *,
+    all_attempts: bool = False,
+    at: str | None = None,
+    unwatched: tuple[Unwatched, ...] = (),
+) -> Matrix:
     """The matrix of `pod`; `host` is what counts as the host's on the boot of the last record."""
     newest = {container.ref.name: container for container in pod.containers.values()}
     shown = [
@@ -36,6 +42,8 @@ def pod_matrix(pod: Pod, host: NamespaceReading | None, *, all_attempts: bool = 
         ips=pod.ips,
         processes=tuple(grouped(rows)),
         earlier_attempts=len(pod.containers) - len(shown),
+        at=at,
+        unwatched=unwatched,
     )
 
 
@@ -56,14 +64,8 @@ def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
         until=pod.until or None,
         unobservable=pod.unobservable,
         evidence=tuple(sorted(pod.evidence)),
-        namespaces=_cells(
-            judgements=pod.judgements,
-            sharing=sharing,
-            requested=pod.requested,
-            assigned=pod.assigned,
-            actual=pod.actual,
-            unobservable=pod.unobservable,
-        ),
+        records=pod.records,
+        namespaces=_cells(pod, sharing),
     )
 
 
@@ -87,14 +89,9 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
         until=container.until or None,
         unobservable=container.unobservable,
         evidence=tuple(sorted(container.evidence)),
-        namespaces=_cells(
-            judgements=container.judgements,
-            sharing=sharing,
-            requested=container.requested,
-            assigned=container.assigned,
-            actual=actual,
-            unobservable=container.unobservable,
-        ),
+        records=container.records,
+        privileged=container.privileged,
+        namespaces=_cells(container, sharing),
     )
 
 
@@ -104,27 +101,26 @@ def _state(*, ended: bool, seen: bool) -> State:
     return "running" if seen else "created"
 
 
-def _cells(
-    *,
-    judgements: dict[NamespaceType, Judgement],
-    sharing: dict[NamespaceType, str],
-    requested: RequestedNamespaces | None,
-    assigned: AssignedNamespaces,
-    actual: NamespaceReading | None,
-    unobservable: str,
-) -> dict[NamespaceType, Cell]:
-    """One cell per type; `sharing` is what is said of types that the daemon did not judge."""
+def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[NamespaceType, Cell]:
+    """One cell per type; `sharing` is how it looks by the last readings of all.
+
+    That is what is said of types that the daemon did not judge, or that changed since it did.
+    """
     cells: dict[NamespaceType, Cell] = {}
+    actual, requested = told.actual, told.requested
     for type_ in ORDER:
-        judgement = judgements.get(type_)
+        judgement = told.judgements.get(type_)
         missing = "" if actual is None else actual.missing.get(type_, "")
+        changed = tuple(change.seq for change in told.changes if type_ in change.changed)
+        judged = judgement is not None and not changed
         cells[type_] = Cell(
-            sharing=judgement.sharing if judgement else sharing.get(type_, UNKNOWN),
+            sharing=judgement.sharing if judgement and judged else sharing.get(type_, UNKNOWN),
             verdict=judgement.verdict if judgement else None,
-            reason=judgement.reason if judgement else missing or unobservable,
+            reason=judgement.reason if judgement else missing or told.unobservable,
             requested=None if requested is None else _mode(requested, type_),
-            assigned=assigned.get(type_),
+            assigned=told.assigned.get(type_),
             actual=None if actual is None else actual.namespaces.get(type_),
+            changed=changed,
         )
     return cells
 

@@ -13,6 +13,8 @@ import msgspec
 
 from nsledger.domain.judgement import Verdict
 from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.domain.pod import LayerRecords
+from nsledger.domain.unwatched import Unwatched
 from nsledger.domain.workload import PodRef
 
 ORDER: Final = (
@@ -34,7 +36,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     """One process, one type, three layers."""
 
     sharing: str
-    """`host`, `pod`, `container:<name>`, `private` or `unknown`, as judged when it started."""
+    """`host`, `pod`, `container:<name>`, `private` or `unknown`: as judged when it started, and
+    anew where `changed` tells of a later namespace."""
     group: str | None = None
     """A letter; cells with the same one are one namespace. None if no other process shown is in
     it, and for the host's."""
@@ -46,6 +49,8 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     assigned: str | None
     """`new`, `inherited` or a path; None where the runtime told nothing."""
     actual: NamespaceIdentity | None
+    changed: tuple[int, ...] = ()
+    """Records that found the process in another namespace than before; the verdict is older."""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,6 +73,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     """Why there is no reading of its namespaces."""
     evidence: tuple[int, ...]
     """Sequence numbers of the records."""
+    records: LayerRecords = LayerRecords()
+    privileged: bool = False
     namespaces: dict[NamespaceType, Cell]
 
 
@@ -84,6 +91,10 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
     """The sandbox, then the containers as they appeared."""
     earlier_attempts: int
     """Containers that were left out, since one of the same name came after them."""
+    at: str | None = None
+    """The moment it is told of; None is the last record."""
+    unwatched: tuple[Unwatched, ...] = ()
+    """When nobody watched, if `at` is in it: all here is as it was before."""
 
     def mismatches(self) -> Iterator[tuple[Process, NamespaceType, Cell]]:
         """The cells whose layers disagree."""
@@ -92,3 +103,10 @@ class Matrix(msgspec.Struct, frozen=True, kw_only=True):
                 cell = process.namespaces[type_]
                 if cell.verdict is Verdict.MISMATCH:
                     yield process, type_, cell
+
+    def changes(self) -> Iterator[tuple[Process, NamespaceType, Cell]]:
+        """The cells of processes that were found in another namespace than they started in."""
+        for process in self.processes:
+            for type_ in ORDER:
+                if process.namespaces[type_].changed:
+                    yield process, type_, process.namespaces[type_]

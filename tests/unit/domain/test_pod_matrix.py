@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from nsledger.domain.judgement import Verdict
+from nsledger.domain.matrix import ORDER, Matrix
 from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
-from nsledger.report.matrix import ORDER, Matrix
-from nsledger.report.pod_matrix import pod_matrix
+from nsledger.domain.pod_matrix import pod_matrix
 from tests.synthetic_node import (
     HOST_INODES,
     IPC,
@@ -123,3 +123,24 @@ def test_a_matrix_reads_back_from_json_as_it_was() -> None:
     matrix = matrix_of(odd_node(), "odd", all_attempts=True)
 
     assert msgspec.json.decode(msgspec.json.encode(matrix), type=Matrix) == matrix
+
+
+def test_a_process_that_moved_is_told_by_where_it_is_now() -> None:
+    node = example_node()
+    web = node.run_pod("moving")
+    app = node.run_container(web, "app")
+    node.run_container(web, "sidecar")
+    node.move(app, PID, NET, to="host")
+
+    matrix = matrix_of(node, "moving")
+
+    _, moved, sidecar = matrix.processes
+    cell = moved.namespaces[PID]
+    assert (cell.sharing, cell.group, cell.verdict) == ("host", None, Verdict.MATCH)
+    assert cell.changed == (len(node.records),)
+    assert moved.namespaces[IPC].changed == ()
+    assert sidecar.namespaces[NET].group == matrix.processes[0].namespaces[NET].group is not None
+    assert [(process.name, type_) for process, type_, _ in matrix.changes()] == [
+        ("app", NET),
+        ("app", PID),
+    ]
