@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nsledger.ledger.chain import GENESIS, Head, link
+from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.reader import entries, whole_lines
-from nsledger.ledger.verify import Damage, LedgerDamagedError, verify
+from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers
 

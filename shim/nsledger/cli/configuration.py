@@ -17,6 +17,7 @@ from nsledger.cli.failure import WrongUsageError
 DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+Count = Annotated[int, msgspec.Meta(gt=0, le=1_000_000_000)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -73,6 +74,26 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds,
         msgspec.Meta(description="The longest that SIGTERM waits for running calls, in seconds."),
     ] = 30.0
+    checkpoint_key: Annotated[
+        Text,
+        msgspec.Meta(
+            description=(
+                "Private key that signs checkpoints of the ledger (`nsledger keygen`); "
+                "without a file there, none are written."
+            )
+        ),
+    ] = "/etc/nsledger/checkpoint.key"
+    checkpoint_file: Annotated[
+        Text,
+        msgspec.Meta(description="File that checkpoints are added to; the log has them too."),
+    ] = "/var/lib/nsledger/checkpoints"
+    checkpoint_every_records: Annotated[
+        Count, msgspec.Meta(description="Records after which a checkpoint is signed.")
+    ] = 1000
+    checkpoint_every_s: Annotated[
+        Seconds,
+        msgspec.Meta(description="Seconds after which one is signed, if there is a new record."),
+    ] = 300.0
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         msgspec.Meta(description="Least severity that is logged to standard error."),

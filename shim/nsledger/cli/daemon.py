@@ -29,6 +29,7 @@ from nsledger.domain.events import DaemonStarted, DaemonStopped, Source
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
+from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.recorder import Recorder
 from nsledger.relay.listening import listen
 from nsledger.relay.loop import Relay
@@ -40,6 +41,7 @@ log = structlog.get_logger(__name__)
 _LEDGER_ID_BYTES: Final = 16
 _WITNESS_CLOSE_S: Final = 5.0
 _RECORDER_CLOSE_S: Final = 5.0
+_CHECKPOINTER_CLOSE_S: Final = 2.0
 
 
 def serve(configuration: Configuration) -> None:
@@ -89,6 +91,17 @@ class Daemon:
             now=self._clock.now,
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
         )
+        self._checkpointer = Checkpointer(
+            ledger=configuration.ledger,
+            key=configuration.checkpoint_key,
+            file=configuration.checkpoint_file,
+            schedule=Schedule(
+                every_records=configuration.checkpoint_every_records,
+                every_s=configuration.checkpoint_every_s,
+            ),
+            now=self._clock.now,
+        )
+        self._recorder.on_synced(self._checkpointer.synced)
         self._inquiry = Inquiry(
             lambda: RuntimeClient(configuration.upstream, timeout_s=configuration.status_timeout_s),
             on_unanswered=lambda reason: self._recorder.gap("status_unavailable", detail=reason),
@@ -118,6 +131,7 @@ class Daemon:
 
     def start(self) -> None:
         """Open the ledger, say that we are here, and begin to follow up."""
+        self._checkpointer.start()
         self._recorder.start()
         self._recorder.record(
             DaemonStarted(
@@ -141,6 +155,7 @@ class Daemon:
             DaemonStopped(source=Source.DAEMON, reason="signal"), at=self._clock.now()
         )
         lost = self._recorder.close(_RECORDER_CLOSE_S)
+        self._checkpointer.close(_CHECKPOINTER_CLOSE_S)
         self._inquiry.close()
         self._spool.close()
         log.info("daemon.stopped", appended=self._recorder.appended, lost=lost)

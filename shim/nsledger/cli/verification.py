@@ -10,8 +10,11 @@ import click
 from nsledger.cli import exit_codes
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
-from nsledger.ledger import place
-from nsledger.ledger.verify import LedgerDamagedError, Verified, verify
+from nsledger.ledger import checkpoint_file, place
+from nsledger.ledger.checkpoint import Checkpoint
+from nsledger.ledger.checkpoint_key import VerifyingKey
+from nsledger.ledger.damage import LedgerDamagedError
+from nsledger.ledger.verify import Verified, verify
 from nsledger.report import verification_text
 from nsledger.report.structured import to_json, to_yaml
 from nsledger.report.verification import Verification
@@ -22,13 +25,22 @@ _LONG_BYTES: Final = 64 << 20
 
 @reading_a_ledger()
 def verification(
-    *, ledger: str, output: Literal["text", "json", "yaml"], color: ColorChoice
+    *,
+    ledger: str,
+    checkpoint: str | None,
+    key: str | None,
+    output: Literal["text", "json", "yaml"],
+    color: ColorChoice,
 ) -> int:
     """Verify the ledger at `ledger`; the exit status."""
+    # First the checkpoints, then the ledger: it may grow in between, never the other way round.
+    checkpoints = _signed(checkpoint, key) if checkpoint and key else ()
+    signed = bool(checkpoints)
     try:
-        found = Verification.of_sound(ledger, _walk(ledger))
+        found = Verification.of_sound(ledger, _walk(ledger, checkpoints), signed=signed)
     except LedgerDamagedError as damage:
-        found = Verification.of_damaged(ledger, damage, before=place.find(ledger).before)
+        before = place.find(ledger).before
+        found = Verification.of_damaged(ledger, damage, before=before, signed=signed)
     match output:
         case "text":
             write_lines(verification_text.draw(found, screen(color=color, utc=True)))
@@ -41,11 +53,20 @@ def verification(
     return exit_codes.OK if found.sound else exit_codes.FOUND
 
 
-def _walk(ledger: str) -> Verified:
+def _signed(path: str, key_path: str) -> tuple[Checkpoint, ...]:
+    """The checkpoints in the file, each of which the key has signed."""
+    key = VerifyingKey.load(key_path)
+    checkpoints = checkpoint_file.read(path)
+    for checkpoint in checkpoints:
+        key.check(checkpoint)
+    return checkpoints
+
+
+def _walk(ledger: str, checkpoints: tuple[Checkpoint, ...]) -> Verified:
     size_bytes = place.find(ledger).size_bytes
     if size_bytes < _LONG_BYTES or not sys.stderr.isatty():
-        return verify(ledger)
+        return verify(ledger, checkpoints=checkpoints)
     with click.progressbar(
         length=size_bytes, label="verifying", file=sys.stderr, show_pos=False, width=0
     ) as bar:
-        return verify(ledger, progress=bar.update)
+        return verify(ledger, checkpoints=checkpoints, progress=bar.update)

@@ -14,15 +14,18 @@ Check that nothing on record was changed, taken out, put in or moved.
 Walks the whole ledger: each entry holds the SHA-256 of the line before it and the next number. The
 ledger may be in use, or be a copy; of a lone later segment, what came before has to be believed.
 
-What a chain alone cannot show: a tail that was cut off, or a ledger rewritten to its end by someone
-with write access. Keep the head that this prints (number and digest) on another machine: a ledger
-that no longer has it was rewritten.
+A chain alone cannot show a tail that was cut off, an older copy put back, or entries rewritten and
+hashed again to the end. Checkpoints that were kept elsewhere do: lines that `nsledger serve` signs
+and writes to its checkpoint_file and its log. --checkpoint holds the ledger against them; they must
+all be of this ledger.
 """
 
 
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.verification import verification  # noqa: PLC0415 - `--help` needs no ledger
 
+    if (values["checkpoint"] is None) != (values["key"] is None):
+        raise click.UsageError("--checkpoint and --key belong together: a file and who signed it.")
     return verification(**values)
 
 
@@ -33,7 +36,22 @@ command = click.Command(
     epilog=options.epilog(
         "nsledger verify",
         "nsledger verify -o json",
+        "nsledger verify --checkpoint checkpoints --key checkpoint.key.pub",
         'nsledger verify --ledger "$NSLEDGER_LEDGER/00000000000000000001.jsonl"',
     ),
-    params=[options.output(("text", "json", "yaml")), options.color(), options.ledger()],
+    params=[
+        click.Option(
+            ["--checkpoint"],
+            metavar="FILE",
+            help="Signed checkpoints that the ledger must agree with; - is standard input.",
+        ),
+        click.Option(
+            ["--key"],
+            metavar="PUB",
+            help="The public key that signed them: `nsledger keygen` made it.",
+        ),
+        options.output(("text", "json", "yaml")),
+        options.color(),
+        options.ledger(),
+    ],
 )

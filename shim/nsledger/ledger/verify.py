@@ -1,60 +1,37 @@
-"""Whether every entry of a ledger follows the one before it.
+"""Whether a ledger is what was written: every entry follows the one before, up to what was signed.
 
 Trusts nothing but the bytes, needs no lock, holds one line at a time, and may run beside the
-writer. What it cannot see: a last entry that was changed, a tail that was cut off, a ledger that
-was rewritten with new hashes from some entry to its end. For these one needs a head from elsewhere.
+writer. What the chain alone cannot show: a last entry that was changed, a tail that was cut off, a
+ledger that was rewritten with new hashes from some entry to its end. Checkpoints show these.
 """
 
 from __future__ import annotations
 
-import enum
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import sha256
 
-from nsledger.ledger import files, place
+from nsledger.ledger import place
 from nsledger.ledger.chain import Head
-from nsledger.ledger.entry import Entry, check_whole
-from nsledger.ledger.errors import LedgerError, NotAnEntryError
-from nsledger.ledger.reader import chunks, whole_lines
+from nsledger.ledger.checkpoint import Checkpoint
+from nsledger.ledger.damage import Damage, LedgerDamagedError
+from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.identity import ledger_id
+from nsledger.ledger.marks import Marks
+from nsledger.ledger.place import Place
+from nsledger.ledger.walk import Progress, check_mark, out_of_sequence, walk
 
 
-class Damage(enum.StrEnum):
-    """In which way an entry does not follow the one before it."""
+class NothingComparedError(LedgerError):
+    """Checkpoints were given, and none of them is of an entry that is here."""
 
-    NOT_AN_ENTRY = "not_an_entry"
-    """The line is not JSON that opens with `seq` and `prev`, or ends too early."""
-    MISSING = "missing"
-    """A later entry stands in its place: it was taken out, or put behind."""
-    REPEATED = "repeated"
-    """An entry number that was there already stands in its place: copied, put in, or put before."""
-    BROKEN_LINK = "broken_link"
-    """It has the right number, and its `prev` is not the hash of the line before it: one of the
-    two was changed or exchanged."""
+    hint = "Verify with the newest checkpoints, or without any."
 
-
-class LedgerDamagedError(LedgerError):
-    """An entry does not follow the one before it; nothing is said about later ones."""
-
-    hint = "Keep the directory as evidence; what comes before the damage can still be read."
-
-    def __init__(
-        self, *, damage: Damage, seq: int, path: str, line_number: int, detail: str
-    ) -> None:
-        super().__init__(f"entry {seq} ({path}:{line_number}): {damage}: {detail}")
-        self.damage = damage
-        self.detail = detail
-        self.seq = seq
-        """The first entry that is not where it must be, or does not follow."""
+    def __init__(self, *, path: str, before: Head, head: Head) -> None:
+        super().__init__(
+            f"{path}: found no checkpoint of entries {max(1, before.seq)} to {head.seq}, needed one"
+        )
         self.path = path
-        self.line_number = line_number
-        """In `path`, from 1, as `sed -n` counts."""
-
-    @property
-    def sound_through(self) -> int:
-        """The last entry that another one vouches for: the link to `seq - 1` is what broke."""
-        return max(0, self.seq - 2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,92 +43,108 @@ class Verified:
     head: Head
     unfinished_bytes: int
     """After the last newline: a line being written just now, or torn by a crash."""
+    signed_through: int = 0
+    """The newest entry that a checkpoint vouches for, and with it all before; 0 without any."""
+    compared: int = 0
+    """Checkpoints whose entry is here and is the one that was signed."""
 
 
-def verify(path: str, *, progress: Callable[[int], None] | None = None) -> Verified:
+def verify(
+    path: str, *, checkpoints: Sequence[Checkpoint] = (), progress: Progress | None = None
+) -> Verified:
     """Walk the whole ledger at `path`; where it ends.
 
-    Time O(bytes), memory O(longest line). `progress` is called with each number of bytes read.
+    Time O(bytes), memory O(longest line).
+
+    Args:
+        path: Its directory, or one segment.
+        checkpoints: What it must hold. Their signatures were checked; they were read before this
+            call, so that a ledger that grows meanwhile is not taken for one that was cut.
+        progress: Called with each number of bytes read.
 
     Raises:
-        LedgerDamagedError: at the first entry that does not follow.
+        LedgerDamagedError: at the first entry that does not follow, or is not what was signed.
+        NothingComparedError: checkpoints, and none of what is here.
         NoLedgerError: there is none.
         OSError: a segment cannot be read.
     """
+    _refuse_others(path, checkpoints)
     ledger = place.find(path)
-    head = ledger.before
-    unfinished = 0
+    marks = Marks.of(checkpoints)
+    verified = _walk_all(ledger, marks, progress)
+    if os.path.isdir(path):
+        _refuse_shorter(path, verified, marks)
+    if checkpoints and not verified.compared:
+        raise NothingComparedError(path=path, before=ledger.before, head=verified.head)
+    return verified
+
+
+def _walk_all(ledger: Place, marks: Marks, progress: Progress | None) -> Verified:
+    head, unfinished, signed = ledger.before, 0, 0
+    for mark in marks.within(head.seq - 1, head.seq).marks:
+        check_mark(mark, head.digest, ledger.segments[0][1], 0, signed)
+        signed = head.seq
     for first_seq, segment_path in ledger.segments:
-        if unfinished:
+        if unfinished or first_seq != head.seq + 1:
+            damage, detail = (
+                (
+                    Damage.NOT_AN_ENTRY,
+                    f"the segment before ends with {unfinished} bytes of an unfinished line",
+                )
+                if unfinished
+                else out_of_sequence(head, first_seq)
+            )
             raise LedgerDamagedError(
-                damage=Damage.NOT_AN_ENTRY,
+                damage=damage,
                 seq=head.seq + 1,
                 path=segment_path,
                 line_number=1,
-                detail=f"the segment before ends with {unfinished} bytes of an unfinished line",
+                detail=detail,
+                signed_through=signed,
             )
-        if first_seq != head.seq + 1:
-            raise _out_of_sequence(head, first_seq, segment_path, line_number=1)
-        head, unfinished = _walk(segment_path, head, progress)
-    return Verified(before=ledger.before, head=head, unfinished_bytes=unfinished)
+        walked = walk(segment_path, head, marks=marks, signed_through=signed, progress=progress)
+        head, unfinished, signed = walked.head, walked.unfinished_bytes, walked.signed_through
+    return Verified(
+        before=ledger.before,
+        head=head,
+        unfinished_bytes=unfinished,
+        signed_through=signed,
+        compared=len(marks.within(ledger.before.seq - 1, head.seq).marks),
+    )
 
 
-def _walk(path: str, head: Head, progress: Callable[[int], None] | None) -> tuple[Head, int]:
-    """Follow `head` through one segment; the head at its end and the bytes behind it."""
-    segment = files.open_file(path)
-    seq, digest, size, first_seq = head.seq, head.digest.encode(), 0, head.seq + 1
-    try:
-        for line in whole_lines(_told(chunks(segment), progress)):
-            # The loop that ten million lines go through: `chain.opening`, written out.
-            if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
-                raise _broken(line, Head(seq, digest.decode()), path, seq + 2 - first_seq)
-            check_whole(line)
-            digest = sha256(line).hexdigest().encode()
-            seq += 1
-            size += len(line)
-        unfinished = os.fstat(segment).st_size - size
-    except NotAnEntryError as error:
+def _refuse_others(path: str, checkpoints: Sequence[Checkpoint]) -> None:
+    """A checkpoint of another ledger says that this one was put in its place."""
+    if not checkpoints:
+        return
+    ours = ledger_id(path)
+    other = next((one for one in checkpoints if ours not in {None, one.ledger_id}), None)
+    if other is not None:
         raise LedgerDamagedError(
-            damage=Damage.NOT_AN_ENTRY,
-            seq=seq + 1,
+            damage=Damage.FOREIGN,
+            seq=1,
             path=path,
-            line_number=seq + 2 - first_seq,
-            detail=str(error),
-        ) from error
-    finally:
-        os.close(segment)
-    return Head(seq, digest.decode()), unfinished
+            line_number=0,
+            detail=(
+                f"this is ledger {ours}; entry {other.head.seq} of ledger {other.ledger_id} "
+                f"was signed at {other.time}"
+            ),
+        )
 
 
-def _told(pieces: Iterable[bytes], progress: Callable[[int], None] | None) -> Iterator[bytes]:
-    for piece in pieces:
-        if progress is not None:
-            progress(len(piece))
-        yield piece
-
-
-def _broken(line: bytes, head: Head, path: str, line_number: int) -> LedgerError:
-    """Why `line` does not follow `head`."""
-    try:
-        found = Entry.parse(line)
-    except NotAnEntryError as error:
-        return error
-    if found.seq != head.seq + 1:
-        return _out_of_sequence(head, found.seq, path, line_number)
-    return LedgerDamagedError(
-        damage=Damage.BROKEN_LINK,
-        seq=head.seq + 1,
-        path=path,
-        line_number=line_number,
-        detail=f"prev is {found.prev}, the line before has {head.digest}",
-    )
-
-
-def _out_of_sequence(head: Head, found: int, path: str, line_number: int) -> LedgerDamagedError:
-    return LedgerDamagedError(
-        damage=Damage.MISSING if found > head.seq else Damage.REPEATED,
-        seq=head.seq + 1,
-        path=path,
-        line_number=line_number,
-        detail=f"found entry {found} in its place",
-    )
+def _refuse_shorter(path: str, verified: Verified, marks: Marks) -> None:
+    """A checkpoint of a later entry says that this ledger was longer."""
+    beyond = marks.within(verified.head.seq, None).marks
+    if beyond:
+        raise LedgerDamagedError(
+            damage=Damage.TRUNCATED,
+            seq=verified.head.seq + 1,
+            through_seq=beyond[-1].head.seq,
+            path=path,
+            line_number=0,
+            detail=(
+                f"it ends with entry {verified.head.seq}; "
+                f"entry {beyond[-1].head.seq} was signed at {beyond[-1].time}"
+            ),
+            signed_through=verified.signed_through,
+        )

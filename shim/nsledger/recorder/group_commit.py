@@ -13,7 +13,7 @@ from typing import Final
 
 from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, Source
 from nsledger.domain.record import Moment, encode
-from nsledger.ledger.chain import MAX_RECORD_BYTES
+from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.ticket import RecordLostError, Ticket
 
@@ -43,6 +43,8 @@ class GroupCommit:
         """Not to be tried again before."""
         self.sync_at_s = NEVER
         """When what is unsynced must be synced."""
+        self.synced_head: Head = GENESIS
+        """The newest entry that this writer knows to survive a power cut."""
 
         self._open_ledger = open_ledger
         self._now = now
@@ -149,6 +151,7 @@ class GroupCommit:
     def _sync(self, ledger: LedgerWriter) -> None:
         ledger.sync()
         self.synced = self.appended
+        self.synced_head = ledger.head
         self.sync_at_s = NEVER
         done, self._to_sync = self._to_sync, []
         for ticket in done:

@@ -20,6 +20,7 @@ import structlog
 
 from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
+from nsledger.ledger.chain import Head
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.gaps import GapTally
 from nsledger.recorder.group_commit import NEVER, GroupCommit, word_for
@@ -67,6 +68,7 @@ class Recorder:
         """None only wakes the thread."""
         self._queue_limit = queue_limit
         self._listeners: list[Listener] = []
+        self._sync_listeners: list[Callable[[Head], None]] = []
         self._dropped = 0
         self._lock = threading.Lock()
         """Of `_closed` and `_dropped`, and of the order of the queue against them."""
@@ -119,6 +121,13 @@ class Recorder:
         In their order, on the writer's thread: what takes time there delays later records.
         """
         self._listeners.append(listener)
+
+    def on_synced(self, listener: Callable[[Head], None]) -> None:
+        """Call `listener` with the ledger's head whenever all of it survives a power cut.
+
+        On the writer's thread: what takes time there delays later records.
+        """
+        self._sync_listeners.append(listener)
 
     def record(self, event: Event, *, at: Moment, sync: bool = False, retry: bool = True) -> Ticket:
         """Have `event` written; returns at once. The ledger's order is the order of these calls.
@@ -219,7 +228,7 @@ class Recorder:
             self._lose(ticket, error)
 
     def _write(self, now_s: float) -> None:
-        failing = self._commit.failing
+        failing, synced_head = self._commit.failing, self._commit.synced_head
         written = self._commit.write(now_s, sync=self._closed)
         if self._commit.failing is None and self._gaps.pending and self._gaps_due(now_s):
             for gap in self._gaps.take():
@@ -229,6 +238,9 @@ class Recorder:
             for ticket in written:
                 if ticket.seq is not None:
                     run_foreign(partial(listener, ticket.seq, ticket.at, ticket.event))
+        if self._commit.synced_head is not synced_head:
+            for on_synced in self._sync_listeners:
+                run_foreign(partial(on_synced, self._commit.synced_head))
         if failing is None and self._commit.failing is not None:
             log.error("ledger.write_failed", error=word_for(self._commit.failing))
         elif failing is not None and self._commit.failing is None:

@@ -14,11 +14,13 @@ def draw(found: Verification, screen: Screen) -> Iterator[str]:
     """The verdict, then what it rests on."""
     verdict = paint("sound", Tone.GOOD, color=screen.color)
     if found.damage is not None:
-        verdict = paint(f"damaged at entry {found.damage.seq}", Tone.HOST, color=screen.color)
+        verdict = paint(f"damaged {_where(found.damage)}", Tone.HOST, color=screen.color)
     yield f"{visible(found.ledger)}: {verdict}"
     if found.damage is not None:
         yield from _damage(found.damage)
     yield _trusted(found)
+    if found.signed_through:
+        yield f"  signed   entry {found.signed_through} and all before it, by a checkpoint"
     if found.head is not None and found.head.seq:
         yield f"  head     {found.head.seq} {found.head.digest}"
     if found.first_seq > 1:
@@ -27,9 +29,18 @@ def draw(found: Verification, screen: Screen) -> Iterator[str]:
         yield f"  note     {found.unfinished_bytes} bytes of an unfinished line at the end"
 
 
+def _where(damage: Damaged) -> str:
+    if damage.kind in {"truncated", "foreign"}:
+        return f"from entry {damage.seq} on"
+    if damage.through_seq is not None and damage.through_seq > damage.seq:
+        return f"at one of the entries {damage.seq} to {damage.through_seq}"
+    return f"at entry {damage.seq}"
+
+
 def _damage(damage: Damaged) -> Iterator[str]:
     yield f"  kind     {damage.kind}"
-    yield visible(f"  where    {damage.path}, line {damage.line_number}")
+    line = f", line {damage.line_number}" if damage.line_number else ""
+    yield visible(f"  where    {damage.path}{line}")
     yield visible(f"  detail   {damage.detail}")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 
 from nsledger.cli import exit_codes, verification
 from nsledger.report.verification import Verification
-from tests import ledgers, programs
+from tests import checkpoints, ledgers, programs
 from tests.synthetic_node import example_node
 from tests.unit.cli.conftest import Nsledger
 
@@ -67,6 +68,62 @@ def test_a_later_segment_by_itself_is_verified_as_far_as_it_can_be(
 
     assert done.code == 0
     assert "begins at entry 21: what came before is not here" in done.out
+
+
+@pytest.fixture
+def signed(example_ledger: Path, tmp_path: Path) -> tuple[str, ...]:
+    """A copy of the example, and options that hold it against a checkpoint of its end."""
+    copy = tmp_path / "signed"
+    shutil.copytree(example_ledger, copy)
+    checkpoints.sign_end(copy, tmp_path / "checkpoints", tmp_path / "key")
+    held = {"--checkpoint": "checkpoints", "--key": "key.pub", "--ledger": "signed"}
+    return tuple(word for name, file in held.items() for word in (name, str(tmp_path / file)))
+
+
+def test_a_ledger_that_holds_what_was_signed_is_told_so(
+    nsledger: Nsledger, signed: tuple[str, ...]
+) -> None:
+    done = nsledger("verify", *signed)
+
+    assert (done.code, done.err) == (0, "")
+    assert "  signed   entry 38 and all before it, by a checkpoint" in done.out.splitlines()
+    assert json.loads(nsledger("verify", "-o", "json", *signed).out)["signed_through"] == 38
+    assert json.loads(nsledger("verify", "-o", "json").out)["signed_through"] is None
+
+
+def test_a_tail_that_was_cut_off_ends_with_1(
+    nsledger: Nsledger, signed: tuple[str, ...], tmp_path: Path
+) -> None:
+    directory = tmp_path / "signed"
+    ledgers.replace(directory, ledgers.lines(directory)[:30])
+
+    done = nsledger("verify", *signed)
+
+    assert (done.code, done.err) == (exit_codes.FOUND, "")
+    assert f"{directory}: damaged from entry 31 on" in done.out
+    assert "kind     truncated" in done.out
+    assert "it ends with entry 30; entry 38 was signed at 2026-11-24T00:03:50.123" in done.out
+
+
+def test_a_wrong_key_or_file_is_no_answer_about_the_ledger(
+    nsledger: Nsledger, signed: tuple[str, ...], tmp_path: Path
+) -> None:
+    checkpoints.key(tmp_path / "other")
+    another_key = [word.replace("key.pub", "other.pub") for word in signed]
+    another_file = [word.replace("/checkpoints", "/key.pub") for word in signed]
+
+    by_another = nsledger("verify", *another_key)
+    of_nothing = nsledger("verify", *another_file)
+
+    assert (by_another.code, by_another.out) == (exit_codes.NO_ANSWER, "")
+    assert "checkpoint of entry 38" in by_another.err
+    assert (of_nothing.code, of_nothing.out) == (exit_codes.NO_ANSWER, "")
+    assert "key.pub:1: found '-----BEGIN PUBLIC KEY-----" in of_nothing.err
+
+
+def test_a_checkpoint_without_a_key_is_wrong_usage(nsledger: Nsledger) -> None:
+    for only in (["--checkpoint", "x"], ["--key", "x"]):
+        assert nsledger("verify", *only).code == exit_codes.USAGE
 
 
 def test_a_long_walk_shows_its_progress_on_a_terminal_and_nowhere_else(

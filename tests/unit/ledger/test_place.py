@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger.chain import GENESIS, Head
+from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.place import NoLedgerError, find
 from nsledger.ledger.reader import entries
-from nsledger.ledger.verify import Damage, LedgerDamagedError, verify
+from nsledger.ledger.verify import verify
 from tests import ledgers
 
 

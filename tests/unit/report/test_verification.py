@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from nsledger.ledger.chain import GENESIS
-from nsledger.ledger.verify import LedgerDamagedError, verify
+from nsledger.ledger.damage import LedgerDamagedError
+from nsledger.ledger.verify import verify
 from nsledger.report.screen import Screen
 from nsledger.report.verification import Verification
 from nsledger.report.verification_text import draw

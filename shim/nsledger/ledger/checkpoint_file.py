@@ -1,0 +1,98 @@
+"""The file of checkpoints: one line each, only ever added to.
+
+It stands on the node, where root may do with it as with the ledger; what convicts is a copy of it
+elsewhere. Lines of several ledgers, one after the other, are in order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterable
+from typing import Final
+
+from nsledger.ledger import files
+from nsledger.ledger.checkpoint import FORMAT, LINE_BYTES, Checkpoint, NotACheckpointError
+from nsledger.ledger.errors import LedgerError
+
+STANDARD_INPUT: Final = "-"
+_FILE_MODE: Final = 0o644
+"""It holds hashes and signatures only, and who carries it away need not be root."""
+_DIRECTORY_MODE: Final = 0o755
+
+
+class NoCheckpointsError(LedgerError):
+    """A file that should hold checkpoints and does not."""
+
+    hint = "`nsledger serve` writes them to its checkpoint_file and to its log."
+
+    def __init__(self, *, path: str, line_number: int = 0, found: str) -> None:
+        place = f"{path}:{line_number}" if line_number else path
+        super().__init__(f"{place}: {found}")
+        self.path, self.line_number = path, line_number
+
+
+def append(path: str, checkpoint: Checkpoint) -> None:
+    """Put `checkpoint` at the end of the file, durably; the file is made if it is missing.
+
+    What a full disk or a crash left of a line before it is cut off first.
+
+    Raises:
+        NoCheckpointsError: the file ends with something else.
+        OSError: the disk refuses. The file is as it was, as far as that can be had.
+    """
+    path = os.path.abspath(path)
+    files.make_directory(os.path.dirname(path), _DIRECTORY_MODE)
+    try:
+        descriptor = files.create_file(path, _FILE_MODE)
+    except FileExistsError:
+        descriptor = files.open_file(path, writable=True)
+    try:
+        size = os.fstat(descriptor).st_size
+        start = max(0, size - LINE_BYTES)
+        tail = files.read_at(descriptor, size - start, start)
+        torn = tail[tail.rfind(b"\n") + 1 :]
+        if not FORMAT.startswith(torn[: len(FORMAT)].decode("latin-1")):
+            raise NoCheckpointsError(path=path, found=f"it ends with {torn[:40]!r}")
+        end = size - len(torn)
+        if torn:
+            files.cut_at(descriptor, end)
+        try:
+            files.write_at(descriptor, checkpoint.line.encode("ascii"), end)
+            os.fdatasync(descriptor)
+        except OSError:
+            with contextlib.suppress(OSError):  # the caller hears of the first failure
+                files.cut_at(descriptor, end)
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def read(path: str) -> tuple[Checkpoint, ...]:
+    """All checkpoints of the file at `path`, or of standard input for `-`, in its order.
+
+    A last line without its newline is one being written. Signatures are not looked at.
+
+    Raises:
+        NoCheckpointsError: a line is none, or there is not one.
+        OSError: it cannot be read.
+    """
+    if path == STANDARD_INPUT:
+        return _parse(sys.stdin.buffer, "standard input")
+    with open(path, "rb") as file:
+        return _parse(file, path)
+
+
+def _parse(lines: Iterable[bytes], path: str) -> tuple[Checkpoint, ...]:
+    found: list[Checkpoint] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            found.append(Checkpoint.parse(line.decode("ascii", errors="backslashreplace")))
+        except NotACheckpointError as error:
+            if not line.endswith(b"\n") and found:
+                break
+            raise NoCheckpointsError(path=path, line_number=number, found=str(error)) from error
+    if not found:
+        raise NoCheckpointsError(path=path, found="found no line, needed checkpoints")
+    return tuple(found)

@@ -1,0 +1,137 @@
+"""Following the chain through one segment: the loop that ten million lines go through."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from nsledger.ledger import files
+from nsledger.ledger.chain import Head
+from nsledger.ledger.damage import Damage, LedgerDamagedError
+from nsledger.ledger.entry import Entry, check_whole
+from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.marks import Mark, Marks
+from nsledger.ledger.reader import chunks, whole_lines
+
+Progress = Callable[[int], None]
+"""Told each number of bytes read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Walked:
+    """A segment without damage."""
+
+    head: Head
+    """Of its last entry."""
+    unfinished_bytes: int
+    """Behind it."""
+    signed_through: int
+    """The last of its entries that a mark stands at; what came before, if none does."""
+
+
+def walk(
+    path: str,
+    before: Head,
+    *,
+    marks: Marks,
+    signed_through: int = 0,
+    progress: Progress | None = None,
+) -> Walked:
+    """Follow `before` through the segment at `path`.
+
+    Raises:
+        LedgerDamagedError: at the first entry that does not follow, or that is not the marked one.
+        OSError: it cannot be read.
+    """
+    segment = files.open_file(path)
+    seq, digest, size = before.seq, before.digest.encode(), 0
+    signed = signed_through
+    ahead = iter(marks.within(before.seq, None).marks)
+    mark = next(ahead, None)
+    mark_seq = mark.head.seq if mark else 0
+    try:
+        for line in whole_lines(_told(chunks(segment), progress)):
+            # `chain.opening`, written out.
+            if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
+                why = _why_not(line, Head(seq, digest.decode()))
+                raise _damaged(why, path, before, seq, signed)
+            check_whole(line)
+            digest = sha256(line).hexdigest().encode()
+            seq += 1
+            size += len(line)
+            if seq == mark_seq:
+                while mark is not None and mark.head.seq == seq:
+                    check_mark(mark, digest.decode(), path, seq - before.seq, signed)
+                    mark = next(ahead, None)
+                signed, mark_seq = seq, mark.head.seq if mark else 0
+        unfinished = os.fstat(segment).st_size - size
+    except NotAnEntryError as error:
+        why = Damage.NOT_AN_ENTRY, str(error)
+        raise _damaged(why, path, before, seq, signed) from error
+    finally:
+        os.close(segment)
+    return Walked(
+        head=Head(seq, digest.decode()), unfinished_bytes=unfinished, signed_through=signed
+    )
+
+
+def check_mark(mark: Mark, digest: str, path: str, line_number: int, signed_through: int) -> None:
+    """Refuse an entry with the hash `digest` where `mark` has another one.
+
+    Raises:
+        LedgerDamagedError: it has.
+    """
+    if digest != mark.head.digest:
+        raise LedgerDamagedError(
+            damage=Damage.REWRITTEN,
+            seq=min(signed_through + 1, mark.head.seq),
+            through_seq=mark.head.seq,
+            path=path,
+            line_number=line_number,
+            detail=(
+                f"entry {mark.head.seq} has the hash {digest}, "
+                f"{mark.head.digest} was signed at {mark.time}"
+            ),
+            signed_through=min(signed_through, mark.head.seq - 1),
+        )
+
+
+def _damaged(
+    why: tuple[Damage, str], path: str, before: Head, seq: int, signed: int
+) -> LedgerDamagedError:
+    """Of what stands behind entry `seq`."""
+    damage, detail = why
+    return LedgerDamagedError(
+        damage=damage,
+        seq=seq + 1,
+        path=path,
+        line_number=seq + 1 - before.seq,
+        detail=detail,
+        signed_through=signed,
+    )
+
+
+def _why_not(line: bytes, head: Head) -> tuple[Damage, str]:
+    """In which way `line` does not follow `head`, and how that shows."""
+    try:
+        found = Entry.parse(line)
+    except NotAnEntryError as error:
+        return Damage.NOT_AN_ENTRY, str(error)
+    if found.seq != head.seq + 1:
+        return out_of_sequence(head, found.seq)
+    return Damage.BROKEN_LINK, f"prev is {found.prev}, the line before has {head.digest}"
+
+
+def out_of_sequence(head: Head, found_seq: int) -> tuple[Damage, str]:
+    """What it is that entry `found_seq` stands behind `head`."""
+    damage = Damage.MISSING if found_seq > head.seq else Damage.REPEATED
+    return damage, f"found entry {found_seq} in its place"
+
+
+def _told(pieces: Iterable[bytes], progress: Progress | None) -> Iterator[bytes]:
+    for piece in pieces:
+        if progress is not None:
+            progress(len(piece))
+        yield piece

@@ -1,0 +1,143 @@
+"""Signs where the ledger stands, every so many records and every so often: a thread of its own.
+
+Only what is synced is signed: a checkpoint of an entry that a power cut then takes would convict an
+honest ledger. The writer's thread hands over a head and goes on; whatever fails here is logged and
+comes again, and delays no record.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import structlog
+
+from nsledger.domain.record import Moment, rfc3339
+from nsledger.errors import NsledgerError
+from nsledger.ledger import checkpoint_file
+from nsledger.ledger.chain import GENESIS, Head
+from nsledger.ledger.checkpoint import Checkpoint
+from nsledger.ledger.checkpoint_key import SigningKey
+from nsledger.ledger.identity import ledger_id
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a new checkpoint is due."""
+
+    every_records: int
+    every_s: float
+    least_s: float = 1.0
+    """Between two: records may come in storms."""
+
+
+class Checkpointer:
+    """Writes checkpoints of one ledger from `start` to `close`."""
+
+    def __init__(
+        self,
+        *,
+        ledger: str,
+        key: str,
+        file: str,
+        schedule: Schedule,
+        now: Callable[[], Moment],
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            ledger: Directory of the ledger.
+            key: Path of the private key. Without a file there, no checkpoint is ever written.
+            file: Path of the file that they are added to.
+            schedule: When.
+            now: The moment that a checkpoint says.
+        """
+        self._ledger = ledger
+        self._key_path = key
+        self._file = file
+        self._schedule = schedule
+        self._now = now
+        self._key: SigningKey | None = None
+        self._ledger_id: str | None = None
+        self._head = GENESIS
+        self._signed = GENESIS
+        self._tried_at_s = float("-inf")
+        self._wake = threading.Event()
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="checkpointer", daemon=True)
+
+    def synced(self, head: Head) -> None:
+        """Take note that the ledger is durable up to `head`. Costs the writer a comparison."""
+        first = not self._head.seq
+        self._head = head
+        if first or head.seq - self._signed.seq >= self._schedule.every_records:
+            self._wake.set()
+
+    def start(self) -> None:
+        """Begin to sign."""
+        self._thread.start()
+
+    def close(self, timeout_s: float) -> None:
+        """Sign where the ledger stands now, and end."""
+        self._closed = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+
+    def _run(self) -> None:
+        try:
+            self._key = SigningKey.load(self._key_path)
+        except FileNotFoundError:
+            log.info("checkpoint.turned_off", key=self._key_path, reason="no such key")
+            return
+        except (NsledgerError, OSError) as error:
+            log.error("checkpoint.turned_off", key=self._key_path, reason=str(error))  # noqa: TRY400 - the reason says it all
+            return
+        log.info("checkpoint.turned_on", key_id=self._key.key_id, file=self._file)
+        while not self._closed:
+            self._wake.wait(self._due_in_s())
+            self._wake.clear()
+            if self._due_in_s() <= 0:
+                self._sign_once()
+        self._sign_once()
+
+    def _due_in_s(self) -> float:
+        """How long until the next one, also after one that failed."""
+        since_s = time.monotonic() - self._tried_at_s
+        unsigned = self._head.seq - self._signed.seq
+        if not unsigned:
+            return self._schedule.every_s
+        if unsigned >= self._schedule.every_records:
+            return self._schedule.least_s - since_s
+        return self._schedule.every_s - since_s
+
+    def _sign_once(self) -> None:
+        """One checkpoint of the newest synced entry, unless it has one."""
+        head = self._head
+        if head == self._signed or self._key is None:
+            return
+        self._tried_at_s = time.monotonic()
+        line = ""
+        try:
+            self._ledger_id = self._ledger_id or ledger_id(self._ledger)
+            if self._ledger_id is None:
+                log.error("checkpoint.failed", reason="the ledger does not say its id")
+                return
+            unsigned = Checkpoint(
+                ledger_id=self._ledger_id,
+                head=head,
+                time=rfc3339(self._now().time_ns),
+                key_id=self._key.key_id,
+            )
+            checkpoint = self._key.sign(unsigned)
+            line = checkpoint.line.rstrip()
+            checkpoint_file.append(self._file, checkpoint)
+        except (NsledgerError, OSError) as error:
+            # The line is as good in the log, which may be kept elsewhere, as in the file.
+            log.error("checkpoint.failed", reason=str(error), checkpoint=line)  # noqa: TRY400 - the same
+        else:
+            log.info("checkpoint.written", checkpoint=line)
+            self._signed = head
