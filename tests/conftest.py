@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.bench import peers
+
 _CLOSING_S = 2.0
 
 SID_TREE = Path(os.environ.get("NSLEDGER_SID_TREE", "/var/cache/nsledger/sid"))
@@ -36,6 +38,11 @@ PROTOC = Path(__file__).parents[1] / ".venv-protos/bin/python"
 def _lacks(*programs: str) -> str | None:
     missing = [program for program in programs if shutil.which(program) is None]
     return f"not installed: {', '.join(missing)}" if missing else None
+
+
+def _lacks_peers() -> str | None:
+    missing = peers.lacking()
+    return missing and f"not installed: {missing}"
 
 
 def _lacks_root() -> str | None:
@@ -65,6 +72,7 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "crun": lambda: _lacks_root() or _lacks("crun"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
+    "peers": _lacks_peers,
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
 

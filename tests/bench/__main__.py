@@ -9,6 +9,8 @@ import importlib
 import sys
 from pathlib import Path
 
+from tests.bench.peers import PeerMissingError
+
 SUFFIX = "_bench"
 
 
@@ -22,10 +24,15 @@ def main(arguments: list[str]) -> int:
     if unknown:
         print(f"no benchmark {', '.join(unknown)}; there are: {', '.join(names)}", file=sys.stderr)
         return 2
+    code = 0
     for name in wanted:
-        print(f"== {name}")
-        importlib.import_module(f"tests.bench.{name}{SUFFIX}").main()
-    return 0
+        print(f"== {name}", flush=True)
+        try:
+            importlib.import_module(f"tests.bench.{name}{SUFFIX}").main()
+        except PeerMissingError as error:
+            print(f"cannot measure {name}: {error}", file=sys.stderr)
+            code = 3
+    return code
 
 
 if __name__ == "__main__":

@@ -1,0 +1,72 @@
+"""The relay with a watcher that annotates and records nothing: what annotating alone adds.
+
+python -m tests.bench.annotating_relay LISTEN UPSTREAM
+"""
+
+from __future__ import annotations
+
+import secrets
+import signal
+import sys
+
+from nsledger.cri import methods
+from nsledger.cri.annotate import annotate_create_container
+from nsledger.cri.annotations import container_annotations
+from nsledger.cri.requests import decode_create_container
+from nsledger.domain.prediction import predict
+from nsledger.http2.calls import Call, HeldCall, Treatment
+from nsledger.relay.listening import listen
+from nsledger.relay.loop import Relay
+
+_SANDBOX_PID = 471_100
+
+
+class Annotator:
+    """Does on the relay's thread what the daemon's watcher does there, less the record."""
+
+    def treatment(self, path: str) -> Treatment | None:
+        """The daemon's own."""
+        return methods.treatment(path)
+
+    def request_held(self, call: HeldCall, message: bytes) -> None:
+        """Annotate, and let go at once."""
+        asked = decode_create_container(message)
+        predicted = predict(
+            asked.requested,
+            sandbox_pid=_SANDBOX_PID,
+            sandbox_assigned={},
+            target_pid=None,
+            privileged=asked.privileged,
+            cgroup_version=2,
+        )
+        annotations = container_annotations(secrets.token_hex(8), predicted)
+        call.release(
+            annotate_create_container(
+                message, annotations, has_sandbox_config=asked.has_sandbox_config
+            )
+        )
+
+    def request_seen(self, call: Call, message: bytes) -> None:
+        """Nothing to record."""
+
+    def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
+        """Nothing to record."""
+
+    def overlooked(self, reason: str, path: str | None) -> None:
+        """A benchmark in which something is overlooked measures something else."""
+        print(f"overlooked: {reason} {path}", file=sys.stderr)
+
+
+def main(listen_path: str, upstream_path: str) -> None:
+    """Relay until SIGTERM."""
+    listening = listen(listen_path, upstream_path)
+    relay = Relay(listening.sock, upstream_path, Annotator())
+    signal.signal(signal.SIGTERM, lambda _number, _frame: relay.stop())
+    try:
+        relay.run()
+    finally:
+        listening.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
