@@ -19,6 +19,7 @@ Examples:
 \b
 Precedence: flag, then environment (NSLEDGER_<OPTION>), then file, then default.
 SIGTERM and SIGINT stop accepting, let running calls finish, flush the ledger and exit 0.
+SIGHUP starts the program anew with --take-over.
 """
 
 
@@ -56,7 +57,13 @@ def _described(annotated: Any) -> tuple[Any, str]:  # noqa: ANN401 - what Annota
     return annotated.__origin__, description
 
 
-def _run(*, config: str | None, check_config: bool, **values: Any) -> None:  # noqa: ANN401 - one per option
+def _run(
+    *,
+    config: str | None,
+    check_config: bool,
+    take_over: bool,
+    **values: Any,  # noqa: ANN401 - one per option
+) -> None:
     for key, value in values.items():
         check(key, value, path="command line or environment")
     configuration = Configuration(**values)
@@ -68,7 +75,7 @@ def _run(*, config: str | None, check_config: bool, **values: Any) -> None:  # n
         return
     from nsledger.cli.daemon import serve  # noqa: PLC0415 - `--help` needs no daemon
 
-    serve(configuration)
+    serve(configuration, take_over=take_over)
 
 
 command = click.Command(
@@ -93,6 +100,14 @@ command = click.Command(
         ),
         click.Option(
             ["--check-config"], is_flag=True, help="Print what would be in force, and exit."
+        ),
+        click.Option(
+            ["--take-over"],
+            is_flag=True,
+            help=(
+                "Take socket and ledger over from the nsledger that runs, which then ends its "
+                "calls and exits: an upgrade without an outage. If none runs, begin as always."
+            ),
         ),
         *[_option(field) for field in msgspec.structs.fields(Configuration)],
     ],

@@ -213,6 +213,8 @@ class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
     host_reference: str
     """Where `host` was read: `/proc/1/ns`, or `/proc/self/ns` if that was not readable."""
     cgroup_version: int = 0
+    predecessor_pid: int = 0
+    """Of the process that watched until now and handed over; records of its last calls follow."""
 
 
 class DaemonStopped(_Event, tag="daemon.stopped", frozen=True, kw_only=True):

@@ -86,11 +86,27 @@ def encode(event: Event, at: Moment) -> bytes:
     What is no Unicode text (a lone surrogate, from a path that is not UTF-8) is replaced by U+FFFD.
     """
     stamp = f'{{"time":"{rfc3339(at.time_ns)}","mono_ns":{at.mono_ns},"boot_id":"{at.boot_id}",'
+    return stamp.encode() + encode_event(event)[1:]
+
+
+def encode_event(event: Event) -> bytes:
+    """The event alone, as one JSON object."""
     try:
-        told = _encode_event(event)
+        return _encode_event(event)
     except UnicodeEncodeError:
-        told = _encode_event(_with_replacements(msgspec.to_builtins(event)))
-    return stamp.encode() + told[1:]
+        return _encode_event(_with_replacements(msgspec.to_builtins(event)))
+
+
+def decode_event(told: bytes) -> Event:
+    """What `encode_event` made.
+
+    Raises:
+        UnreadableRecordError: it is no event of this version.
+    """
+    try:
+        return _decode_event(told)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UnreadableRecordError(line=told, reason=str(error)) from error
 
 
 def decode(line: bytes) -> Record:

@@ -43,6 +43,8 @@ class Watch:
             return Unwatched(event.first_time, event.last_time, reason, (record.seq,))
         if not isinstance(event, DaemonStarted) or last is None:
             return None
+        if event.predecessor_pid:
+            return None  # two watched for a while, which is no hole
         if record.boot_id != last.boot_id:
             reason = "the node was restarted"
         elif isinstance(last.event, DaemonStopped):

@@ -6,6 +6,7 @@ is. Tickets are finished here.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 from collections import Counter
 from collections.abc import Callable
@@ -103,6 +104,18 @@ class GroupCommit:
             self.failing = None
             self._retry_s = _FIRST_RETRY_S
         return written
+
+    def give_back(self) -> list[Ticket]:
+        """Close the ledger for another process to open; return what is not written.
+
+        Best after a `write` that synced: whether the last entries would survive a power cut is not
+        told here, and nobody could do anything about it.
+        """
+        left = [ticket for ticket, _ in self._waiting]
+        self._waiting = []
+        with contextlib.suppress(OSError):
+            self.close()
+        return left
 
     def close(self) -> None:
         """Give the ledger back; what still waits will not be written.

@@ -22,6 +22,7 @@ from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
 from nsledger.ledger.chain import Head
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.forwarding import Forwarding, Successor
 from nsledger.recorder.gaps import GapTally
 from nsledger.recorder.group_commit import NEVER, GroupCommit, word_for
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
@@ -58,9 +59,15 @@ class Recorder:
             queue_limit: How many events may wait.
             sync_interval_s: How long a record may be unsynced.
         """
-        self._commit = GroupCommit(
-            open_ledger, now=now, new_ledger_id=new_ledger_id, sync_interval_s=sync_interval_s
+        self._own_ledger = partial(
+            GroupCommit,
+            open_ledger,
+            now=now,
+            new_ledger_id=new_ledger_id,
+            sync_interval_s=sync_interval_s,
         )
+        self._commit: GroupCommit | Forwarding = self._own_ledger()
+        self._successor: Successor | None = None
         self._now = now
         self._gaps = GapTally(now)
         self._gaps_at_s = 0.0
@@ -159,6 +166,15 @@ class Recorder:
         if self._gaps.add(reason, count, detail):
             self._queue.put(None)
 
+    def hand_over(self, successor: Successor) -> None:
+        """Let the ledger go to `successor`, and pass on to it what is recorded from now on.
+
+        What was recorded before is written and synced first. If the successor is lost, the ledger
+        is opened again.
+        """
+        self._successor = successor
+        self._queue.put(None)
+
     def close(self, timeout_s: float) -> int:
         """Write and sync what is there, close the ledger, and end; how much is not written.
 
@@ -182,6 +198,7 @@ class Recorder:
     def _run(self) -> None:
         while not self._ended():
             self._collect()
+            self._change_hands()
             now_s = time.monotonic()
             if self._commit.failing is None or now_s >= self._commit.retry_at_s:
                 self._write(now_s)
@@ -190,6 +207,33 @@ class Recorder:
             self._commit.close()
         except OSError as error:
             log.error("ledger.close_failed", error=word_for(error))  # noqa: TRY400 - see ticket.py
+
+    def _change_hands(self) -> None:
+        """Give the ledger up if that was asked for; take it back if its new owner is lost."""
+        before, successor = self._commit, self._successor
+        if isinstance(before, Forwarding):
+            if before.failing is None:
+                return
+            log.error("ledger.successor_lost", error=word_for(before.failing))
+            self._successor = None
+            left = before.give_back()
+            self._commit = self._own_ledger()
+            self._commit.appended = self._commit.synced = before.appended
+        else:
+            if successor is None:
+                return
+            self._take_in_all()
+            self._write(time.monotonic(), sync=True)
+            left = before.give_back()
+            self._commit = Forwarding(
+                successor,
+                appended=before.appended,
+                failures=before.failures,
+                synced_head=before.synced_head,
+            )
+            self._commit.let_go()
+        for ticket in left:
+            self._take_in(ticket)
 
     def _ended(self) -> bool:
         if not self._closed:
@@ -227,13 +271,13 @@ class Recorder:
         except RecordLostError as error:
             self._lose(ticket, error)
 
-    def _write(self, now_s: float) -> None:
+    def _write(self, now_s: float, *, sync: bool = False) -> None:
         failing, synced_head = self._commit.failing, self._commit.synced_head
-        written = self._commit.write(now_s, sync=self._closed)
+        written = self._commit.write(now_s, sync=sync or self._closed)
         if self._commit.failing is None and self._gaps.pending and self._gaps_due(now_s):
             for gap in self._gaps.take():
                 self._take_in(Ticket(gap, self._now()))
-            written += self._commit.write(now_s, sync=self._closed)
+            written += self._commit.write(now_s, sync=sync or self._closed)
         for listener in self._listeners:
             for ticket in written:
                 if ticket.seq is not None:

@@ -1,7 +1,7 @@
 """The socket that the kubelet connects to: made beside its path, moved there, removed if ours.
 
 Its mode and owner are the runtime's own socket's, never wider than 0660, from the first moment. A
-lock beside it keeps a second shim from taking it.
+lock beside it keeps a second shim from taking it; one that is meant to is given it (`control.py`).
 
 Source: unix(7), rename(2), flock(2).
 """
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.errors import NsledgerError
+from nsledger.relay.control import Offered, control_path, open_control
 
 _LONGEST_PATH_BYTES: Final = 107
 """What fits into `sun_path`."""
@@ -39,7 +40,7 @@ class ListenError(NsledgerError):
 class InUseError(ListenError):
     """Somebody else serves the path."""
 
-    hint = "Stop the other process first; `ss -xlp` names it."
+    hint = "Stop the other process first (`ss -xlp` names it), or take over with --take-over."
 
 
 class LoopError(ListenError):
@@ -55,16 +56,31 @@ class ListeningSocket:
     sock: socket.socket
     path: str
     lock_fd: int
+    control: socket.socket
     dev: int
     ino: int
 
+    @property
+    def is_at_path(self) -> bool:
+        """Whether `path` still leads to this socket."""
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == (self.dev, self.ino)
+
     def close(self) -> None:
         """Stop listening; remove the path if it is still this socket's, and give up the lock."""
-        with contextlib.suppress(FileNotFoundError):
-            found = os.lstat(self.path)
-            if (found.st_dev, found.st_ino) == (self.dev, self.ino):
-                os.unlink(self.path)
+        if self.is_at_path:
+            os.unlink(self.path)
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(control_path(self.path))
+        self.leave()
+
+    def leave(self) -> None:
+        """Close the descriptors, which another process has too, and touch nothing else."""
         self.sock.close()
+        self.control.close()
         os.close(self.lock_fd)
 
 
@@ -81,22 +97,50 @@ def listen(path: str, upstream_path: str) -> ListeningSocket:
         OSError: the system refuses.
     """
     temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(4)}")
-    length_bytes = max(len(os.fsencode(name)) for name in (path, temporary))
+    names = (path, control_path(path), temporary)
+    length_bytes = max(len(os.fsencode(name)) for name in names)
     if length_bytes > _LONGEST_PATH_BYTES:
         raise ListenError(
             path=path,
             found=f"needs {length_bytes} bytes",
-            needed=f"a socket's path has at most {_LONGEST_PATH_BYTES}",
+            needed=f"the path of a socket, `.control` behind it, has {_LONGEST_PATH_BYTES} at most",
         )
     _refuse_loop(path, upstream_path)
     _prepare_directory(os.path.dirname(path) or ".")
     lock_fd = _lock(path)
     try:
         _refuse_other(path)
-        return _bind(path, temporary, upstream_path, lock_fd)
+        control = open_control(path)
     except BaseException:
         os.close(lock_fd)
         raise
+    try:
+        return _bind(path, temporary, upstream_path, lock_fd, control)
+    except BaseException:
+        control.close()
+        os.unlink(control_path(path))
+        os.close(lock_fd)
+        raise
+
+
+def take_over(offered: Offered, path: str, upstream_path: str) -> ListeningSocket:
+    """The socket that a running shim offered, if it is the one at `path`.
+
+    Raises:
+        LoopError: both paths are one socket.
+        ListenError: `path` leads to another socket by now, or to none.
+    """
+    _refuse_loop(path, upstream_path)
+    taken = ListeningSocket(
+        offered.sock, path, offered.lock_fd, offered.control, offered.dev, offered.ino
+    )
+    if not taken.is_at_path:
+        raise ListenError(
+            path=path,
+            found="is not the socket that the running nsledger listens on",
+            needed="needed that one to take over",
+        )
+    return taken
 
 
 def _refuse_loop(path: str, upstream_path: str) -> None:
@@ -163,7 +207,9 @@ def _refuse_other(path: str) -> None:
     raise InUseError(path=path, found="another process serves it", needed="needed a free path")
 
 
-def _bind(path: str, temporary: str, upstream_path: str, lock_fd: int) -> ListeningSocket:
+def _bind(
+    path: str, temporary: str, upstream_path: str, lock_fd: int, control: socket.socket
+) -> ListeningSocket:
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
         # Linux takes the mode of a new socket file from the descriptor: it is never wider.
@@ -180,7 +226,7 @@ def _bind(path: str, temporary: str, upstream_path: str, lock_fd: int) -> Listen
     except BaseException:
         sock.close()
         raise
-    return ListeningSocket(sock, path, lock_fd, made.st_dev, made.st_ino)
+    return ListeningSocket(sock, path, lock_fd, control, made.st_dev, made.st_ino)
 
 
 def _dress(temporary: str, upstream_path: str) -> None:

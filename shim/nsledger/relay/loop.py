@@ -62,6 +62,7 @@ class Relay:
         self._next_dial_ns = 0
         self._accept_again_ns: int | None = None
         self._leaving = False
+        self._listener_is_shared = False
         self._drain_timeout_s: float | None = None
         self._drain_deadline_ns: int | None = None
         self._silence_deadline_ns: int | None = None
@@ -92,6 +93,14 @@ class Relay:
         """
         self._drain_timeout_s = timeout_s
         self._wakeup.wake()
+
+    def hand_over(self, timeout_s: float) -> None:
+        """Drain, but leave the listener and its queue to the process that has it too.
+
+        From any thread, and from a signal handler.
+        """
+        self._listener_is_shared = True
+        self.drain(timeout_s)
 
     def stop(self) -> None:
         """Close everything now. From any thread, and from a signal handler."""
@@ -213,8 +222,9 @@ class Relay:
         if self._accept_again_ns is None:
             self._epoll.unregister(self._listener.fileno())
         self._accept_again_ns = None
-        self._listener.shutdown(socket.SHUT_RDWR)  # from now on connecting is refused
-        self._accept(0)  # but who stands in the queue has a connection already
+        if not self._listener_is_shared:
+            self._listener.shutdown(socket.SHUT_RDWR)  # from now on connecting is refused
+            self._accept(0)  # but who stands in the queue has a connection already
         now_ns = time.monotonic_ns()
         self._drain_deadline_ns = now_ns + int(timeout_s * 1e9)
         self._silence_deadline_ns = now_ns + _SILENCE_LIMIT_NS

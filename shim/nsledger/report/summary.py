@@ -92,7 +92,8 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
         case LedgerRecovered():
             return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
         case DaemonStarted():
-            return Piece(f"nsledger {event.version}, kernel {event.kernel_release}")
+            after = f", took over from pid {event.predecessor_pid}" if event.predecessor_pid else ""
+            return Piece(f"nsledger {event.version}, kernel {event.kernel_release}{after}")
         case DaemonStopped():
             return Piece(event.reason)
         case UnknownEvent():

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from msgspec import structs
+
+from nsledger.domain.events import DaemonStarted
 from nsledger.domain.record import decode
 from nsledger.domain.unwatched import Unwatched, Watch
 from tests.synthetic_node import SyntheticNode
@@ -52,6 +55,20 @@ def test_between_two_daemons_nobody_watched_and_it_says_how_the_first_one_ended(
     assert after_stop.evidence == (2, 3)
     assert after_kill.reason == "nsledger serve was killed"
     assert after_reboot.reason == "the node was restarted"
+
+
+def test_a_daemon_that_took_over_leaves_no_hole() -> None:
+    node = SyntheticNode()
+    node.start_daemon()
+    node.stop_daemon()
+    node.wait(1)
+    node.start_daemon()
+    first, stopped, second = [decode(line) for line in node.lines()]
+    assert isinstance(second.event, DaemonStarted)
+    took_over = structs.replace(second, event=structs.replace(second.event, predecessor_pid=7))
+    watch = Watch()
+
+    assert [watch.apply(record) for record in (first, stopped, took_over)] == [None] * 3
 
 
 def test_what_a_new_daemon_says_of_the_ledger_does_not_make_the_hole_shorter() -> None:
