@@ -14,6 +14,7 @@ from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey
 from nsledger.ledger.damage import LedgerDamagedError
+from nsledger.ledger.parallel import useful_processes
 from nsledger.ledger.verify import Verified, verify
 from nsledger.report import verification_text
 from nsledger.report.structured import to_json, to_yaml
@@ -64,9 +65,10 @@ def _signed(path: str, key_path: str) -> tuple[Checkpoint, ...]:
 
 def _walk(ledger: str, checkpoints: tuple[Checkpoint, ...]) -> Verified:
     size_bytes = place.find(ledger).size_bytes
+    processes = useful_processes(size_bytes)
     if size_bytes < _LONG_BYTES or not sys.stderr.isatty():
-        return verify(ledger, checkpoints=checkpoints)
+        return verify(ledger, checkpoints=checkpoints, processes=processes)
     with click.progressbar(
         length=size_bytes, label="verifying", file=sys.stderr, show_pos=False, width=0
     ) as bar:
-        return verify(ledger, checkpoints=checkpoints, progress=bar.update)
+        return verify(ledger, checkpoints=checkpoints, progress=bar.update, processes=processes)
