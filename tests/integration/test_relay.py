@@ -147,6 +147,7 @@ def test_a_client_in_the_queue_is_served_when_draining_begins(room: str) -> None
             time.sleep(0.05)  # grpc has written its call by now
 
             relay.run()
+            listener.close()
 
             # An idle client may be sent away before its call was read: then it would connect anew.
             assert call.code() in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}
