@@ -35,3 +35,12 @@ def lines(directory: Path) -> list[bytes]:
 def replace(directory: Path, new_lines: Iterable[bytes]) -> None:
     """Put other lines in their place."""
     segment(directory).write_bytes(b"".join(new_lines))
+
+
+def split(directory: Path, *first_seqs: int) -> None:
+    """Have segments that begin with these entries, too, instead of one."""
+    found = lines(directory)
+    ends = [*first_seqs[1:], len(found) + 1]
+    replace(directory, found[: first_seqs[0] - 1])
+    for first_seq, end in zip(first_seqs, ends, strict=True):
+        segment(directory, first_seq).write_bytes(b"".join(found[first_seq - 1 : end - 1]))

@@ -8,6 +8,7 @@ field here, so no record can hold them.
 from __future__ import annotations
 
 import enum
+from typing import Final
 
 import msgspec
 
@@ -174,12 +175,19 @@ class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
     container: ContainerRef = ContainerRef()
 
 
+UNCLEAN_STOP: Final = "unclean_stop"
+"""The reason of a gap from the last record of a daemon that was killed to the start of the next."""
+DISK_FULL: Final = "disk_full"
+"""The reason of a gap, and of a stop, while there was no room to write."""
+
+
 class Gap(_Event, tag="gap", frozen=True, kw_only=True):
     """Something that should be on record is not. Nothing is lost without one of these."""
 
     reason: str
     """One word or two from a short list, such as `queue_full`, `oversized`, `undecodable`."""
-    count: int
+    count: int | None
+    """None where nobody can know: the daemon was killed, and could not count what it had."""
     first_time: str
     """RFC 3339: when the first of them was missed."""
     last_time: str
@@ -199,6 +207,98 @@ class LedgerRecovered(_Event, tag="ledger.recovered", frozen=True, kw_only=True)
     torn_bytes: int
     kept_as: str = ""
     """The file name, in the ledger's directory, that holds the torn bytes."""
+
+
+class PruneRule(enum.StrEnum):
+    """Why segments are removed."""
+
+    MAX_AGE = "max_age"
+    """Every entry in them is older than `retention_max_age_days`."""
+    MAX_BYTES = "max_bytes"
+    """The ledger is larger than `retention_max_bytes`."""
+    DISK = "disk"
+    """The file system has less than `disk_prune_free_bytes` left."""
+
+
+class LedgerPruned(_Event, tag="ledger.pruned", frozen=True, kw_only=True):
+    """The oldest segments are removed; from here on the ledger begins behind them.
+
+    The record comes before the removal. `pruned.json` repeats it for those who read the ledger from
+    its beginning; a crash between the two leaves more than is said here.
+    """
+
+    rule: PruneRule
+    from_seq: int
+    """The first entry that is removed."""
+    through_seq: int
+    """The last one."""
+    digest: str
+    """SHA-256 of its line: the `prev` of the first entry that is kept."""
+    segments: int
+    size_bytes: int
+    """What they took on the disk."""
+    ledger_id: str = ""
+    """As in the ledger's first record, which may be among them."""
+
+
+class DiskStage(enum.StrEnum):
+    """How much room the ledger's file system has left, against what was configured."""
+
+    OK = "ok"
+    WARN = "warn"
+    PRUNE = "prune"
+    """Segments are closed, compressed and removed, the oldest first."""
+    STOP = "stop"
+    """Nothing is written until there is room again."""
+
+
+class DiskStageChanged(_Event, tag="disk.stage_changed", frozen=True, kw_only=True):
+    """The file system of the ledger got fuller, or has room again."""
+
+    stage: DiskStage
+    before: DiskStage
+    free_bytes: int
+
+
+class LedgerStopped(_Event, tag="ledger.stopped", frozen=True, kw_only=True):
+    """The disk is full: the last record until there is room again, written into reserved space."""
+
+    reason: str
+    """Such as `disk_full`."""
+    free_bytes: int
+
+
+class LedgerResumed(_Event, tag="ledger.resumed", frozen=True, kw_only=True):
+    """There is room again. What was lost in between is told by the gaps that follow."""
+
+    free_bytes: int
+    stopped_time: str = ""
+    """RFC 3339: since when nothing was written; empty if that was before this daemon."""
+
+
+class Alteration(enum.StrEnum):
+    """What someone else did to the segment that is being written."""
+
+    REMOVED = "removed"
+    """Its name was gone. It has been written again, from the file that was still open."""
+    REPLACED = "replaced"
+    """Another file had its name, and was moved aside; else as above."""
+    TRUNCATED = "truncated"
+    """Entries are gone from its end; the ledger goes on in a new segment, and cannot verify."""
+    EXTENDED = "extended"
+    """Bytes stood behind its last entry; they were moved aside."""
+
+
+class SegmentAltered(_Event, tag="segment.altered", frozen=True, kw_only=True):
+    """Another process touched the segment that is being written."""
+
+    alteration: Alteration
+    segment: str
+    """Its file name."""
+    at_seq: int
+    """The last entry that was in it."""
+    kept_as: str = ""
+    """The file name, in the ledger's directory, of what was moved aside."""
 
 
 class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
@@ -239,6 +339,11 @@ Event = (
     | Gap
     | LedgerCreated
     | LedgerRecovered
+    | LedgerPruned
+    | LedgerStopped
+    | LedgerResumed
+    | DiskStageChanged
+    | SegmentAltered
     | DaemonStarted
     | DaemonStopped
 )

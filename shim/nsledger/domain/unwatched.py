@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from nsledger.domain.events import (
+    UNCLEAN_STOP,
     DaemonStarted,
     DaemonStopped,
     Gap,
@@ -37,6 +38,8 @@ class Watch:
         event, last = record.event, self._last
         if isinstance(event, LedgerCreated | LedgerRecovered):
             return None
+        if isinstance(event, Gap) and event.reason == UNCLEAN_STOP:
+            return None  # the start that follows tells the same, from the same record on
         self._last = record
         if isinstance(event, Gap):
             reason = f"gap: {event.reason} ({event.count})"

@@ -18,15 +18,20 @@ from nsledger.domain.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    DiskStageChanged,
     Event,
     Gap,
     LedgerCreated,
+    LedgerPruned,
     LedgerRecovered,
+    LedgerResumed,
+    LedgerStopped,
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
     PodStopped,
+    SegmentAltered,
     Source,
     UnknownEvent,
 )
@@ -96,7 +101,18 @@ class Workloads:
                 self.host, self.host_reference = event.host, event.host_reference
             case NamespaceChanged():
                 self._changed(event, seq, time)
-            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped() | UnknownEvent():
+            case (
+                Gap()
+                | LedgerCreated()
+                | LedgerRecovered()
+                | LedgerPruned()
+                | LedgerStopped()
+                | LedgerResumed()
+                | DiskStageChanged()
+                | SegmentAltered()
+                | DaemonStopped()
+                | UnknownEvent()
+            ):
                 pass
             case _:
                 assert_never(event)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Generator, Iterator
 from typing import Final
 
 from nsledger.ledger import files, place
 from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.segment import Segment
 
 _CHUNK_BYTES: Final = 1 << 16
 
@@ -24,11 +27,23 @@ def entries_backwards(path: str) -> Iterator[Entry]:
         OSError: a segment cannot be read.
     """
     for _, segment_path in reversed(place.find(path).segments):
-        segment = files.open_file(segment_path)
-        try:
-            yield from map(Entry.parse, lines_backwards(segment))
-        finally:
-            os.close(segment)
+        with place.opened(segment_path) as segment:
+            if segment is None:
+                return
+            with _with_an_end(segment) as descriptor:
+                yield from map(Entry.parse, lines_backwards(descriptor))
+
+
+@contextlib.contextmanager
+def _with_an_end(segment: Segment) -> Generator[int]:
+    """A file with the uncompressed bytes: one can only seek to the end of what has one."""
+    if not segment.compressed:
+        yield segment.descriptor
+        return
+    with tempfile.TemporaryFile() as whole:
+        whole.writelines(segment.pieces())
+        whole.flush()
+        yield whole.fileno()
 
 
 def lines_backwards(descriptor: int, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:

@@ -8,6 +8,7 @@ after its directory was synced.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -66,6 +67,16 @@ def write_file(path: str, data: bytes, mode: int) -> None:
         raise
     finally:
         os.close(descriptor)
+
+
+def replace_file(path: str, data: bytes, mode: int) -> None:
+    """`path` holds all of `data`, durable by the end of the call; before, what it held before."""
+    unfinished = path + ".tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(unfinished)
+    write_file(unfinished, data, mode)
+    os.rename(unfinished, path)
+    sync_directory(os.path.dirname(path))
 
 
 def open_file(path: str, *, writable: bool = False) -> int:

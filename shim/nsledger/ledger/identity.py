@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from nsledger.ledger import place
 from nsledger.ledger.reader import entries
 
 
@@ -14,12 +15,16 @@ class _First(msgspec.Struct):
 def ledger_id(path: str) -> str | None:
     """The id that the first record of the ledger at `path` gives it.
 
-    None where the beginning is not here: it is a later segment, or has no entry yet.
+    Where that record was removed by the rules of retention, what `pruned.json` repeats of it; None
+    where the beginning is not here otherwise: it is a later segment, or has no entry yet.
 
     Raises:
         LedgerError: there is no ledger, or its first line is no entry.
         OSError: it cannot be read.
     """
+    pruned = place.find(path).pruned
+    if pruned is not None:
+        return pruned.ledger_id or None
     for entry in entries(path):
         if entry.seq != 1:
             return None

@@ -5,14 +5,17 @@ Only looks. A lone segment may have any name; what came before it has to be beli
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 from dataclasses import dataclass
 
-from nsledger.ledger import files, layout
+from nsledger.ledger import layout
 from nsledger.ledger.chain import GENESIS, MAX_LINE_BYTES, Head
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
+from nsledger.ledger.pruned import Pruned, load
+from nsledger.ledger.segment import Segment
 
 
 class NoLedgerError(LedgerError):
@@ -20,7 +23,7 @@ class NoLedgerError(LedgerError):
 
     hint = (
         "The ledger of this node is where `nsledger serve` writes it; a copy may be its directory "
-        "or one of its .jsonl files."
+        "or one of its segments, .jsonl or .jsonl.zst."
     )
 
     def __init__(self, *, path: str, found: str) -> None:
@@ -36,6 +39,8 @@ class Place:
     """`seq` of the first entry, and path; in order."""
     before: Head = GENESIS
     """What the first segment has to follow."""
+    pruned: Pruned | None = None
+    """What `before` was taken from, if not from the genesis."""
 
     @property
     def size_bytes(self) -> int:
@@ -48,31 +53,51 @@ def find(path: str) -> Place:
 
     Raises:
         NoLedgerError: neither a directory with segments nor a file that begins with an entry.
+        PrunedFileError: its oldest segments were removed, and what is said about that is no sense.
         OSError: it is not there, or cannot be looked at.
     """
     mode = os.stat(path).st_mode
     if stat.S_ISDIR(mode):
-        first_seqs = layout.first_seqs(os.listdir(path))
-        if not first_seqs:
-            raise NoLedgerError(path=path, found="a directory without segments")
-        return Place(
-            tuple((seq, os.path.join(path, layout.segment_name(seq))) for seq in first_seqs)
-        )
+        return _directory(path)
     if not stat.S_ISREG(mode):
         raise NoLedgerError(path=path, found="no regular file")
     return _lone_segment(os.path.realpath(path))
 
 
-def _lone_segment(path: str) -> Place:
-    segment = files.open_file(path)
+def opened(segment_path: str) -> contextlib.AbstractContextManager[Segment | None]:
+    """The segment at `segment_path`; None if a rule removed it since, which its ledger says.
+
+    Raises:
+        OSError: it is not there without a reason, or cannot be read.
+    """
     try:
-        line, newline, _ = files.read_at(segment, MAX_LINE_BYTES, 0).partition(b"\n")
-    finally:
-        os.close(segment)
+        return Segment.open(segment_path)
+    except FileNotFoundError:
+        pruned = load(os.path.dirname(segment_path))
+        named = layout.first_seqs([os.path.basename(segment_path)])
+        if pruned is None or not named or named[0] >= pruned.first_seq:
+            raise
+        return contextlib.nullcontext()
+
+
+def _directory(path: str) -> Place:
+    # In this order: what is removed after it was listed is known to be removed.
+    names = layout.segment_names(os.listdir(path))
+    pruned = load(path)
+    first_kept = 1 if pruned is None else pruned.first_seq
+    segments = tuple((seq, os.path.join(path, name)) for seq, name in names if seq >= first_kept)
+    if not segments:
+        raise NoLedgerError(path=path, found="a directory without segments")
+    before = GENESIS if pruned is None else pruned.before
+    return Place(segments, before, pruned)
+
+
+def _lone_segment(path: str) -> Place:
+    line = _first_line(path)
     named = layout.first_seqs([os.path.basename(path)])
     seq, prev = (named[0] if named else 1), GENESIS.digest
     try:
-        first = Entry.parse(line + newline)
+        first = Entry.parse(line)
     except NotAnEntryError as error:
         if line and not named:
             found = f"a file that begins with {line[:20]!r}"
@@ -82,3 +107,15 @@ def _lone_segment(path: str) -> Place:
     # What comes before entry 1 needs nobody's word.
     before = GENESIS if seq == 1 else Head(seq=seq - 1, digest=prev)
     return Place(((seq, path),), before)
+
+
+def _first_line(path: str) -> bytes:
+    """The first line of a segment with its newline, or what there is of it."""
+    data = b""
+    with Segment.open(path) as segment, contextlib.suppress(NotAnEntryError):
+        for piece in segment.pieces():
+            data += piece
+            end = data.find(b"\n") + 1
+            if end or len(data) > MAX_LINE_BYTES:
+                return data[:end]
+    return data

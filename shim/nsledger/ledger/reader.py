@@ -11,17 +11,18 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from nsledger.ledger import files, place
+from nsledger.ledger import place
 from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import NotAnEntryError
 
-_CHUNK_BYTES: Final = 1 << 16
 _PROBE_BYTES: Final = 1 << 14
 
 
 def entries(path: str, start_seq: int = 1) -> Iterator[Entry]:
     """The entries of the ledger at `path` from `start_seq` on, to where it ends by then.
+
+    A segment that is removed by the rules of retention meanwhile is passed over.
 
     Raises:
         NoLedgerError: there is none.
@@ -33,15 +34,14 @@ def entries(path: str, start_seq: int = 1) -> Iterator[Entry]:
     for (_, segment_path), end in zip(segments, ends, strict=True):
         if end is not None and end <= start_seq:
             continue
-        segment = files.open_file(segment_path)
-        try:
-            offset = _offset_near(segment, start_seq)
-            for line in whole_lines(chunks(segment, offset)):
+        with place.opened(segment_path) as segment:
+            if segment is None:
+                continue
+            offset = 0 if segment.compressed else _offset_near(segment.descriptor, start_seq)
+            for line in whole_lines(segment.pieces(offset)):
                 entry = Entry.parse(line)
                 if entry.seq >= start_seq:
                     yield entry
-        finally:
-            os.close(segment)
 
 
 def follow(path: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterator[Entry]:
@@ -57,13 +57,6 @@ def follow(path: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterat
             next_seq = entry.seq + 1
         if not wait():
             return
-
-
-def chunks(descriptor: int, offset: int = 0) -> Iterator[bytes]:
-    """The bytes of a file from `offset` to its end, in pieces."""
-    while chunk := os.pread(descriptor, _CHUNK_BYTES, offset):
-        yield chunk
-        offset += len(chunk)
 
 
 def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
-from nsledger.ledger import files
 from nsledger.ledger.chain import Head
 from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.entry import Entry, check_whole
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.marks import Mark, Marks
-from nsledger.ledger.reader import chunks, whole_lines
+from nsledger.ledger.reader import whole_lines
+from nsledger.ledger.segment import Segment
 
 Progress = Callable[[int], None]
 """Told each number of bytes read."""
@@ -45,14 +44,14 @@ def walk(
         LedgerDamagedError: at the first entry that does not follow, or that is not the marked one.
         OSError: it cannot be read.
     """
-    segment = files.open_file(path)
     seq, digest, size = before.seq, before.digest.encode(), 0
     signed = signed_through
     ahead = iter(marks.within(before.seq, None).marks)
     mark = next(ahead, None)
     mark_seq = mark.head.seq if mark else 0
+    segment = Segment.open(path)
     try:
-        for line in whole_lines(_told(chunks(segment), progress)):
+        for line in whole_lines(_told(segment.pieces(), progress)):
             # `chain.opening`, written out.
             if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
                 why = _why_not(line, Head(seq, digest.decode()))
@@ -66,12 +65,12 @@ def walk(
                     check_mark(mark, digest.decode(), path, seq - before.seq, signed)
                     mark = next(ahead, None)
                 signed, mark_seq = seq, mark.head.seq if mark else 0
-        unfinished = os.fstat(segment).st_size - size
+        unfinished = segment.read_bytes - size
     except NotAnEntryError as error:
         why = Damage.NOT_AN_ENTRY, str(error)
         raise _damaged(why, path, before, seq, signed) from error
     finally:
-        os.close(segment)
+        segment.close()
     return Walked(
         head=Head(seq, digest.decode()), unfinished_bytes=unfinished, signed_through=signed
     )

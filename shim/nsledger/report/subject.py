@@ -14,15 +14,20 @@ from nsledger.domain.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    DiskStageChanged,
     Event,
     Gap,
     LedgerCreated,
+    LedgerPruned,
     LedgerRecovered,
+    LedgerResumed,
+    LedgerStopped,
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
     PodStopped,
+    SegmentAltered,
     UnknownEvent,
 )
 from nsledger.domain.workload import ContainerRef, PodRef
@@ -54,6 +59,11 @@ def subject(event: Event | UnknownEvent) -> tuple[PodRef | None, ContainerRef | 
             Gap()
             | LedgerCreated()
             | LedgerRecovered()
+            | LedgerPruned()
+            | LedgerStopped()
+            | LedgerResumed()
+            | DiskStageChanged()
+            | SegmentAltered()
             | DaemonStarted()
             | DaemonStopped()
             | UnknownEvent()

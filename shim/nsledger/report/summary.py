@@ -14,16 +14,22 @@ from nsledger.domain.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    DiskStage,
+    DiskStageChanged,
     Ending,
     Event,
     Gap,
     LedgerCreated,
+    LedgerPruned,
     LedgerRecovered,
+    LedgerResumed,
+    LedgerStopped,
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
     PodRequested,
     PodStopped,
+    SegmentAltered,
     UnknownEvent,
 )
 from nsledger.domain.judgement import Judgement, Verdict
@@ -86,11 +92,20 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
             return Piece(f"{event.method}: {_status(event.grpc_status)}", Tone.FAILED)
         case Gap():
             detail = f", {event.detail}" if event.detail else ""
-            return Piece(f"{event.count} missed: {event.reason}{detail}", Tone.FAILED)
+            count = "unknown number" if event.count is None else event.count
+            return Piece(f"{count} missed: {event.reason}{detail}", Tone.FAILED)
         case LedgerCreated():
             return Piece(f"ledger {event.ledger_id}")
         case LedgerRecovered():
             return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
+        case (
+            LedgerPruned()
+            | LedgerStopped()
+            | LedgerResumed()
+            | DiskStageChanged()
+            | SegmentAltered()
+        ):
+            return _storage(event)
         case DaemonStarted():
             after = f", took over from pid {event.predecessor_pid}" if event.predecessor_pid else ""
             return Piece(f"nsledger {event.version}, kernel {event.kernel_release}{after}")
@@ -98,6 +113,28 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
             return Piece(event.reason)
         case UnknownEvent():
             return Piece(f"not known to this version: {event.reason}", Tone.WARNING)
+        case _:
+            assert_never(event)
+
+
+def _storage(
+    event: LedgerPruned | LedgerStopped | LedgerResumed | DiskStageChanged | SegmentAltered,
+) -> Piece:
+    match event:
+        case LedgerPruned():
+            removed = f"entries {event.from_seq} to {event.through_seq} removed"
+            return Piece(f"{removed}, by {event.rule}", Tone.WARNING)
+        case LedgerStopped():
+            return Piece(f"stopped, {event.reason}: {event.free_bytes} bytes free", Tone.FAILED)
+        case LedgerResumed():
+            since = f", stopped since {event.stopped_time}" if event.stopped_time else ""
+            return Piece(f"resumed, {event.free_bytes} bytes free{since}", Tone.WARNING)
+        case DiskStageChanged():
+            tone = Tone.PLAIN if event.stage is DiskStage.OK else Tone.WARNING
+            return Piece(f"{event.before} to {event.stage}: {event.free_bytes} bytes free", tone)
+        case SegmentAltered():
+            kept = f", kept as {event.kept_as}" if event.kept_as else ""
+            return Piece(f"{event.segment} was {event.alteration}{kept}", Tone.ALARM)
         case _:
             assert_never(event)
 

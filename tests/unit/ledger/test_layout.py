@@ -1,6 +1,14 @@
 from __future__ import annotations
 
-from nsledger.ledger.layout import LOCK_NAME, first_seqs, segment_name, torn_name, torn_names
+from nsledger.ledger.layout import (
+    LOCK_NAME,
+    compressed_name,
+    first_seqs,
+    segment_name,
+    segment_names,
+    torn_name,
+    torn_names,
+)
 
 
 def test_a_segment_is_named_after_its_first_entry_and_names_sort_by_it() -> None:
@@ -21,3 +29,14 @@ def test_torn_tails_of_one_place_are_found_in_the_order_of_their_numbers() -> No
     mine = [torn_name(7, number) for number in (10, 2, 1)]
 
     assert torn_names([*mine, torn_name(8, 1), segment_name(7)], 7) == mine[::-1]
+
+
+def test_of_a_segment_that_is_there_twice_the_original_counts() -> None:
+    names = [compressed_name(1), segment_name(1), compressed_name(5), segment_name(9)]
+
+    assert segment_names(names) == [
+        (1, segment_name(1)),
+        (5, compressed_name(5)),
+        (9, segment_name(9)),
+    ]
+    assert first_seqs([*names, compressed_name(7) + ".tmp"]) == [1, 5, 9]

@@ -9,6 +9,7 @@ from nsledger.ledger import reader
 from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.reader import entries, follow, whole_lines
+from nsledger.ledger.segment import Segment
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers
 
@@ -50,13 +51,13 @@ def test_any_entry_of_a_long_segment_is_found_without_reading_up_to_it(
     writer.append([ledgers.record(number, "x" * (number % 977)) for number in range(1, 2001)])
     writer.close()
     read: list[int] = []
-    real = reader.chunks
+    real = Segment.pieces
 
-    def noting(descriptor: int, offset: int) -> Iterator[bytes]:
+    def noting(segment: Segment, offset: int) -> Iterator[bytes]:
         read.append(offset)
-        return real(descriptor, offset)
+        return real(segment, offset)
 
-    monkeypatch.setattr(reader, "chunks", noting)
+    monkeypatch.setattr(Segment, "pieces", noting)
 
     assert seqs(tmp_path, start_seq) == list(range(start_seq, 2001))
 

@@ -55,7 +55,7 @@ def eventually(condition: Callable[[], object]) -> None:
         time.sleep(0.001)
 
 
-def gaps(directory: Path) -> list[tuple[str, int, str]]:
+def gaps(directory: Path) -> list[tuple[str, int | None, str]]:
     events = [record.event for record in recording.records(directory)]
     return [(gap.reason, gap.count, gap.detail) for gap in events if isinstance(gap, Gap)]
 

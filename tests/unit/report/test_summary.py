@@ -3,16 +3,24 @@ from __future__ import annotations
 import pytest
 
 from nsledger.domain.events import (
+    Alteration,
     CallFailed,
     ContainerStarted,
     ContainerStopped,
     ContainerWitnessed,
+    DiskStage,
+    DiskStageChanged,
     Ending,
     Event,
     Gap,
+    LedgerPruned,
+    LedgerResumed,
+    LedgerStopped,
     NamespaceChanged,
     PodRequested,
     PodStopped,
+    PruneRule,
+    SegmentAltered,
     Source,
     UnknownEvent,
     event_name,
@@ -65,7 +73,14 @@ def test_every_event_has_its_gist(name: str, text: str) -> None:
 
 def test_all_events_are_in_that_list() -> None:
     known = {event_name(record.event) for record in odd_node().decoded()}
-    tested_apart = {"namespace.changed"}
+    tested_apart = {
+        "disk.stage_changed",
+        "ledger.pruned",
+        "ledger.resumed",
+        "ledger.stopped",
+        "namespace.changed",
+        "segment.altered",
+    }
 
     assert len(known | tested_apart) == len(Event.__args__)
 
@@ -163,6 +178,59 @@ def test_a_mismatch_comes_before_all_else() -> None:
             ),
             "1 missed: oversized, CreateContainer",
             Tone.FAILED,
+        ),
+        (
+            Gap(source=DAEMON, reason="unclean_stop", count=None, first_time="", last_time=""),
+            "unknown number missed: unclean_stop",
+            Tone.FAILED,
+        ),
+        (
+            LedgerPruned(
+                source=DAEMON,
+                rule=PruneRule.MAX_AGE,
+                from_seq=1,
+                through_seq=9,
+                digest="",
+                segments=1,
+                size_bytes=1,
+            ),
+            "entries 1 to 9 removed, by max_age",
+            Tone.WARNING,
+        ),
+        (
+            LedgerStopped(source=DAEMON, reason="disk_full", free_bytes=12),
+            "stopped, disk_full: 12 bytes free",
+            Tone.FAILED,
+        ),
+        (
+            LedgerResumed(source=DAEMON, free_bytes=12, stopped_time="T"),
+            "resumed, 12 bytes free, stopped since T",
+            Tone.WARNING,
+        ),
+        (
+            DiskStageChanged(
+                source=DAEMON, stage=DiskStage.PRUNE, before=DiskStage.WARN, free_bytes=12
+            ),
+            "warn to prune: 12 bytes free",
+            Tone.WARNING,
+        ),
+        (
+            DiskStageChanged(
+                source=DAEMON, stage=DiskStage.OK, before=DiskStage.WARN, free_bytes=12
+            ),
+            "warn to ok: 12 bytes free",
+            Tone.PLAIN,
+        ),
+        (
+            SegmentAltered(
+                source=DAEMON,
+                alteration=Alteration.REPLACED,
+                segment="00000000000000000001.jsonl",
+                at_seq=9,
+                kept_as="foreign-1",
+            ),
+            "00000000000000000001.jsonl was replaced, kept as foreign-1",
+            Tone.ALARM,
         ),
         (
             CallFailed(source=DAEMON, method="StopContainer", grpc_status=None),

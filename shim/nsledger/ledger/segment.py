@@ -1,0 +1,104 @@
+"""One segment opened for reading, compressed or not: the same bytes either way.
+
+What is hashed and chained are the uncompressed bytes, so compressing a segment changes nothing that
+`verify` looks at, and `zstd -dc SEGMENT` gives an auditor the original. A segment may be compressed
+between the moment a reader saw its name and the one it opens it: both names lead to it.
+
+Source: RFC 8878 (zstd; a frame that tells its content size and ends in a checksum).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import Final, Self
+
+from nsledger.ledger import files
+from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.layout import COMPRESSED_SUFFIX
+
+CHUNK_BYTES: Final = 1 << 16
+_LARGEST_WINDOW_BYTES: Final = 1 << 27
+"""What `zstd -d` takes without being told to; memory is bounded by it."""
+_FRAME_HEADER_BYTES: Final = 18
+
+
+class Segment:
+    """An open segment. Made by `open`."""
+
+    def __init__(self, descriptor: int, *, compressed: bool) -> None:
+        self.descriptor = descriptor
+        """Of the file as it is on the disk."""
+        self.compressed = compressed
+        self.read_bytes = 0
+        """Uncompressed bytes that `pieces` gave so far."""
+
+    @classmethod
+    def open(cls, path: str, *, compressed: bool = False) -> Self:
+        """The segment at `path`; the compressed one if it was compressed meanwhile.
+
+        Args:
+            path: Its name tells whether it is compressed, too.
+            compressed: Whether it is, whatever its name.
+
+        Raises:
+            OSError: it is not there, or cannot be read.
+        """
+        compressed = compressed or path.endswith(COMPRESSED_SUFFIX)
+        try:
+            return cls(files.open_file(path), compressed=compressed)
+        except FileNotFoundError:
+            if compressed:
+                raise
+            return cls(files.open_file(path + COMPRESSED_SUFFIX), compressed=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Needed once."""
+        os.close(self.descriptor)
+
+    def pieces(self, offset: int = 0, piece_bytes: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """The uncompressed bytes from `offset`, which is 0 for a compressed one, to the end.
+
+        Raises:
+            NotAnEntryError: it is compressed, and not one whole zstd frame.
+        """
+        found = (
+            self._decompressed(piece_bytes) if self.compressed else self._plain(offset, piece_bytes)
+        )
+        for piece in found:
+            self.read_bytes += len(piece)
+            yield piece
+
+    def _plain(self, offset: int, piece_bytes: int) -> Iterator[bytes]:
+        while piece := os.pread(self.descriptor, piece_bytes, offset):
+            yield piece
+            offset += len(piece)
+
+    def _decompressed(self, piece_bytes: int) -> Iterator[bytes]:
+        import zstandard  # noqa: PLC0415 - a young ledger has nothing compressed
+
+        header = files.read_at(self.descriptor, _FRAME_HEADER_BYTES, 0)
+        try:
+            size_bytes = zstandard.frame_content_size(header)
+            os.lseek(self.descriptor, 0, os.SEEK_SET)
+            with (
+                os.fdopen(self.descriptor, "rb", closefd=False) as file,
+                zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW_BYTES).stream_reader(
+                    file, read_size=CHUNK_BYTES
+                ) as frame,
+            ):
+                while piece := frame.read(piece_bytes):
+                    size_bytes -= len(piece)
+                    yield piece
+        except zstandard.ZstdError as error:
+            raise NotAnEntryError(line=header, reason=f"needed a zstd frame, {error}") from error
+        if size_bytes != 0:
+            raise NotAnEntryError(
+                line=header, reason="needed a whole zstd frame that tells its size"
+            )
