@@ -28,7 +28,11 @@ class Link:
         tell: Callable[[Link, Event], None],
         forget: Callable[[Link], None],
     ) -> None:
-        """`tell` is called with each event, after the bytes of its moment; `forget` at the end."""
+        """`tell` is called with each event, and may then release calls; `forget` at the end.
+
+        The client has the bytes of an event's moment already. The runtime has not: a request that
+        is released at once goes out with its header block, in one piece.
+        """
         self.core = core
         self.client = Endpoint(accepted, epoll)
         self.runtime: Endpoint | None = None
@@ -103,8 +107,6 @@ class Link:
         if core.events and core.must_close:
             self.close()
             return
-        if core.for_runtime:
-            runtime.send(core.for_runtime)
         if core.for_client:
             client.send(core.for_client)
         while core.events:
@@ -112,8 +114,12 @@ class Link:
             core.events.clear()
             for event in events:
                 self._tell(self, event)
+            if core.for_client:
+                client.send(core.for_client)
         if self.closed:
             return
+        if core.for_runtime:
+            runtime.send(core.for_runtime)
         if (client.ended or runtime.ended or self._leaving) and self._ends(runtime):
             self.close()
             return

@@ -9,10 +9,11 @@ import threading
 class Wakeup:
     """An eventfd that may be written to at any time, also after it was closed."""
 
-    __slots__ = ("_fd", "_lock", "thread_id")
+    __slots__ = ("_fd", "_lock", "_woken", "thread_id")
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        self._woken = False
         self._lock = threading.RLock()  # a signal handler may come in between on the same thread
         self.thread_id: int | None = None
         """The thread that need not be woken by itself, once it runs."""
@@ -23,9 +24,10 @@ class Wakeup:
         return self._fd
 
     def wake(self) -> None:
-        """Have epoll return."""
+        """Have epoll return; once is enough until `clear`, and spares a batch of system calls."""
         with self._lock:
-            if self._fd >= 0:
+            if self._fd >= 0 and not self._woken:
+                self._woken = True
                 os.eventfd_write(self._fd, 1)
 
     def wake_from_elsewhere(self) -> None:
@@ -34,11 +36,11 @@ class Wakeup:
             self.wake()
 
     def clear(self) -> None:
-        """Take note of all wake-ups so far."""
-        try:
-            os.eventfd_read(self._fd)
-        except BlockingIOError:
-            return
+        """Take note of all wake-ups so far; what they were for is to be looked at after this."""
+        with self._lock:
+            if self._woken:
+                self._woken = False
+                os.eventfd_read(self._fd)
 
     def close(self) -> None:
         """Close the descriptor."""

@@ -45,6 +45,8 @@ class Watching:
         self._holds: deque[tuple[int, RelayedCall]] = deque()
         """Held calls and their deadlines, in their order."""
         self._decisions: deque[tuple[RelayedCall, Decision]] = deque()
+        self._unsettled: dict[Link, None] = {}
+        """Links whose core has something to send since a decision."""
 
     def treatment(self, path: str) -> Treatment | None:
         """What the watcher wants of calls of `path`."""
@@ -62,6 +64,8 @@ class Watching:
                 self._holds.append((call.received_mono_ns + self._hold_limit_ns, call))
                 if not self._told(self._watcher.request_held, call, event.message):
                     self._decide(call, self._fallback())
+                self._apply_decisions()
+                self._unsettled.pop(link, None)  # whoever tells this settles it
             case RequestSeen():
                 call = self._begin(link, event.stream_id, event.path)
                 self._told(self._watcher.request_seen, call, event.message)
@@ -85,16 +89,14 @@ class Watching:
 
     def carry_out(self, now_ns: int) -> None:
         """Do what was decided, and decide where the limit is over."""
-        while True:
-            while self._decisions:
-                call, decision = self._decisions.popleft()
-                self._apply(call, decision)
-            deadline_ns = self.next_deadline_ns
-            if deadline_ns is None or deadline_ns > now_ns:
-                return
+        self._apply_decisions()
+        while (deadline_ns := self.next_deadline_ns) is not None and deadline_ns <= now_ns:
             _, late = self._holds.popleft()
             self._overlooked("hold_limit", late.path)
-            self._decide(late, self._fallback())
+            self._apply(late, self._fallback())
+        while self._unsettled:
+            link, _ = self._unsettled.popitem()
+            self._settle(link)
 
     def give_up(self, link: Link) -> None:
         """Close a connection on which the relay itself went wrong."""
@@ -116,10 +118,17 @@ class Watching:
         self._decide(call, decision)
         self._wake()
 
+    def _apply_decisions(self) -> None:
+        while self._decisions:
+            call, decision = self._decisions.popleft()
+            self._apply(call, decision)
+
     def _apply(self, call: RelayedCall, decision: Decision) -> None:
+        """Have the core carry a decision out; its link is settled once for all of them."""
         if call.decided:
             return
         call.decided = True
+        self._unsettled[call.link] = None
         try:
             match decision:
                 case Release():
@@ -128,9 +137,15 @@ class Watching:
                     call.link.core.refuse(call.stream_id)
                 case _:
                     assert_never(decision)
-            call.link.settle()
         except Exception:  # noqa: BLE001  # one connection's fault must not end the others
             self.give_up(call.link)
+
+    def _settle(self, link: Link) -> None:
+        try:
+            if not link.closed:
+                link.settle()
+        except Exception:  # noqa: BLE001  # one connection's fault must not end the others
+            self.give_up(link)
 
     def _told(self, tell: Callable[..., None], call: RelayedCall, *facts: object) -> bool:
         try:

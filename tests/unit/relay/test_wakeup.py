@@ -20,6 +20,8 @@ def test_it_wakes_until_it_is_cleared() -> None:
     wakeup.clear()
 
     assert not _is_awake(wakeup)
+    wakeup.wake()
+    assert _is_awake(wakeup)
     wakeup.close()
 
 

@@ -40,8 +40,10 @@ class FakeLink:
     def __init__(self) -> None:
         self.core = Core()
         self.closed = False
+        self.settled = 0
 
-    def settle(self) -> None: ...
+    def settle(self) -> None:
+        self.settled += 1
 
     def close(self) -> None:
         self.closed = True
@@ -76,13 +78,37 @@ def test_the_first_decision_counts() -> None:
         call.refuse()
 
     room.watcher.on_held = decide_twice
-    room.tell(RequestHeld(1, "/h", b"m"))
-    assert room.link.core.decided == []
 
+    room.tell(RequestHeld(1, "/h", b"m"))
     room.carry_out()
 
     assert room.link.core.decided == [("release", 1, b"first")]
-    assert room.wakes == 2
+
+
+def test_what_is_decided_at_once_goes_out_with_the_bytes_of_its_moment() -> None:
+    room = Room()
+    room.watcher.on_held = lambda call, message: call.release(message)
+
+    room.tell(RequestHeld(1, "/h", b"m"))
+
+    assert room.link.core.decided == [("release", 1, b"m")]
+    room.carry_out()
+    assert room.link.settled == 0
+
+
+def test_what_is_decided_later_wakes_the_relay_and_goes_out_in_one_piece() -> None:
+    room = Room()
+    for stream_id in (1, 3, 5):
+        room.tell(RequestHeld(stream_id, "/h", b"m"))
+    for call, _ in room.watcher.held:
+        cast("HeldCall", call).release(None)
+    assert room.link.core.decided == []
+    assert room.wakes
+
+    room.carry_out()
+
+    assert room.link.core.decided == [("release", stream_id, None) for stream_id in (1, 3, 5)]
+    assert room.link.settled == 1
 
 
 @pytest.mark.parametrize(
