@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -23,6 +24,7 @@ from nsledger.domain.events import (
     LedgerCreated,
     LedgerRecovered,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -96,7 +98,15 @@ class Workloads:
                 self.host, self.host_reference = event.host, event.host_reference
             case NamespaceChanged():
                 self._changed(event, seq, time)
-            case Gap() | LedgerCreated() | LedgerRecovered() | DaemonStopped() | UnknownEvent():
+            case (
+                Gap()
+                | LedgerCreated()
+                | LedgerRecovered()
+                | ClockStepped()
+                | NodeRebooted()
+                | DaemonStopped()
+                | UnknownEvent()
+            ):
                 pass
             case _:
                 assert_never(event)

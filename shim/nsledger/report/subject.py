@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -19,6 +20,7 @@ from nsledger.domain.events import (
     LedgerCreated,
     LedgerRecovered,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -54,6 +56,8 @@ def subject(event: Event | UnknownEvent) -> tuple[PodRef | None, ContainerRef | 
             Gap()
             | LedgerCreated()
             | LedgerRecovered()
+            | ClockStepped()
+            | NodeRebooted()
             | DaemonStarted()
             | DaemonStopped()
             | UnknownEvent()

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -20,6 +21,7 @@ from nsledger.domain.events import (
     LedgerCreated,
     LedgerRecovered,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -91,6 +93,10 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
             return Piece(f"ledger {event.ledger_id}")
         case LedgerRecovered():
             return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
+        case ClockStepped():
+            return Piece(f"wall clock set {_by(event.step_ns)}", Tone.WARNING)
+        case NodeRebooted():
+            return Piece(f"the record before is of {event.before_time}", Tone.WARNING)
         case DaemonStarted():
             after = f", took over from pid {event.predecessor_pid}" if event.predecessor_pid else ""
             return Piece(f"nsledger {event.version}, kernel {event.kernel_release}{after}")
@@ -171,6 +177,10 @@ def _witnessed(event: ContainerWitnessed) -> Piece:
 
 def _read(actual: NamespaceReading) -> str:
     return f"pid {actual.pid}, {len(actual.namespaces)} of {len(NamespaceType)} read"
+
+
+def _by(step_ns: int) -> str:
+    return f"{'ahead' if step_ns > 0 else 'back'} by {abs(step_ns) / 1e9:.3f} s"
 
 
 def _status(number: int | None) -> str:
