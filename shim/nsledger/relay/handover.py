@@ -120,7 +120,8 @@ class HandoverConnection:
         """
         line = _encode(message) + b"\n"
         sent = socket.send_fds(self._sock, [line], list(descriptors)) if descriptors else 0
-        self._sock.sendall(line[sent:])
+        if rest := line[sent:]:  # to one who has read it all and left, even nothing cannot be sent
+            self._sock.sendall(rest)
 
     def hear(self, kind: type[_M], *, timeout_s: float | None) -> _M:
         """The next message, which has to be of `kind`.
