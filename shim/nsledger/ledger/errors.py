@@ -31,6 +31,14 @@ class LedgerUnusableError(LedgerError):
         self.path, self.looked_at_bytes = path, looked_at_bytes
 
 
+class SyncBehindError(LedgerError):
+    """The disk takes so long to sync that no more may be unsynced. Try again."""
+
+    def __init__(self, *, unsynced_bytes: int) -> None:
+        super().__init__(f"{unsynced_bytes} bytes are unsynced, needed the disk to catch up")
+        self.unsynced_bytes = unsynced_bytes
+
+
 class NotARecordError(LedgerError):
     """Bytes that cannot become one line of the ledger. Nothing was written."""
 

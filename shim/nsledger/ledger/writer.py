@@ -15,7 +15,7 @@ from typing import Self
 
 from nsledger.ledger import files, layout
 from nsledger.ledger.chain import GENESIS, Head, link
-from nsledger.ledger.errors import LedgerLockedError, LedgerUnusableError
+from nsledger.ledger.errors import LedgerLockedError, LedgerUnusableError, SyncBehindError
 from nsledger.ledger.recovery import UNSYNCED_LIMIT_BYTES, WINDOW_BYTES, find_end
 
 
@@ -28,6 +28,29 @@ class Recovery:
     """File name, in the ledger's directory, of the torn bytes."""
     at_seq: int
     """The entry that the torn bytes would have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSync:
+    """A sync that was begun: `run` it on any thread, then tell the writer by `end_sync`."""
+
+    descriptor: int
+    """Of the segment, its own."""
+    batches: int
+    size_bytes: int
+    head: Head
+    """The last entry that will survive a power cut."""
+
+    def run(self) -> None:
+        """Wait for the disk, for as long as it takes.
+
+        Raises:
+            OSError: what was to be synced may be lost.
+        """
+        try:
+            os.fdatasync(self.descriptor)
+        finally:
+            os.close(self.descriptor)
 
 
 class LedgerWriter:
@@ -49,6 +72,7 @@ class LedgerWriter:
         self._unsynced: list[bytes] = []
         self._tail_is_clean = True
         self._sync_failed = False
+        self._syncing: PendingSync | None = None
         self._head = head
         self.recoveries = recoveries
         """What was cut off where this writer goes on; empty if the last one ended between lines.
@@ -115,10 +139,13 @@ class LedgerWriter:
 
         Raises:
             NotARecordError: one of them cannot be a line.
+            SyncBehindError: too much is unsynced, and the disk is still busy with a sync.
             OSError: the disk refuses, or refuses to take back half of a batch.
         """
         data, head = link(self._head, records)
         if self.unsynced_bytes and self.unsynced_bytes + len(data) > UNSYNCED_LIMIT_BYTES:
+            if self._syncing is not None:
+                raise SyncBehindError(unsynced_bytes=self.unsynced_bytes)
             self.sync()
         self._take_back()
         self._tail_is_clean = False
@@ -137,24 +164,52 @@ class LedgerWriter:
     def sync(self) -> None:
         """Everything appended before survives a power cut.
 
+        Raises:
+            OSError: it does not, or nobody knows. Try again.
+        """
+        pending = self.begin_sync()
+        if pending is None:
+            return
+        try:
+            pending.run()
+        except OSError:
+            self.end_sync(succeeded=False)
+            raise
+        self.end_sync(succeeded=True)
+
+    def begin_sync(self) -> PendingSync | None:
+        """What has to be waited for until everything appended before survives a power cut.
+
+        None if there is nothing to wait for, or one is waited for already. Appending goes on
+        meanwhile: one write(2) does not wait for another's fdatasync(2).
+
         After a failed fdatasync(2) the kernel counts the lost pages as written, and a second one
         would succeed without them; so what is unsynced is written once more before it.
 
         Raises:
-            OSError: it does not, or nobody knows. Try again.
+            OSError: it cannot be written once more.
         """
-        if not self._unsynced:
-            return
+        if self._syncing is not None or not self._unsynced:
+            return None
         if self._sync_failed:
             files.write_at(self._segment, b"".join(self._unsynced), self._synced_bytes)
-        self._sync_failed = True
-        os.fdatasync(self._segment)
-        self._sync_failed = False
-        self._synced_bytes = self._size_bytes
-        self._unsynced.clear()
+        self._syncing = PendingSync(
+            os.dup(self._segment), len(self._unsynced), self._size_bytes, self._head
+        )
+        return self._syncing
+
+    def end_sync(self, *, succeeded: bool) -> None:
+        """Take note of how what `begin_sync` began went."""
+        done, self._syncing = self._syncing, None
+        self._sync_failed = not succeeded
+        if done is not None and succeeded:
+            self._synced_bytes = done.size_bytes
+            del self._unsynced[: done.batches]
 
     def close(self) -> None:
         """Sync, and let another writer in, which happens even if the sync fails.
+
+        A sync that is under way is not waited for: the disk may hang.
 
         Raises:
             OSError: the last entries may not survive a power cut.

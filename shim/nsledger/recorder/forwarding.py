@@ -70,6 +70,7 @@ class Forwarding:
         """Why nothing more can be passed on: `give_back` what waits, at once."""
         self.retry_at_s = 0.0
         self.sync_at_s = NEVER
+        self.syncing = False
         self._successor = successor
         self._waiting: list[tuple[Ticket, bytes]] = []
 

@@ -1,22 +1,25 @@
 """Batches of events into the ledger, synced together, and tried again after a failure.
 
 No thread and no clock of its own: `Recorder` calls it on the writer's thread and says what time it
-is. Tickets are finished here.
+is, and gives what waits for the disk to another. Tickets are finished here.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, Source
 from nsledger.domain.record import Moment, encode
 from nsledger.domain.timeline import discontinuity
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
-from nsledger.ledger.writer import LedgerWriter
+from nsledger.ledger.writer import LedgerWriter, PendingSync
+from nsledger.recorder.syncing import at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
 
 NEVER: Final = float("inf")
@@ -24,6 +27,18 @@ _BATCH: Final = 512
 """Records in one write: bounds how long the first waits for the last."""
 _FIRST_RETRY_S: Final = 0.05
 _LONGEST_RETRY_S: Final = 5.0
+
+
+@dataclass(slots=True)
+class _Syncing:
+    """What the disk is busy with."""
+
+    pending: PendingSync
+    appended: int
+    """How many records will be synced."""
+    tickets: list[Ticket]
+    error: OSError | None = None
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class GroupCommit:
@@ -37,15 +52,26 @@ class GroupCommit:
         new_ledger_id: Callable[[], str],
         sync_interval_s: float,
         last_moment: Callable[[], Moment | None] = lambda: None,
+        run_sync: Callable[[Callable[[], None]], None] = at_once,
+        on_sync_over: Callable[[], None] = lambda: None,
     ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            open_ledger: Called by `write`, again until it succeeds.
+            now: The moment of records about the ledger itself.
+            new_ledger_id: For a ledger that is new.
+            sync_interval_s: How long a record may be unsynced.
+            last_moment: Of the newest record in the opened ledger.
+            run_sync: Takes what waits for the disk, to be run wherever there is time.
+            on_sync_over: Called after that, on the same thread: `write` takes note of it.
+        """
         self.appended = 0
         self.synced = 0
         self.failures: Counter[str] = Counter()
         self.failing: Exception | None = None
         self.retry_at_s = 0.0
         """Not to be tried again before."""
-        self.sync_at_s = NEVER
-        """When what is unsynced must be synced."""
         self.synced_head: Head = GENESIS
         """The newest entry that this writer knows to survive a power cut."""
 
@@ -59,7 +85,21 @@ class GroupCommit:
         self._ledger: LedgerWriter | None = None
         self._waiting: list[tuple[Ticket, bytes]] = []
         self._to_sync: list[Ticket] = []
+        self._sync_due_s = NEVER
+        self._run_sync = run_sync
+        self._on_sync_over = on_sync_over
+        self._syncing: _Syncing | None = None
         self._retry_s = _FIRST_RETRY_S
+
+    @property
+    def sync_at_s(self) -> float:
+        """When what is unsynced must be synced; never as long as the disk is busy with it."""
+        return NEVER if self.syncing else self._sync_due_s
+
+    @property
+    def syncing(self) -> bool:
+        """Whether the disk is busy with a sync, of which `write` has not taken note."""
+        return self._syncing is not None
 
     @property
     def waiting(self) -> int:
@@ -100,10 +140,14 @@ class GroupCommit:
         written: list[Ticket] = []
         try:
             ledger = self._ledger = self._ledger or self._open()
+            self._end_sync(ledger)
             while self._waiting:
                 written += self._append(ledger, self._waiting[:_BATCH], time_s)
-            if self.sync_at_s <= time_s or (sync and self.synced < self.appended):
-                self._sync(ledger)
+            if self._syncing is None and (
+                self._sync_due_s <= time_s or (sync and self.synced < self.appended)
+            ):
+                self._begin_sync(ledger)
+                self._end_sync(ledger)
         except Exception as error:  # noqa: BLE001 - a writer that dies loses in silence
             self._hold(error, time_s)
         else:
@@ -111,12 +155,17 @@ class GroupCommit:
             self._retry_s = _FIRST_RETRY_S
         return written
 
-    def give_back(self) -> list[Ticket]:
+    def give_back(self, patience_s: float = 0.0) -> list[Ticket]:
         """Close the ledger for another process to open; return what is not written.
 
-        Best after a `write` that synced: whether the last entries would survive a power cut is not
-        told here, and nobody could do anything about it.
+        Args:
+            patience_s: How long to wait for a sync that is under way. The next process syncs what
+                it appends, and with it what is unsynced here.
         """
+        if self._syncing is not None and self._ledger is not None:
+            self._syncing.over.wait(patience_s)
+            with contextlib.suppress(OSError):
+                self._end_sync(self._ledger)
         left = [ticket for ticket, _ in self._waiting]
         self._waiting = []
         with contextlib.suppress(OSError):
@@ -129,7 +178,8 @@ class GroupCommit:
         Raises:
             OSError: the last entries may not survive a power cut.
         """
-        for ticket in [*(ticket for ticket, _ in self._waiting), *self._to_sync]:
+        syncing = self._syncing.tickets if self._syncing is not None else []
+        for ticket in [*(ticket for ticket, _ in self._waiting), *syncing, *self._to_sync]:
             ticket.finish(RecordLostError(reason="closed", event=ticket.event))
         if self._ledger is not None:
             self._ledger.close()
@@ -171,24 +221,52 @@ class GroupCommit:
         ledger.append([record for _, record in batch])
         del self._waiting[: len(batch)]
         self.appended += len(batch)
-        self.sync_at_s = min(self.sync_at_s, time_s + self._sync_interval_s)
+        self._sync_due_s = min(self._sync_due_s, time_s + self._sync_interval_s)
         tickets = [ticket for ticket, _ in batch]
         for seq, ticket in enumerate(tickets, start=first_seq):
             ticket.seq = seq
             if ticket.sync:
                 self._to_sync.append(ticket)
-                self.sync_at_s = time_s
+                self._sync_due_s = time_s
             else:
                 ticket.finish(None)
         return tickets
 
-    def _sync(self, ledger: LedgerWriter) -> None:
-        ledger.sync()
-        self.synced = self.appended
-        self.synced_head = ledger.head
-        self.sync_at_s = NEVER
-        done, self._to_sync = self._to_sync, []
-        for ticket in done:
+    def _begin_sync(self, ledger: LedgerWriter) -> None:
+        pending = ledger.begin_sync()
+        if pending is None:
+            return
+        syncing = _Syncing(pending, self.appended, self._to_sync)
+        self._syncing, self._to_sync, self._sync_due_s = syncing, [], NEVER
+
+        def run() -> None:
+            try:
+                pending.run()
+            except OSError as error:
+                syncing.error = error
+            syncing.over.set()
+            self._on_sync_over()
+
+        self._run_sync(run)
+
+    def _end_sync(self, ledger: LedgerWriter) -> None:
+        """Take note of a sync that is over.
+
+        Raises:
+            OSError: it failed.
+        """
+        syncing = self._syncing
+        if syncing is None or not syncing.over.is_set():
+            return
+        self._syncing = None
+        ledger.end_sync(succeeded=syncing.error is None)
+        if syncing.error is not None:
+            self._to_sync = syncing.tickets + self._to_sync
+            self._sync_due_s = 0.0
+            raise syncing.error
+        self.synced = syncing.appended
+        self.synced_head = syncing.pending.head
+        for ticket in syncing.tickets:
             ticket.finish(None)
 
     def _hold(self, error: Exception, time_s: float) -> None:

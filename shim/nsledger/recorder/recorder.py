@@ -25,6 +25,7 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.forwarding import Forwarding, Successor
 from nsledger.recorder.gaps import GapTally
 from nsledger.recorder.group_commit import NEVER, GroupCommit, word_for
+from nsledger.recorder.syncing import Syncer
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,9 @@ _GAP_INTERVAL_S: Final = 1.0
 
 _ENDING_S: Final = 0.5
 """What the thread may take to end once it gave up; more means that the disk hangs."""
+
+_LAST_SYNC_S: Final = 1.0
+"""How long a hand-over waits for a disk that syncs."""
 
 Listener = Callable[[int, Moment, Event], None]
 
@@ -62,6 +66,7 @@ class Recorder:
             last_moment: Of the newest record in the opened ledger, on the recorder's thread; a
                 reboot or a step of the clock since then becomes a record.
         """
+        self._syncer = Syncer()
         self._own_ledger = partial(
             GroupCommit,
             open_ledger,
@@ -69,6 +74,8 @@ class Recorder:
             new_ledger_id=new_ledger_id,
             sync_interval_s=sync_interval_s,
             last_moment=last_moment,
+            run_sync=self._syncer.put,
+            on_sync_over=lambda: self._queue.put(None),
         )
         self._commit: GroupCommit | Forwarding = self._own_ledger()
         self._successor: Successor | None = None
@@ -124,6 +131,7 @@ class Recorder:
 
     def start(self) -> None:
         """Open the ledger and begin to write, both on the recorder's own thread."""
+        self._syncer.start()
         self._thread.start()
 
     def subscribe(self, listener: Listener) -> None:
@@ -211,6 +219,7 @@ class Recorder:
             self._commit.close()
         except OSError as error:
             log.error("ledger.close_failed", error=word_for(error))  # noqa: TRY400 - see ticket.py
+        self._syncer.close()
 
     def _change_hands(self) -> None:
         """Give the ledger up if that was asked for; take it back if its new owner is lost."""
@@ -228,7 +237,7 @@ class Recorder:
                 return
             self._take_in_all()
             self._write(time.monotonic(), sync=True)
-            left = before.give_back()
+            left = before.give_back(_LAST_SYNC_S)
             self._commit = Forwarding(
                 successor,
                 appended=before.appended,
@@ -251,7 +260,7 @@ class Recorder:
         if self._commit.failing is not None:
             until_s = min(self._commit.retry_at_s, self._give_up_at_s)
         elif self._closed:
-            until_s = 0.0
+            until_s = self._give_up_at_s if self._commit.syncing else 0.0
         elif self._gaps.pending:
             until_s = min(self._commit.sync_at_s, self._gaps_at_s)
         else:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import stat
@@ -11,7 +12,12 @@ import pytest
 from nsledger.ledger import layout, recovery
 from nsledger.ledger import writer as writer_module
 from nsledger.ledger.chain import GENESIS, link
-from nsledger.ledger.errors import LedgerLockedError, LedgerUnusableError, NotARecordError
+from nsledger.ledger.errors import (
+    LedgerLockedError,
+    LedgerUnusableError,
+    NotARecordError,
+    SyncBehindError,
+)
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers
@@ -311,3 +317,51 @@ def test_closing_lets_another_writer_in_even_if_the_disk_fails(
         writer.close()
 
     LedgerWriter.open(str(tmp_path)).close()
+
+
+def test_what_is_appended_while_the_disk_syncs_is_not_synced_by_it(tmp_path: Path) -> None:
+    with contextlib.closing(LedgerWriter.open(str(tmp_path))) as writer:
+        writer.append([b'{"a":1}'])
+        pending = writer.begin_sync()
+        assert pending is not None
+        writer.append([b'{"a":2}'])
+        assert writer.begin_sync() is None
+
+        pending.run()
+        writer.end_sync(succeeded=True)
+
+        assert pending.head.seq == 1
+        assert writer.unsynced_bytes > 0
+        writer.sync()
+        assert writer.unsynced_bytes == 0
+
+
+def test_behind_a_disk_that_hangs_in_a_sync_no_more_than_the_limit_is_appended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "UNSYNCED_LIMIT_BYTES", 1000)
+    with contextlib.closing(LedgerWriter.open(str(tmp_path))) as writer:
+        writer.append([b'{"a":1}'])
+        pending = writer.begin_sync()
+        assert pending is not None
+
+        while writer.unsynced_bytes < 900:
+            writer.append([ledgers.record(2)])
+
+        with pytest.raises(SyncBehindError):
+            writer.append([b'{"a":"%s"}' % (b"x" * 100)])
+
+        pending.run()
+        writer.end_sync(succeeded=True)
+        writer.append([b'{"a":3}'])
+
+
+def test_the_thread_that_syncs_has_a_descriptor_of_its_own(tmp_path: Path) -> None:
+    writer = LedgerWriter.open(str(tmp_path))
+    writer.append([b'{"a":1}'])
+    pending = writer.begin_sync()
+    assert pending is not None
+
+    writer.close()
+
+    pending.run()

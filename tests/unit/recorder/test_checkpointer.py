@@ -125,7 +125,7 @@ def test_only_what_is_synced_is_signed(tmp_path: Path, monkeypatch: pytest.Monke
         raise OSError(5, "Input/output error")
 
     with monkeypatch.context() as broken:
-        broken.setattr(LedgerWriter, "sync", refuses)
+        broken.setattr(LedgerWriter, "begin_sync", refuses)
         ticket = node.recorder.record(recording.event("x"), at=recording.now(), sync=True)
         assert ticket.wait(SOON_S)
         time.sleep(0.1)

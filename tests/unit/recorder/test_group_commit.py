@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -419,3 +419,57 @@ def test_a_ledger_whose_last_record_cannot_be_read_is_given_back_and_tried_again
     commit.close()
 
     assert recording.words(tmp_path) == ["ledger.created", "first"]
+
+
+def test_while_the_disk_is_busy_with_a_sync_no_other_is_begun_and_all_is_appended(
+    tmp_path: Path,
+) -> None:
+    begun: list[Callable[[], None]] = []
+    over: list[None] = []
+    commit = GroupCommit(
+        lambda: LedgerWriter.open(str(tmp_path)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=INTERVAL_S,
+        run_sync=begun.append,
+        on_sync_over=lambda: over.append(None),
+    )
+    first, second = ticket(1, sync=True), ticket(2, sync=True)
+    commit.take_in(first)
+    commit.write(0)
+    commit.take_in(second)
+    commit.write(1)
+    assert (len(begun), commit.appended, commit.synced, commit.sync_at_s) == (1, 3, 0, NEVER)
+
+    begun.pop()()
+    assert over
+    assert [each.done for each in (first, second)] == [False, False]
+    commit.write(2)
+
+    assert [each.done for each in (first, second)] == [True, False]
+    assert (commit.synced, commit.synced_head.seq) == (2, 2)
+    begun.pop()()
+    commit.write(3)
+    assert [each.done for each in (first, second)] == [True, True]
+    assert commit.synced == 3
+    commit.close()
+
+
+def test_the_ledger_is_given_back_without_waiting_for_a_disk_that_hangs(tmp_path: Path) -> None:
+    begun: list[Callable[[], None]] = []
+    commit = GroupCommit(
+        lambda: LedgerWriter.open(str(tmp_path)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=INTERVAL_S,
+        run_sync=begun.append,
+    )
+    written = ticket(1, sync=True)
+    commit.take_in(written)
+    commit.write(0)
+
+    assert commit.give_back() == []
+
+    assert isinstance(written.error, RecordLostError)
+    LedgerWriter.open(str(tmp_path)).close()
+    begun.pop()()

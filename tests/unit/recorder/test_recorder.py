@@ -284,3 +284,46 @@ def test_closing_does_not_wait_for_a_disk_that_hangs(tmp_path: Path, disk: Faili
     recorder._thread.join(SOON_S)
     assert stuck.error is None
     assert isinstance(behind.error, RecordLostError)
+
+
+def test_a_disk_that_hangs_in_a_sync_delays_no_other_record(
+    tmp_path: Path, recorder: Recorder, disk: FailingDisk
+) -> None:
+    begun, hangs = threading.Event(), threading.Event()
+
+    def hang() -> None:
+        begun.set()
+        hangs.wait(SOON_S)
+
+    recorder.record(recording.event("first"), at=recording.now()).wait(SOON_S)
+    eventually(lambda: recorder.synced == recorder.appended)
+    disk.waits(hang, at="fdatasync")
+
+    synced = recorder.record(recording.event("synced"), at=recording.now(), sync=True)
+    assert begun.wait(SOON_S)
+    written = recorder.record(recording.event("written"), at=recording.now())
+
+    assert written.wait(1)
+    assert not synced.done
+    assert recording.words(tmp_path) == ["ledger.created", "first", "synced", "written"]
+    hangs.set()
+    assert synced.wait(SOON_S)
+    assert synced.error is None
+    eventually(lambda: recorder.synced == recorder.appended)
+
+
+def test_a_disk_that_hangs_does_not_keep_the_recorder_from_its_end(
+    tmp_path: Path, recorder: Recorder, disk: FailingDisk
+) -> None:
+    hangs = threading.Event()
+    disk.waits(lambda: hangs.wait(SOON_S), at="fdatasync")
+    recorder.record(recording.event("first"), at=recording.now())
+    started_s, cpu_s = time.monotonic(), time.process_time()
+
+    recorder.close(0.3)
+
+    assert time.monotonic() - started_s < 1
+    assert time.process_time() - cpu_s < 0.1
+    hangs.set()
+    assert recording.words(tmp_path) == ["ledger.created", "first"]
+    assert verify(str(tmp_path)).head.seq == 2
