@@ -112,9 +112,25 @@ class Shim:
             "hold_limit_s": 5.0,
         }
         paths.configuration.write_text(tomlkit.dumps(told))
-        serve = [_NSLEDGER, "serve", "--config", str(paths.configuration)]
-        with paths.log.open("ab") as log:
-            self._serve = subprocess.Popen(
+        self._serve = self._spawn()
+        self._wait("listening", lambda: _listens(paths.socket))
+
+    def take_over(self) -> None:
+        """Replace the daemon by another, and wait until the first has ended.
+
+        Raises:
+            ShimFailedError: it did not, or did not exit 0.
+        """
+        before, self._serve = self._serve, self._spawn("--take-over")
+        if before is not None:
+            self._wait("taking over", lambda: before.poll() is not None)
+            if before.returncode:
+                raise ShimFailedError(wanted="a clean end", log=self._end_of_log())
+
+    def _spawn(self, *flags: str) -> subprocess.Popen[bytes]:
+        serve = [_NSLEDGER, "serve", "--config", str(self.paths.configuration), *flags]
+        with self.paths.log.open("ab") as log:
+            return subprocess.Popen(
                 # It must not outlive us, and a terminal's Ctrl-C is for us.
                 ["setpriv", "--pdeathsig", "TERM", *serve],
                 stdin=subprocess.DEVNULL,
@@ -123,7 +139,6 @@ class Shim:
                 env=_environment(),
                 start_new_session=True,
             )
-        self._wait("listening", lambda: _listens(paths.socket))
 
     def stop(self) -> None:
         """Drain the daemon: SIGTERM, and wait for its end.

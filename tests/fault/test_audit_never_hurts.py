@@ -100,7 +100,9 @@ def gaps(daemon: Daemon) -> dict[str, int]:
     found: dict[str, int] = {}
     for record in daemon.records():
         if isinstance(record.event, Gap):
-            found[record.event.reason] = found.get(record.event.reason, 0) + record.event.count
+            found[record.event.reason] = found.get(record.event.reason, 0) + (
+                record.event.count or 0
+            )
     return found
 
 
