@@ -104,20 +104,24 @@ class Tamper:
 
 
 class Kernel:
-    """Hands out namespaces: inodes of the dead first, ids never twice, or no ids at all."""
+    """Hands out namespaces: inodes of the dead first, ids never twice, or no ids at all.
+
+    Each has an `owner_ino` of its own, which no rule looks at: by it a test knows the truth.
+    """
 
     def __init__(self, *, has_ids: bool) -> None:
         self._has_ids = has_ids
         self._ids = itertools.count(2**53)
+        self._serials = itertools.count(1)
         self._inodes = itertools.count(4026532200)
         self._free: list[int] = []
         self._pids = itertools.count(4000)
         self._ticks = itertools.count(90_000, 7)
 
-    def new_namespace(self, owner: int | None = None) -> NamespaceIdentity:
+    def new_namespace(self) -> NamespaceIdentity:
         ino = self._free.pop() if self._free else next(self._inodes)
         ns_id = str(next(self._ids)) if self._has_ids else None
-        return NamespaceIdentity(dev=4, ino=ino, ns_id=ns_id, owner_ino=owner)
+        return NamespaceIdentity(dev=4, ino=ino, ns_id=ns_id, owner_ino=next(self._serials))
 
     def free(self, identity: NamespaceIdentity) -> None:
         self._free.append(identity.ino)

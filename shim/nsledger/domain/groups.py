@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.matrix import ORDER, Process
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.namespaces import NEW, NamespaceType
 from nsledger.domain.sharing import HOST
 
 
@@ -40,7 +40,27 @@ def _in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
         return False
     if mine.ns_id is not None and theirs.ns_id is not None:
         return True
+    if _says_new(type_, max(one, other, key=_since)):
+        return False
+    return lived_at_once(one, other)
+
+
+def lived_at_once(one: Process, other: Process) -> bool:
+    """Whether there was a moment when both were, as far as the record tells."""
     return _before_end(one, other) and _before_end(other, one)
+
+
+def _says_new(type_: NamespaceType, younger: Process) -> bool:
+    """Whether it should have got one that nobody has, and nobody compared it with who lived then.
+
+    Then its number may be that of one who ended in silence.
+    """
+    cell = younger.namespaces[type_]
+    return cell.assigned == NEW and cell.verdict is None
+
+
+def _since(process: Process) -> int:
+    return unix_ns(process.since) if process.since else 0
 
 
 def _before_end(one: Process, other: Process) -> bool:

@@ -11,8 +11,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.domain.judgement import LayerPair, Verdict
+from nsledger.domain.namespaces import IdMapping, NamespaceIdentity, NamespaceType
 from nsledger.domain.pod import LayerRecords
 from nsledger.domain.unwatched import Unwatched
 from nsledger.domain.workload import PodRef
@@ -44,6 +44,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict | None
     """None where the daemon did not judge, such as a container that only the hook saw."""
     reason: str
+    rule: str = ""
+    """Which rule decided the verdict."""
+    differ: tuple[LayerPair, ...] = ()
+    """Which layers contradict each other, where the verdict is `mismatch`."""
     requested: str | None
     """CRI's mode by name; None where nothing was asked or can be."""
     assigned: str | None
@@ -75,6 +79,8 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     """Sequence numbers of the records."""
     records: LayerRecords = LayerRecords()
     privileged: bool = False
+    uid_map: tuple[IdMapping, ...] = ()
+    """Of its user namespace, as the host sees it; empty in the host's."""
     namespaces: dict[NamespaceType, Cell]
 
 

@@ -26,6 +26,7 @@ from nsledger.domain.namespaces import (
     NamespaceType,
     RequestedNamespaces,
 )
+from nsledger.domain.sharing import PRIVATE
 from nsledger.domain.workload import ContainerRef, PodRef
 
 _FAITH: Final = {Source.CRI_PROXY: 0, Source.OCI_HOOK: 1, Source.RECONCILE: 2, Source.DAEMON: 3}
@@ -251,6 +252,26 @@ class Pod:
             if container.precedes(other):
                 container.end(other.since)
             else:
+                other.end(container.since)
+
+    def end_whose_numbers_were_reused(self, container: Container) -> None:
+        """A container that was found alone has the numbers of no other that lives.
+
+        Nobody says that a container ended by itself. Where the kernel gives no ids, its inodes are
+        soon another's, and then the two would look as if they shared what they had in turn.
+        """
+        if container.actual is None:
+            return
+        private = [
+            identity
+            for type_, identity in container.actual.namespaces.items()
+            if type_ in container.judgements and container.judgements[type_].sharing == PRIVATE
+        ]
+        for other in self.containers.values():
+            if other is container or not other.running or other.actual is None:
+                continue
+            theirs = other.actual.namespaces.values()
+            if any(one.same_as(their) for one in private for their in theirs):
                 other.end(container.since)
 
     def end(self, time: str, ending: Ending | None = None) -> None:

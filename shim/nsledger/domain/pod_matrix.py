@@ -6,13 +6,14 @@ from nsledger.domain.events import Source
 from nsledger.domain.groups import grouped
 from nsledger.domain.matrix import ORDER, Cell, Matrix, Process, State
 from nsledger.domain.namespaces import (
+    NEW,
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
     RequestedNamespaces,
 )
 from nsledger.domain.pod import Container, Pod
-from nsledger.domain.sharing import UNKNOWN, container_sharing, sandbox_sharing
+from nsledger.domain.sharing import CONTAINER_PREFIX, UNKNOWN, container_sharing, sandbox_sharing
 from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.unwatched import Unwatched
 
@@ -65,6 +66,7 @@ def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
         unobservable=pod.unobservable,
         evidence=tuple(sorted(pod.evidence)),
         records=pod.records,
+        uid_map=() if pod.actual is None else pod.actual.uid_map,
         namespaces=_cells(pod, sharing),
     )
 
@@ -76,6 +78,9 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
         siblings = pod.running_siblings(container.ref.container_id)
         around = Surroundings(host=host, sandbox=pod.actual, siblings=siblings)
         sharing = {type_: container_sharing(type_, actual, around) for type_ in ORDER}
+        for type_, identity in actual.namespaces.items():
+            if container.assigned.get(type_) == NEW and identity.ns_id is None:
+                sharing[type_] = _unless_reused(sharing[type_])
     return Process(
         kind="container",
         id=container.ref.container_id,
@@ -91,8 +96,14 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
         evidence=tuple(sorted(container.evidence)),
         records=container.records,
         privileged=container.privileged,
+        uid_map=() if actual is None else actual.uid_map,
         namespaces=_cells(container, sharing),
     )
+
+
+def _unless_reused(sharing: str) -> str:
+    """A sibling that has the number of a new namespace may be one that ended in silence."""
+    return UNKNOWN if sharing.startswith(CONTAINER_PREFIX) else sharing
 
 
 def _state(*, ended: bool, seen: bool) -> State:
@@ -117,6 +128,8 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
             sharing=judgement.sharing if judgement and judged else sharing.get(type_, UNKNOWN),
             verdict=judgement.verdict if judgement else None,
             reason=judgement.reason if judgement else missing or told.unobservable,
+            rule=judgement.rule if judgement else "",
+            differ=judgement.differ if judgement else (),
             requested=None if requested is None else _mode(requested, type_),
             assigned=told.assigned.get(type_),
             actual=None if actual is None else actual.namespaces.get(type_),

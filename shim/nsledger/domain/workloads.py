@@ -212,6 +212,7 @@ class Workloads:
             case ContainerStarted():
                 container.take_started(event, seq, time)
                 pod.end_older_attempts(container)
+                pod.end_whose_numbers_were_reused(container)
             case _:
                 assert_never(event)
 

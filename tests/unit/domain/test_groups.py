@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from nsledger.domain.groups import grouped
 from nsledger.domain.matrix import ORDER, Cell, Process
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.domain.namespaces import NEW, NamespaceIdentity, NamespaceType
 
 NET, PID = NamespaceType.NET, NamespaceType.PID
 
@@ -92,3 +94,12 @@ def test_letters_do_not_run_out() -> None:
 
     assert found[-2:] == ["DD", "DD"]
     assert len(set(found)) == 30
+
+
+def test_a_new_namespace_with_an_old_number_that_nobody_compared_is_not_shared() -> None:
+    elder = process("a", {NET: 1})
+    younger = process("b", {NET: 1}, since="2026-11-24T00:01:00Z")
+    cell = replace(younger.namespaces[NET], assigned=NEW)
+    younger = replace(younger, namespaces=younger.namespaces | {NET: cell})
+
+    assert letters(elder, younger) == letters(younger, elder) == [None, None]

@@ -116,7 +116,7 @@ def test_without_ids_a_new_namespace_at_a_used_inode_still_ends_an_older_process
     freed = {each.type: each.end for each in of(one, gone).values()}
 
     assert freed[PID] is freed[MNT] is freed[CGROUP] is End.REUSED
-    assert freed[NET] is freed[UTS] is None, "those it shared with the living"
+    assert freed[NET] is freed[UTS] is End.STOPPED, "the process is gone from what it shared too"
 
 
 def test_sharing_is_no_reuse() -> None:

@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from nsledger.domain.events import ContainerStarted, ContainerWitnessed, PodAssigned, Source
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
+from nsledger.domain.judgement import Judgement, Verdict
+from nsledger.domain.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
 from nsledger.domain.pod import Container, Pod
 from nsledger.domain.workload import ContainerRef, PodRef
 
@@ -183,3 +184,18 @@ def test_a_pod_takes_its_containers_with_it() -> None:
     pod.end("10:00:09")
 
     assert {one.until for one in pod.containers.values()} == {pod.until} == {"10:00:09"}
+
+
+def test_a_container_found_alone_shows_that_who_had_its_numbers_has_ended() -> None:
+    elder, younger = attempt(1, name="init", ticks=100), attempt(2, ticks=200)
+    number = NamespaceIdentity(4, 99)
+    for one in (elder, younger):
+        one.actual = NamespaceReading(pid=7, namespaces={NamespaceType.PID: number})
+    pod = pod_of(elder, younger)
+
+    pod.end_whose_numbers_were_reused(younger)
+    assert elder.running
+
+    younger.judgements = {NamespaceType.PID: Judgement("private", Verdict.MATCH)}
+    pod.end_whose_numbers_were_reused(younger)
+    assert (elder.running, elder.until) == (False, younger.since)
