@@ -79,7 +79,9 @@ class Paths:
 class Shim:
     """`nsledger serve`, from `__enter__` until `__exit__` has drained it."""
 
-    def __init__(self, node: PrivateNode) -> None:
+    def __init__(self, node: PrivateNode, **settings: float | bool) -> None:
+        """Nothing is started yet; `settings` are keys of nsledger.toml."""
+        self._settings = settings
         self.paths = Paths(node.directory)
         self._upstream = node.socket
         self._serve: subprocess.Popen[bytes] | None = None
@@ -110,6 +112,7 @@ class Shim:
             "spool": str(paths.spool),
             # A laptop or a CI machine that is busy with other work is no node: give it time.
             "hold_limit_s": 5.0,
+            **self._settings,
         }
         paths.configuration.write_text(tomlkit.dumps(told))
         self._serve = self._spawn()

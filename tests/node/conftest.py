@@ -115,10 +115,10 @@ def subject(event: object) -> str:
 
 
 @contextlib.contextmanager
-def audited_node(generation: int) -> Iterator[AuditedNode]:
-    """A node of `generation` with nsledger's hook and shim."""
+def audited_node(generation: int, **settings: float | bool) -> Iterator[AuditedNode]:
+    """A node of `generation` with nsledger's hook and shim, which is told `settings`."""
     with PrivateNode(installation(generation), handlers=(RUNC, UNHOOKED, CRUN)) as node:
-        shim = Shim(node)
+        shim = Shim(node, **settings)
         node.start(install_hook(node, spool=shim.paths.spool))
         with shim, Client(shim.paths.socket) as client:
             client.call("Version")

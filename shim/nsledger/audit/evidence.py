@@ -13,6 +13,7 @@ from msgspec import structs
 from nsledger.audit.jobs import FollowUp
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
+from nsledger.audit.predictions import Predictions
 from nsledger.cri.answers import (
     decode_create_container_answer,
     decode_restore_pod_answer,
@@ -33,8 +34,10 @@ from nsledger.cri.requests import (
 from nsledger.domain.events import (
     CallFailed,
     ContainerRemoved,
+    ContainerRequested,
     ContainerStopped,
     PodRemoved,
+    PodRequested,
     PodStopped,
     Source,
 )
@@ -43,15 +46,26 @@ from nsledger.recorder.ticket import Ticket
 from nsledger.spool.inbox import Inbox, Left
 
 _GRPC_OK: Final = 0
+_UNPLACED_LIMIT: Final = 1024
+"""Containers of no known pod that are kept in mind."""
 
 
 class Evidence:
     """Turns answers and hook records into events."""
 
-    def __init__(self, *, observer: Observer, picture: Picture, spool: Inbox) -> None:
+    def __init__(
+        self, *, observer: Observer, picture: Picture, predictions: Predictions, spool: Inbox
+    ) -> None:
         self.picture = picture
+        self._predictions = predictions
         self._observer = observer
         self._spool = spool
+
+    def remember(self, event: PodRequested | ContainerRequested) -> None:
+        """Know a request, which is on record already, until its answer."""
+        self.picture.workloads.apply(event)
+        if isinstance(event, ContainerRequested):
+            self._predictions.expect(event)
 
     def follow_up(self, job: FollowUp) -> None:
         """Record what the answer of a watched call led to."""
@@ -72,6 +86,7 @@ class Evidence:
             case CreateContainer():
                 container_id = decode_create_container_answer(job.answer or b"")
                 observer.look_at_created(container_id, source=source, audit_id=job.audit_id)
+                self._hold_prediction(container_id, job.audit_id)
             case StartContainer(container_id=container_id):
                 self.take_in_spool()
                 observer.look_at_started(container_id, source=source)
@@ -108,6 +123,13 @@ class Evidence:
             # The file is the copy that is offered again if this one cannot be written.
             ticket = self.picture.say(event, retry=False)
             ticket.on_done(partial(_settle, left, ticket))
+        self.picture.workloads.forget_unplaced(_UNPLACED_LIMIT)
+
+    def _hold_prediction(self, container_id: str, audit_id: str) -> None:
+        known = self.picture.workloads.container(container_id)
+        if known is not None:
+            pod, container = known
+            self._predictions.compare(audit_id, pod.ref.runtime_handler, container.assigned)
 
     def _failed(self, job: FollowUp, asked: Request) -> None:
         pod, container = PodRef(), ContainerRef()

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.messages import UndecodableError
-from nsledger.cri.status import ContainerStatus, SandboxStatus
+from nsledger.cri.status import ContainerStatus, ListedContainer, ListedSandbox, SandboxStatus
 
 Told = TypeVar("Told")
 
@@ -28,6 +28,14 @@ class Runtime(Protocol):
         """The verbose status of a container."""
         ...
 
+    def list_pod_sandboxes(self) -> tuple[ListedSandbox, ...]:
+        """All sandboxes, ready or not."""
+        ...
+
+    def list_containers(self) -> tuple[ListedContainer, ...]:
+        """All containers, in whatever state."""
+        ...
+
     def close(self) -> None:
         """Give the connection back."""
         ...
@@ -39,6 +47,8 @@ class Unanswered:
 
     reason: str
     """In words of our own; the runtime's text stays behind."""
+    gone: bool = False
+    """It said that it has no such thing."""
 
 
 class Inquiry:
@@ -54,6 +64,8 @@ class Inquiry:
                 to wait for.
             on_unanswered: Called with the reason whenever the runtime did not tell.
         """
+        self.calls = 0
+        """How often the runtime was asked."""
         self._connect = connect
         self._connected: Runtime | None = None
         self._on_unanswered = on_unanswered
@@ -63,19 +75,42 @@ class Inquiry:
         if self._connected is not None:
             self._connected.close()
 
-    def sandbox(self, pod_sandbox_id: str) -> SandboxStatus | Unanswered:
-        """What the runtime says of a sandbox."""
-        return self._ask(lambda runtime: runtime.pod_sandbox_status(pod_sandbox_id))
+    def sandbox(
+        self, pod_sandbox_id: str, *, may_be_gone: bool = False
+    ) -> SandboxStatus | Unanswered:
+        """What the runtime says of a sandbox; that it has none is no gap if it `may_be_gone`."""
+        return self._ask(
+            lambda asked: asked.pod_sandbox_status(pod_sandbox_id), may_be_gone=may_be_gone
+        )
 
-    def container(self, container_id: str) -> ContainerStatus | Unanswered:
-        """What the runtime says of a container."""
-        return self._ask(lambda runtime: runtime.container_status(container_id))
+    def container(
+        self, container_id: str, *, may_be_gone: bool = False
+    ) -> ContainerStatus | Unanswered:
+        """What the runtime says of a container; that it has none is no gap if it `may_be_gone`."""
+        return self._ask(
+            lambda asked: asked.container_status(container_id), may_be_gone=may_be_gone
+        )
 
-    def _ask(self, question: Callable[[Runtime], Told]) -> Told | Unanswered:
+    def sandboxes(self) -> tuple[ListedSandbox, ...] | Unanswered:
+        """All sandboxes that the runtime has, ready or not."""
+        return self._ask(lambda asked: asked.list_pod_sandboxes())
+
+    def containers(self) -> tuple[ListedContainer, ...] | Unanswered:
+        """All containers that the runtime has, in whatever state."""
+        return self._ask(lambda asked: asked.list_containers())
+
+    def _ask(
+        self, question: Callable[[Runtime], Told], *, may_be_gone: bool = False
+    ) -> Told | Unanswered:
         if self._connected is None:
             self._connected = self._connect()
+        self.calls += 1
         try:
             return question(self._connected)
-        except (RuntimeCallError, UndecodableError) as error:
-            self._on_unanswered(str(error))
-            return Unanswered(str(error))
+        except RuntimeCallError as error:
+            unanswered = Unanswered(str(error), gone=error.code == "NOT_FOUND")
+        except UndecodableError as error:
+            unanswered = Unanswered(str(error))
+        if not (unanswered.gone and may_be_gone):
+            self._on_unanswered(unanswered.reason)
+        return unanswered

@@ -1,7 +1,7 @@
 """Looks at one sandbox or container: asks the runtime, reads /proc, judges, and puts it on record.
 
 Whoever calls it says how it came to look (`source`): after a call that the shim saw, or because the
-thing was found.
+thing was found. What could not be looked at stays unknown to the picture, and is looked at again.
 """
 
 from __future__ import annotations
@@ -9,14 +9,19 @@ from __future__ import annotations
 from typing import Final
 
 from nsledger.audit.inquiry import Inquiry, Unanswered
-from nsledger.audit.picture import Known, Picture
+from nsledger.audit.picture import Known, Picture, paths_of
+from nsledger.cri.runtime_types import is_sandboxed
+from nsledger.cri.status import ContainerState, ContainerStatus, ProcessStatus, SandboxStatus
 from nsledger.domain.events import ContainerAssigned, ContainerStarted, PodAssigned, Source
 from nsledger.domain.judgement import judge_sandbox
 from nsledger.domain.namespaces import AssignedNamespaces, NamespaceReading
 from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.domain.workloads import Container
 from nsledger.proc.namespaces import read_namespaces
 
 _NO_HOST_PID: Final = "no host pid"
+_ENDED: Final = "it had ended"
+_SANDBOXED: Final = "sandboxed by "
 
 
 class Observer:
@@ -27,38 +32,77 @@ class Observer:
         self._picture = picture
 
     def look_at_sandbox(self, pod: PodRef, *, source: Source, audit_id: str = "") -> None:
-        """Record what a sandbox was assigned and has."""
+        """Ask for a sandbox, and record what it was assigned and has."""
         status = self._inquiry.sandbox(pod.pod_sandbox_id)
         if isinstance(status, Unanswered):
             self._picture.say(
                 PodAssigned(source=source, audit_id=audit_id, pod=pod, unobservable=status.reason)
             )
             return
+        self.saw_sandbox(pod, status, source=source, audit_id=audit_id)
+
+    def look_at_created(self, container_id: str, *, source: Source, audit_id: str = "") -> None:
+        """Ask for a container, and record what it was assigned; it need not have a process yet."""
+        status = self._inquiry.container(container_id)
+        self.saw_created(container_id, status, source=source, audit_id=audit_id)
+
+    def look_at_started(self, container_id: str, *, source: Source) -> None:
+        """Record what a started container has, and how the three layers compare."""
+        known = self._picture.workloads.container(container_id)
+        witnessed = known[1].witnessed if known else None
+        status = None if witnessed and known else self._inquiry.container(container_id)
+        if known is None and status is not None:
+            self.saw_created(container_id, status, source=source)
+        self.saw_started(container_id, status, source=source)
+
+    def saw_sandbox(
+        self,
+        pod: PodRef,
+        status: SandboxStatus,
+        *,
+        source: Source,
+        audit_id: str = "",
+        not_before: str = "",
+    ) -> None:
+        """Record what the runtime told of a sandbox, and what its process has."""
         process = status.process
-        actual = None if process.pid is None else read_namespaces(process.pid)
+        unobservable = _why_not(process, ended=not status.ready)
+        actual = None if unobservable or process.pid is None else read_namespaces(process.pid)
         requested = self._picture.workloads.requested_by(audit_id) or status.requested
+        host, assigned = self._picture.host, process.assigned
         self._picture.say(
             PodAssigned(
                 source=source,
                 audit_id=audit_id,
+                not_before=not_before,
                 pod=pod if pod.name else status.pod,
-                assigned=process.assigned,
+                assigned=assigned,
                 netns_path=status.netns_path,
                 ips=status.ips,
+                runtime_type=process.runtime_type,
                 actual=actual,
-                judgements=judge_sandbox(actual, requested, process.assigned, self._picture.host)
+                judgements=judge_sandbox(
+                    actual, requested, assigned, host, paths_of(assigned, actual)
+                )
                 if actual
                 else {},
-                unobservable="" if actual else _NO_HOST_PID,
+                unobservable=unobservable,
             )
         )
-        self._picture.known[pod.pod_sandbox_id] = Known(process.pid, process.assigned)
+        self._picture.known[pod.pod_sandbox_id] = Known(process.pid, assigned, process.runtime_type)
 
-    def look_at_created(self, container_id: str, *, source: Source, audit_id: str = "") -> None:
-        """Record what a container was assigned; it need not have a process yet."""
+    def saw_created(
+        self,
+        container_id: str,
+        status: ContainerStatus | Unanswered,
+        *,
+        source: Source,
+        audit_id: str = "",
+        not_before: str = "",
+    ) -> None:
+        """Record what the runtime told of a container, if only that it did not tell."""
         pod, container = PodRef(), ContainerRef(container_id=container_id)
         assigned: AssignedNamespaces = {}
-        status = self._inquiry.container(container_id)
         if not isinstance(status, Unanswered):
             pod, container = self._picture.pod_ref(status.pod_sandbox_id), status.container
             assigned = status.process.assigned
@@ -66,44 +110,73 @@ class Observer:
             ContainerAssigned(
                 source=source,
                 audit_id=audit_id,
+                not_before=not_before,
                 pod=pod,
                 container=container,
                 assigned=assigned,
             )
         )
 
-    def look_at_started(self, container_id: str, *, source: Source) -> None:
-        """Record what a started container has, and how the three layers compare."""
+    def saw_started(
+        self,
+        container_id: str,
+        status: ContainerStatus | Unanswered | None,
+        *,
+        source: Source,
+        not_before: str = "",
+    ) -> None:
+        """Record what a container's process has; `status` may be None if the hook saw it."""
         known = self._picture.workloads.container(container_id)
-        if known is None:
-            self.look_at_created(container_id, source=source)
-            known = self._picture.workloads.container(container_id)
         if known is None:
             return
         pod, container = known
-        actual = self._read_again(container_id, container.witnessed)
-        self._picture.known[container_id] = Known(
-            actual.pid if actual else None, container.assigned
-        )
+        actual, unobservable = _process_of(container, status)
         self._picture.say(
             ContainerStarted(
                 source=source,
+                not_before=not_before,
                 pod=pod.ref,
                 container=container.ref,
                 actual=actual,
                 judgements=self._picture.judge(pod, container, actual) if actual else {},
                 witnessed=container.witnessed is not None,
-                unobservable="" if actual else _NO_HOST_PID,
+                unobservable=unobservable,
             )
         )
+        if not isinstance(status, Unanswered) or actual is not None:
+            self._picture.known[container_id] = Known(
+                actual.pid if actual else None, container.assigned
+            )
 
-    def _read_again(
-        self, container_id: str, witnessed: NamespaceReading | None
-    ) -> NamespaceReading | None:
-        """Read the process that the hook saw, and no other that got its pid since."""
-        if witnessed is not None:
-            return read_namespaces(witnessed.pid, start_ticks=witnessed.start_ticks)
-        status = self._inquiry.container(container_id)
-        if isinstance(status, Unanswered) or status.process.pid is None:
-            return None
-        return read_namespaces(status.process.pid)
+
+def was_looked_at(unobservable: str) -> bool:
+    """Whether a process was read, or is known to have nothing to read; else another look helps."""
+    lasting = unobservable in {"", _NO_HOST_PID, _ENDED}
+    return lasting or unobservable.startswith(_SANDBOXED)
+
+
+def _process_of(
+    container: Container, status: ContainerStatus | Unanswered | None
+) -> tuple[NamespaceReading | None, str]:
+    """What a container's process has, or why there is nothing to read.
+
+    It is the process that the hook saw, if it saw one, and no other that got its pid since.
+    """
+    witnessed = container.witnessed
+    if witnessed is not None:
+        return read_namespaces(witnessed.pid, start_ticks=witnessed.start_ticks), ""
+    if status is None or isinstance(status, Unanswered):
+        return None, status.reason if status else _NO_HOST_PID
+    unobservable = _why_not(status.process, ended=status.state is ContainerState.EXITED)
+    if unobservable or status.process.pid is None:
+        return None, unobservable
+    return read_namespaces(status.process.pid), ""
+
+
+def _why_not(process: ProcessStatus, *, ended: bool) -> str:
+    """Why a process cannot be read; empty if it can."""
+    if is_sandboxed(process.runtime_type):
+        return _SANDBOXED + process.runtime_type
+    if process.pid is None:
+        return _ENDED if ended else _NO_HOST_PID
+    return ""

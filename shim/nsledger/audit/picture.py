@@ -11,7 +11,10 @@ from dataclasses import dataclass
 from nsledger.domain.events import Event
 from nsledger.domain.judgement import Judgement, judge_container
 from nsledger.domain.namespaces import (
+    INHERITED,
+    NEW,
     AssignedNamespaces,
+    NamespaceIdentity,
     NamespaceReading,
     NamespaceType,
     RequestedNamespaces,
@@ -21,6 +24,7 @@ from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Pod, Workloads
 from nsledger.proc.clock import Clock
+from nsledger.proc.paths import namespaces_behind
 from nsledger.proc.process import is_alive
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
@@ -33,6 +37,10 @@ class Known:
     pid: int | None
     """None for what has no process here."""
     assigned: AssignedNamespaces
+    runtime_type: str = ""
+    """As in `PodAssigned`; of a container nobody asks."""
+    runtime_handler: str = ""
+    """As in `PodRef`, likewise."""
 
 
 class Picture:
@@ -72,21 +80,23 @@ class Picture:
         siblings = {
             name: reading
             for name, reading in pod.running_siblings(container.ref.container_id).items()
-            if _alive(reading)
+            if alive(reading)
         }
         target = self.workloads.container(requested.target_id or "")
         around = Surroundings(
             host=self.host,
-            sandbox=_alive(pod.actual),
+            sandbox=alive(pod.actual),
             siblings=siblings,
-            target=_alive(target[1].actual) if target else None,
+            target=alive(target[1].actual) if target else None,
             pod_requested=pod.requested,
+            paths=paths_of(container.assigned, actual),
         )
         return judge_container(actual, requested, container.assigned, around)
 
     def forget_container(self, container_id: str) -> None:
-        """Nobody will join a container that was removed."""
+        """Drop a container that was removed."""
         self.known.pop(container_id, None)
+        self.workloads.forget_removed()
 
     def forget_pod(self, pod_sandbox_id: str) -> None:
         """Drop a pod that was removed, and whatever else was by now."""
@@ -97,7 +107,15 @@ class Picture:
         self.workloads.forget_removed()
 
 
-def _alive(reading: NamespaceReading | None) -> NamespaceReading | None:
+def paths_of(
+    assigned: AssignedNamespaces, actual: NamespaceReading
+) -> dict[str, NamespaceIdentity]:
+    """Where the paths lead that a process was to join."""
+    paths = [one for one in assigned.values() if one not in {NEW, INHERITED}]
+    return namespaces_behind(paths, joined_ticks=actual.start_ticks)
+
+
+def alive(reading: NamespaceReading | None) -> NamespaceReading | None:
     """The reading, if its process still runs: a dead one's inodes are somebody else's by now."""
     if reading is None or not is_alive(reading.pid, reading.start_ticks or 0):
         return None

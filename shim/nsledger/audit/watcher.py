@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from nsledger.audit.in_flight import InFlight
 from nsledger.audit.jobs import FollowUp, LookUpSandbox, Remember
+from nsledger.audit.predictions import Predictions
 from nsledger.audit.witness import Witness
 from nsledger.cri import methods
 from nsledger.cri.annotate import annotate_create_container, annotate_run_pod_sandbox
@@ -25,7 +27,9 @@ from nsledger.cri.requests import (
     decode_request,
     decode_run_pod_sandbox,
 )
+from nsledger.cri.runtime_types import follows_containerds_rules
 from nsledger.domain.events import ContainerRequested, PodRequested, Source
+from nsledger.domain.namespaces import AssignedNamespaces
 from nsledger.domain.prediction import predict
 from nsledger.http2.calls import Call, HeldCall, Treatment
 from nsledger.proc.clock import Clock
@@ -49,13 +53,21 @@ class CallWatcher:
     """Implements `nsledger.http2.calls.Watcher`."""
 
     def __init__(
-        self, *, recorder: Recorder, witness: Witness, clock: Clock, policy: Policy
+        self,
+        *,
+        recorder: Recorder,
+        witness: Witness,
+        in_flight: InFlight,
+        predictions: Predictions,
+        clock: Clock,
+        policy: Policy,
     ) -> None:
         self._recorder = recorder
         self._witness = witness
         self._clock = clock
         self._policy = policy
-        self._unanswered: dict[Call, FollowUp] = {}
+        self._in_flight = in_flight
+        self._predictions = predictions
 
     def treatment(self, path: str) -> Treatment | None:
         """Hold what is annotated, tap what is recorded, let the rest pass unseen."""
@@ -88,9 +100,10 @@ class CallWatcher:
 
     def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
         """Hand the answer to the witness: the kubelet has it already."""
-        waiting = self._unanswered.pop(call, None)
+        waiting = self._in_flight.waiting(call)
         if waiting is not None:
             self._witness.put(replace(waiting, answer=message, grpc_status=grpc_status))
+            self._in_flight.end(call)
 
     def overlooked(self, reason: str, path: str | None) -> None:
         """What the relay could not watch is a gap."""
@@ -100,15 +113,13 @@ class CallWatcher:
         method = methods.watched_method(call.path)
         if method is None:
             raise AssertionError(f"{call.path} was not asked for by treatment()")
-        self._unanswered[call] = FollowUp(method, message, answer=None, grpc_status=None)
+        self._in_flight.begin(call, FollowUp(method, message, answer=None, grpc_status=None))
         return method
 
     def _join(self, call: Call) -> str:
         """A new audit id, which the answer of `call` will carry too if it is still to come."""
         audit_id = secrets.token_hex(_AUDIT_ID_BYTES)
-        waiting = self._unanswered.get(call)
-        if waiting is not None:
-            self._unanswered[call] = replace(waiting, audit_id=audit_id)
+        self._in_flight.join(call, audit_id)
         return audit_id
 
     def _run_pod_sandbox(self, call: HeldCall, message: bytes) -> None:
@@ -165,16 +176,7 @@ class CallWatcher:
         self, call: HeldCall, message: bytes, asked: CreateContainer
     ) -> None:
         audit_id = self._join(call)
-        sandbox = self._witness.known(asked.pod.pod_sandbox_id)
-        target = self._witness.known(asked.requested.target_id)
-        predicted = predict(
-            asked.requested,
-            sandbox_pid=sandbox.pid if sandbox else None,
-            sandbox_assigned=sandbox.assigned if sandbox else None,
-            target_pid=target.pid if target else None,
-            privileged=asked.privileged,
-            cgroup_version=self._witness.cgroup_version,
-        )
+        predicted = self._predict(asked)
         annotations = self._ours(container_annotations(audit_id, predicted))
         event = ContainerRequested(
             source=Source.CRI_PROXY,
@@ -189,6 +191,22 @@ class CallWatcher:
             message, annotations, has_sandbox_config=asked.has_sandbox_config
         )
         self._record_then_let_go(call, event, annotated)
+
+    def _predict(self, asked: CreateContainer) -> AssignedNamespaces:
+        """What the container will join; nothing, where it is not known by which rules."""
+        sandbox = self._witness.known(asked.pod.pod_sandbox_id)
+        if sandbox is None or not follows_containerds_rules(sandbox.runtime_type):
+            return {}
+        target = self._witness.known(asked.requested.target_id)
+        predicted = predict(
+            asked.requested,
+            sandbox_pid=sandbox.pid,
+            sandbox_assigned=sandbox.assigned,
+            target_pid=target.pid if target else None,
+            privileged=asked.privileged,
+            cgroup_version=self._witness.cgroup_version,
+        )
+        return self._predictions.trusted(sandbox.runtime_handler, predicted)
 
     def _ours(self, annotations: Mapping[str, str]) -> Mapping[str, str]:
         return annotations if self._policy.annotate else {}

@@ -1,4 +1,7 @@
-"""The witness's thread: jobs in the order in which calls were answered, and the spool between them.
+"""The witness's thread: jobs in the order in which calls were answered; the rest between them.
+
+The rest is the spool, and reconciliation, a small step at a time. Before all else it recollects
+what is on record already.
 
 It never touches a call, except to let one go on that waited for it. An exception in one job is
 logged, counted as a gap, and ends that job only: the audit must outlive its own mistakes.
@@ -8,29 +11,48 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Final, assert_never
 
 import structlog
 
 from nsledger.audit.evidence import Evidence
+from nsledger.audit.in_flight import InFlight
 from nsledger.audit.jobs import FollowUp, Job, LookUpSandbox, Remember
 from nsledger.audit.picture import Known
+from nsledger.audit.reconciliation import Reconciliation
 from nsledger.recorder.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
 _QUEUE_LIMIT: Final = 10_000
 _SPOOL_INTERVAL_S: Final = 0.5
+_AFTER_FAILURE_S: Final = 1.0
+"""Until the next step of a reconciliation of which one failed."""
 
 
 class Witness:
     """Works the jobs that `CallWatcher` puts. Every public method may be called from any thread."""
 
-    def __init__(self, *, evidence: Evidence, recorder: Recorder, cgroup_version: int) -> None:
+    def __init__(
+        self,
+        *,
+        evidence: Evidence,
+        reconciliation: Reconciliation,
+        in_flight: InFlight,
+        recorder: Recorder,
+        cgroup_version: int,
+        recollect: Callable[[], None],
+    ) -> None:
         self.cgroup_version = cgroup_version
         self._evidence = evidence
+        self._reconciliation = reconciliation
+        self._in_flight = in_flight
         self._recorder = recorder
+        self._recollect = recollect
+        self._spool_at_s = 0.0
+        self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
 
@@ -60,21 +82,38 @@ class Witness:
         return self._evidence.picture.known.get(id_) if id_ else None
 
     def _run(self) -> None:
+        self._guarded("recollection", self._recollect)
         while True:
+            wait_s = min(self._spool_at_s, self._reconcile_at_s) - time.monotonic()
             try:
-                job = self._jobs.get(timeout=_SPOOL_INTERVAL_S)
+                job = self._jobs.get(timeout=max(0.0, wait_s))
             except queue.Empty:
-                self._guarded("spool", self._evidence.take_in_spool)
+                self._rest()
                 continue
             if job is None:
                 self._guarded("spool", self._evidence.take_in_spool)
                 return
             self._work(job)
 
+    def _rest(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._spool_at_s:
+            self._spool_at_s = now_s + _SPOOL_INTERVAL_S
+            self._guarded("spool", self._evidence.take_in_spool)
+        if now_s >= self._reconcile_at_s:
+            self._reconcile_at_s = now_s + _AFTER_FAILURE_S
+            self._guarded("reconciliation", self._reconcile)
+
+    def _reconcile(self) -> None:
+        concerned = self._in_flight.concerned()
+        # In this order: a call that was answered in between is in the queue.
+        wait_s = self._reconciliation.step(concerned) if self._jobs.empty() else 0.0
+        self._reconcile_at_s = time.monotonic() + wait_s
+
     def _work(self, job: Job) -> None:
         match job:
             case Remember():
-                self._evidence.picture.workloads.apply(job.event)
+                self._evidence.remember(job.event)
             case LookUpSandbox():
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)

@@ -70,6 +70,17 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds,
         msgspec.Meta(description="Deadline of the daemon's own calls to the runtime, in seconds."),
     ] = 2.0
+    reconcile_interval_s: Annotated[
+        float,
+        msgspec.Meta(
+            ge=0,
+            le=86400,
+            description=(
+                "Seconds between two comparisons with what the runtime lists and /proc says, "
+                "the first at start; 0 is never."
+            ),
+        ),
+    ] = 60.0
     drain_timeout_s: Annotated[
         Seconds,
         msgspec.Meta(description="The longest that SIGTERM waits for running calls, in seconds."),

@@ -18,9 +18,14 @@ from typing import Final
 import structlog
 
 from nsledger.audit.evidence import Evidence
+from nsledger.audit.finds import Finds
+from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
+from nsledger.audit.predictions import Predictions
+from nsledger.audit.recollection import Recollection
+from nsledger.audit.reconciliation import Reconciliation
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
 from nsledger.cli import log_output
@@ -160,14 +165,36 @@ class Daemon:
         )
         picture = Picture(recorder=self._recorder, clock=self._clock, host=self._host.reading)
         observer = Observer(inquiry=self._inquiry, picture=picture)
+        self._recollection = Recollection(
+            picture=picture,
+            spool=self._spool,
+            recorder=self._recorder,
+            ledger=configuration.ledger,
+        )
+        in_flight = InFlight()
+        predictions = Predictions()
         self._witness = Witness(
-            evidence=Evidence(observer=observer, picture=picture, spool=self._spool),
+            evidence=Evidence(
+                observer=observer, picture=picture, predictions=predictions, spool=self._spool
+            ),
+            reconciliation=Reconciliation(
+                inquiry=self._inquiry,
+                picture=picture,
+                finds=Finds(
+                    inquiry=self._inquiry, observer=observer, picture=picture, clock=self._clock
+                ),
+                interval_s=configuration.reconcile_interval_s,
+            ),
+            in_flight=in_flight,
             recorder=self._recorder,
             cgroup_version=node.cgroup_version(),
+            recollect=self._recollection.recollect,
         )
         self.watcher = CallWatcher(
             recorder=self._recorder,
             witness=self._witness,
+            in_flight=in_flight,
+            predictions=predictions,
             clock=self._clock,
             policy=Policy(
                 annotate=configuration.annotate,
@@ -180,7 +207,7 @@ class Daemon:
         """Open the ledger, say that we are here, and begin to follow up."""
         self._checkpointer.start()
         self._recorder.start()
-        self._recorder.record(
+        self._recollection.first = self._recorder.record(
             DaemonStarted(
                 source=Source.DAEMON,
                 version=metadata.version("nsledger"),

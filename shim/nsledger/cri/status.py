@@ -9,8 +9,9 @@ from typing import Final
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import container_ref, parse, pod_ref, requested_namespaces
 from nsledger.cri.verbose import (
+    ContainerInfo,
     OciIdMapping,
-    OciSpec,
+    SandboxInfo,
     SandboxMetadata,
     container_info,
     sandbox_info,
@@ -47,6 +48,8 @@ class ProcessStatus:
     """Empty if no OCI spec was told."""
     uid_mappings: tuple[IdMapping, ...]
     gid_mappings: tuple[IdMapping, ...]
+    runtime_type: str = ""
+    """containerd's name of the shim that runs it; empty where none was told, as by CRI-O."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +105,7 @@ def decode_pod_sandbox_status(message: bytes) -> SandboxStatus:
     status, told = answer.status, sandbox_info(answer.info)
     wrapped = told.sandbox_metadata
     metadata = (wrapped.metadata if wrapped else None) or SandboxMetadata()
-    process = _process(told.pid, told.runtime_spec)
+    process = _process(told)
     handler = status.runtime_handler or told.runtime_handler or metadata.runtime_handler
     options = status.linux.namespaces
     return SandboxStatus(
@@ -131,7 +134,7 @@ def decode_container_status(message: bytes) -> ContainerStatus:
         pod_sandbox_id=told.sandbox_id,
         container=container_ref(status.metadata, status.image, container_id=status.id),
         state=_state(status.state),
-        process=_process(told.pid, told.runtime_spec),
+        process=_process(told),
     )
 
 
@@ -179,15 +182,15 @@ def _state(number: pb.ContainerState.ValueType) -> ContainerState:
     return _STATES.get(number, ContainerState.UNKNOWN)
 
 
-def _process(pid: int, spec: OciSpec | None) -> ProcessStatus:
-    linux = spec.linux if spec else None
-    if linux is None:
-        return ProcessStatus(pid=pid or None, assigned={}, uid_mappings=(), gid_mappings=())
+def _process(told: SandboxInfo | ContainerInfo) -> ProcessStatus:
+    linux = told.runtime_spec.linux if told.runtime_spec else None
+    entries = (linux.namespaces or ()) if linux else ()
     return ProcessStatus(
-        pid=pid or None,
-        assigned=assigned_by_oci([(entry.type, entry.path) for entry in linux.namespaces or ()]),
-        uid_mappings=_mappings(linux.uid_mappings),
-        gid_mappings=_mappings(linux.gid_mappings),
+        pid=told.pid or None,
+        assigned=assigned_by_oci([(one.type, one.path) for one in entries]) if linux else {},
+        uid_mappings=_mappings(linux.uid_mappings if linux else None),
+        gid_mappings=_mappings(linux.gid_mappings if linux else None),
+        runtime_type=told.runtime_type,
     )
 
 

@@ -71,6 +71,8 @@ class SandboxInfo(msgspec.Struct, frozen=True):
     """Of a PodSandboxStatusResponse."""
 
     pid: int = 0
+    runtime_type: str = msgspec.field(name="runtimeType", default="")
+    """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
     runtime_handler: str = msgspec.field(name="runtimeHandler", default="")
     sandbox_metadata: VersionedSandboxMetadata | None = msgspec.field(
@@ -82,6 +84,8 @@ class ContainerInfo(msgspec.Struct, frozen=True):
     """Of a ContainerStatusResponse."""
 
     pid: int = 0
+    runtime_type: str = msgspec.field(name="runtimeType", default="")
+    """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
     sandbox_id: str = msgspec.field(name="sandboxID", default="")
 

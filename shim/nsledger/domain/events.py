@@ -39,6 +39,10 @@ class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_
     source: Source
     audit_id: str = ""
     """Joins the records of one call with each other and with the annotations on the pod."""
+    not_before: str = ""
+    """RFC 3339, where the daemon found what it tells of (`reconcile`): its look before, which saw
+    nothing of it. It happened between that and the record's own time. Empty if this look was the
+    daemon's first, and then nothing is known of when it happened."""
 
 
 class PodRequested(_Event, tag="pod.requested", frozen=True, kw_only=True):
@@ -57,6 +61,8 @@ class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
     netns_path: str = ""
     """Where the runtime mounted the network namespace, such as `/var/run/netns/cni-…`."""
     ips: tuple[str, ...] = ()
+    runtime_type: str = ""
+    """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     actual: NamespaceReading | None = None
     judgements: dict[NamespaceType, Judgement] = {}
     unobservable: str = ""
@@ -102,7 +108,7 @@ class ContainerWitnessed(_Event, tag="container.witnessed", frozen=True, kw_only
 
 
 class ContainerStarted(_Event, tag="container.started", frozen=True, kw_only=True):
-    """StartContainer was answered: the three layers compared."""
+    """StartContainer was answered, or the container was found running: the layers compared."""
 
     pod: PodRef
     container: ContainerRef
@@ -135,7 +141,7 @@ class ContainerStopped(_Event, tag="container.stopped", frozen=True, kw_only=Tru
 
 
 class ContainerRemoved(_Event, tag="container.removed", frozen=True, kw_only=True):
-    """RemoveContainer was answered with OK."""
+    """RemoveContainer was answered with OK, or the runtime was found not to have it any more."""
 
     pod: PodRef
     container: ContainerRef
@@ -149,7 +155,7 @@ class PodStopped(_Event, tag="pod.stopped", frozen=True, kw_only=True):
 
 
 class PodRemoved(_Event, tag="pod.removed", frozen=True, kw_only=True):
-    """RemovePodSandbox was answered with OK."""
+    """RemovePodSandbox was answered with OK, or the runtime was found not to have it any more."""
 
     pod: PodRef
 

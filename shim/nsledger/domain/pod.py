@@ -175,6 +175,8 @@ class Pod:
     assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
     netns_path: str = ""
     ips: tuple[str, ...] = ()
+    runtime_type: str = ""
+    """containerd's name of the shim that runs it."""
     actual: NamespaceReading | None = None
     """Of the sandbox's process, as the daemon read it last."""
     judgements: dict[NamespaceType, Judgement] = field(
@@ -232,6 +234,7 @@ class Pod:
             self.records = replace(self.records, actual=seq)
         self.netns_path = event.netns_path or self.netns_path
         self.ips = event.ips or self.ips
+        self.runtime_type = event.runtime_type or self.runtime_type
         self.judgements = event.judgements or self.judgements
         self.unobservable = event.unobservable
         self.evidence.append(seq)

@@ -146,6 +146,19 @@ class Workloads:
                 self._forgotten[pod_sandbox_id] = None
         _keep_newest(self._forgotten, _FORGOTTEN_LIMIT)
 
+    def forget_unplaced(self, limit: int) -> None:
+        """Drop the oldest containers whose pod no record has told, down to `limit` of them.
+
+        A hook also sees containers that no CRI runtime lists, so nothing may ever end them here.
+        """
+        unplaced = self.pods.get("")
+        if unplaced is None:
+            return
+        for container_id in list(unplaced.containers)[: len(unplaced.containers) - limit]:
+            del unplaced.containers[container_id], self._pod_of[container_id]
+        if not unplaced.containers:
+            del self.pods[""]
+
     def _pod(self, ref: PodRef, source: Source) -> Pod:
         id_ = ref.pod_sandbox_id
         pod = self.pods.get(id_)

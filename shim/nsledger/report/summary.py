@@ -32,6 +32,7 @@ from nsledger.domain.events import (
     PodRequested,
     PodStopped,
     SegmentAltered,
+    Source,
     UnknownEvent,
 )
 from nsledger.domain.judgement import Judgement, Verdict
@@ -50,6 +51,7 @@ from nsledger.report.grid import Piece
 from nsledger.report.screen import Screen
 from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT
 from nsledger.report.tone import Tone
+from nsledger.report.when import date_and_clock
 
 _GRPC_STATUS: Final = (
     "OK",
@@ -73,8 +75,28 @@ _GRPC_STATUS: Final = (
 """By number. Source: grpc, doc/statuscodes.md."""
 
 
+_ENDINGS: Final = {
+    Ending.EXITED: "exited",
+    Ending.VANISHED: "vanished",
+    Ending.PROCESS_GONE: "process gone",
+}
+
+
 def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
-    """The gist of `event`; its tone says how much it should worry."""
+    """The gist of `event`; its tone says how much it should worry.
+
+    What was found says so, and in which span of time it must have happened.
+    """
+    gist = _gist(event, screen)
+    if isinstance(event, UnknownEvent) or event.source is not Source.RECONCILE:
+        return gist
+    found = "found"
+    if event.not_before:
+        found = f"found, not so at {date_and_clock(event.not_before, screen.zone)[1]}"
+    return Piece(f"{found}: {gist.text}" if gist.text else found, gist.tone)
+
+
+def _gist(event: Event | UnknownEvent, screen: Screen) -> Piece:
     match event:
         case PodRequested() | ContainerRequested():
             return Piece(_asked(event.requested, screen))
@@ -85,7 +107,7 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
         case ContainerWitnessed():
             return _witnessed(event)
         case ContainerStopped() | PodStopped():
-            return Piece("" if event.ending is Ending.STOPPED else f"found: {event.ending}")
+            return Piece("" if event.ending is Ending.STOPPED else _ENDINGS[event.ending])
         case ContainerRemoved() | PodRemoved():
             return Piece("")
         case NamespaceChanged():

@@ -3,24 +3,38 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
 from nsledger.audit.evidence import Evidence
+from nsledger.audit.finds import Finds
+from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
-from nsledger.audit.jobs import FollowUp
+from nsledger.audit.jobs import FollowUp, LookUpSandbox
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
+from nsledger.audit.predictions import Predictions
+from nsledger.audit.recollection import Recollection
+from nsledger.audit.reconciliation import Reconciliation
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
-from nsledger.cri.status import ContainerState, ContainerStatus, ProcessStatus, SandboxStatus
-from nsledger.domain.events import Event, UnknownEvent
+from nsledger.cri.status import (
+    ContainerState,
+    ContainerStatus,
+    ListedContainer,
+    ListedSandbox,
+    ProcessStatus,
+    SandboxStatus,
+)
+from nsledger.domain.events import DaemonStopped, Event, Source, UnknownEvent
 from nsledger.domain.namespaces import INHERITED, NamespaceType, RequestedNamespaces
 from nsledger.domain.record import Moment, decode
 from nsledger.domain.workload import ContainerRef, PodRef
@@ -47,6 +61,7 @@ class FakeRuntime:
 
     pid: int | None = field(default_factory=os.getpid)
     unavailable: bool = False
+    runtime_type: str = "io.containerd.runc.v2"
     asked: list[str] = field(default_factory=list)
 
     def pod_sandbox_status(self, pod_sandbox_id: str) -> SandboxStatus:
@@ -69,6 +84,14 @@ class FakeRuntime:
             process=self._process(),
         )
 
+    def list_pod_sandboxes(self) -> tuple[ListedSandbox, ...]:
+        self._answer("list")
+        return ()
+
+    def list_containers(self) -> tuple[ListedContainer, ...]:
+        self._answer("list")
+        return ()
+
     def close(self) -> None:
         pass
 
@@ -78,7 +101,13 @@ class FakeRuntime:
             raise RuntimeCallError(method="Status", code="DEADLINE_EXCEEDED")
 
     def _process(self) -> ProcessStatus:
-        return ProcessStatus(pid=self.pid, assigned=OF_THE_HOST, uid_mappings=(), gid_mappings=())
+        return ProcessStatus(
+            pid=self.pid,
+            assigned=OF_THE_HOST,
+            uid_mappings=(),
+            gid_mappings=(),
+            runtime_type=self.runtime_type,
+        )
 
 
 @dataclass(eq=False)
@@ -109,10 +138,18 @@ class Box:
     evidence: Evidence
     inquiry: Inquiry
     spool: Inbox
+    reconciliation: Reconciliation
+    in_flight: InFlight
     witness: Witness
     watcher: CallWatcher
     runtime: FakeRuntime
     ledger: Path
+
+    def settle(self) -> None:
+        """Wait until the witness has worked what it was given so far."""
+        worked = threading.Event()
+        self.witness.put(LookUpSandbox("s1", worked.set))
+        assert worked.wait(5)
 
     def finish(self) -> list[Event | UnknownEvent]:
         """Work everything off; what is on record, but for the ledger's own first entry."""
@@ -122,7 +159,7 @@ class Box:
         self.spool.close()
         if not self.ledger.exists():
             return []
-        return [decode(entry.line).event for entry in entries(str(self.ledger))][1:]
+        return [decode(entry.line).event for entry in islice(entries(str(self.ledger)), 1, None)]
 
 
 @contextmanager
@@ -132,8 +169,9 @@ def box(
     policy: Policy = ANNOTATING,
     runtime: FakeRuntime | None = None,
     open_ledger: Callable[[], LedgerWriter] | None = None,
+    reconcile_interval_s: float = 0,
 ) -> Iterator[Box]:
-    """A box that runs until `finish`."""
+    """A box that runs until `finish`; it recollects and reconciles if it is given an interval."""
     clock = FixedClock()
     ledger = tmp_path / "ledger"
     recorder = Recorder(
@@ -149,13 +187,50 @@ def box(
     )
     picture = Picture(recorder=recorder, clock=clock, host=read_namespaces(os.getpid()))
     observer = Observer(inquiry=inquiry, picture=picture)
-    evidence = Evidence(observer=observer, picture=picture, spool=spool)
-    witness = Witness(evidence=evidence, recorder=recorder, cgroup_version=1)
-    watcher = CallWatcher(recorder=recorder, witness=witness, clock=clock, policy=policy)
+    in_flight = InFlight()
+    predictions = Predictions()
+    evidence = Evidence(observer=observer, picture=picture, predictions=predictions, spool=spool)
+    recollection = Recollection(picture=picture, spool=spool, recorder=recorder, ledger=str(ledger))
+    reconciliation = Reconciliation(
+        inquiry=inquiry,
+        picture=picture,
+        finds=Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock),
+        interval_s=reconcile_interval_s,
+    )
+    witness = Witness(
+        evidence=evidence,
+        reconciliation=reconciliation,
+        in_flight=in_flight,
+        recorder=recorder,
+        cgroup_version=1,
+        recollect=recollection.recollect if reconcile_interval_s else lambda: None,
+    )
+    watcher = CallWatcher(
+        recorder=recorder,
+        witness=witness,
+        in_flight=in_flight,
+        predictions=predictions,
+        clock=clock,
+        policy=policy,
+    )
     recorder.start()
+    if reconcile_interval_s:
+        begins = DaemonStopped(source=Source.DAEMON, reason="a new daemon begins")
+        recollection.first = recorder.record(begins, at=clock.now())
     witness.start()
     made = Box(
-        recorder, picture, observer, evidence, inquiry, spool, witness, watcher, runtime, ledger
+        recorder,
+        picture,
+        observer,
+        evidence,
+        inquiry,
+        spool,
+        reconciliation,
+        in_flight,
+        witness,
+        watcher,
+        runtime,
+        ledger,
     )
     try:
         yield made

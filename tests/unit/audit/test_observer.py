@@ -3,16 +3,22 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
+from nsledger.cri.status import ProcessStatus, SandboxStatus
 from nsledger.domain.events import (
     ContainerAssigned,
     ContainerStarted,
     Gap,
     PodAssigned,
+    Source,
 )
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.judgement import LayerPair, Verdict
+from nsledger.domain.namespaces import NamespaceType, RequestedNamespaces
+from nsledger.domain.workload import PodRef
+from tests.processes import sleeping
 from tests.unit.audit.node_in_a_box import (
     FakeRuntime,
     answered,
@@ -96,3 +102,26 @@ def test_a_container_whose_status_is_not_told_is_on_record_by_its_id(tmp_path: P
 
     made = only(ContainerAssigned, on_record)
     assert (made.container.container_id, made.assigned) == ("c1", {})
+
+
+@pytest.mark.root
+def test_a_sandbox_is_held_against_where_its_assigned_path_leads(tmp_path: Path) -> None:
+    with sleeping("unshare --net") as stranger, sleeping() as pause, box(tmp_path) as node:
+        status = SandboxStatus(
+            pod=PodRef(pod_sandbox_id="s1"),
+            ready=True,
+            requested=RequestedNamespaces(),
+            process=ProcessStatus(
+                pid=pause.pid,
+                assigned={NamespaceType.NET: f"/proc/{stranger.pid}/ns/net"},
+                uid_mappings=(),
+                gid_mappings=(),
+            ),
+            netns_path="",
+            ips=(),
+        )
+        node.observer.saw_sandbox(status.pod, status, source=Source.CRI_PROXY)
+        on_record = node.finish()
+
+    judged = only(PodAssigned, on_record).judgements[NamespaceType.NET]
+    assert judged.differ == (LayerPair.ASSIGNED_ACTUAL,)

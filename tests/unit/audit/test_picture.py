@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import ContainerStarted, Gap, PodAssigned, Source
+from nsledger.domain.events import ContainerAssigned, ContainerStarted, Gap, PodAssigned, Source
+from nsledger.domain.judgement import LayerPair, Verdict
 from nsledger.domain.namespaces import NamespaceReading, NamespaceType
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.proc.namespaces import read_namespaces
@@ -72,3 +73,26 @@ def test_nothing_is_known_of_a_pod_that_was_forgotten(tmp_path: Path) -> None:
 
         assert not node.picture.known
         assert [e for e in node.finish() if isinstance(e, Gap)] == []
+
+
+@pytest.mark.root
+def test_a_container_is_held_against_where_its_assigned_path_leads(tmp_path: Path) -> None:
+    with box(tmp_path) as node, sleeping("unshare --ipc") as stranger, sleeping() as app:
+        node.picture.say(
+            ContainerAssigned(
+                source=Source.CRI_PROXY,
+                pod=POD,
+                container=ContainerRef(container_id="c-app", name="app"),
+                assigned={NamespaceType.IPC: f"/proc/{stranger.pid}/ns/ipc"},
+            )
+        )
+        started(node, "app", read_namespaces(app.pid))
+        known = node.picture.workloads.container("c-app")
+        assert known is not None
+        actual = known[1].actual
+        assert actual is not None
+
+        judged = node.picture.judge(*known, actual)[NamespaceType.IPC]
+
+    assert judged.verdict is Verdict.MISMATCH
+    assert judged.differ == (LayerPair.ASSIGNED_ACTUAL,)

@@ -3,6 +3,8 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+import pytest
+
 from nsledger.audit.watcher import Policy
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -14,7 +16,9 @@ from tests.unit.audit.node_in_a_box import (
     FakeCall,
     FakeRuntime,
     box,
+    container_answer,
     create_container,
+    only,
     run_pod_sandbox,
     sandbox_answer,
 )
@@ -103,6 +107,38 @@ def test_a_container_goes_on_even_if_its_sandbox_cannot_be_looked_up(tmp_path: P
     assert any(isinstance(e, Gap) and e.reason == "status_unavailable" for e in on_record)
 
 
+@pytest.mark.parametrize("runtime_type", ["", "io.containerd.kata.v2"])
+def test_nothing_is_predicted_where_containerds_rules_may_not_hold(
+    tmp_path: Path, runtime_type: str
+) -> None:
+    with box(tmp_path, runtime=FakeRuntime(runtime_type=runtime_type)) as node:
+        call = FakeCall(Method.CREATE_CONTAINER)
+        node.watcher.request_held(call, create_container())
+        until_decided(call)
+        on_record = node.finish()
+
+    assert only(ContainerRequested, on_record).predicted == {}
+    assert call.released[0] is not None
+    created = pb.CreateContainerRequest.FromString(call.released[0])
+    assert not [key for key in created.config.annotations if key.startswith("nsledger.dev/ns.")]
+
+
+def test_a_type_that_was_predicted_wrongly_is_not_predicted_again(tmp_path: Path) -> None:
+    """Every type of the fake runtime's containers is the host's, whatever was predicted."""
+    with box(tmp_path) as node:
+        for _ in range(2):
+            call = FakeCall(Method.CREATE_CONTAINER)
+            node.watcher.request_held(call, create_container())
+            until_decided(call)
+            node.watcher.answered(call, container_answer(), 0)
+            node.settle()
+        on_record = node.finish()
+
+    first, second = (event for event in on_record if isinstance(event, ContainerRequested))
+    assert first.predicted[NamespaceType.MNT] == NEW
+    assert set(second.predicted) == {NamespaceType.CGROUP, NamespaceType.TIME, NamespaceType.USER}
+
+
 def test_an_undecodable_request_passes_and_is_a_gap(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
@@ -154,7 +190,7 @@ def test_no_finished_call_is_remembered(tmp_path: Path) -> None:
         until_decided(call)
         node.watcher.answered(call, sandbox_answer(), 0)
 
-        assert not node.watcher._unanswered
+        assert not len(node.in_flight)
 
 
 def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:

@@ -61,5 +61,7 @@ def test_a_process_is_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None
         assert node.witness.known("s1") is None
         node.evidence.adopt("s1")
 
-        assert node.witness.known("s1") == Known(node.runtime.pid, OF_THE_HOST)
+        assert node.witness.known("s1") == Known(
+            node.runtime.pid, OF_THE_HOST, node.runtime.runtime_type
+        )
         assert node.witness.known(None) is None

@@ -351,6 +351,22 @@ def test_a_pod_that_lives_on_forgets_its_removed_containers() -> None:
     assert list(workloads.pods["p1"].containers) == ["new"]
 
 
+def test_of_containers_without_a_pod_only_the_newest_are_kept() -> None:
+    workloads = fold(POD_ASSIGNED, WITNESSED)
+    for number in range(10):
+        ref = ContainerRef(container_id=f"elsewhere-{number}")
+        fold(structs.replace(WITNESSED, pod=PodRef(), container=ref), into=workloads)
+
+    workloads.forget_unplaced(3)
+
+    assert list(workloads.pods[""].containers) == [f"elsewhere-{number}" for number in (7, 8, 9)]
+    assert workloads.container("elsewhere-6") is None
+    assert the_app(workloads).running
+    workloads.forget_unplaced(0)
+    assert set(workloads.pods) == {"p1"}
+    workloads.forget_unplaced(0)
+
+
 def test_a_daemon_of_many_months_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(workloads_module, "_PENDING_LIMIT", 10)
     monkeypatch.setattr(workloads_module, "_FORGOTTEN_LIMIT", 10)

@@ -158,7 +158,18 @@ def test_a_mismatch_comes_before_all_else() -> None:
         ),
         (
             PodStopped(source=Source.RECONCILE, pod=PodRef(), ending=Ending.PROCESS_GONE),
-            "found: process_gone",
+            "found: process gone",
+            Tone.PLAIN,
+        ),
+        (
+            ContainerStopped(
+                source=Source.RECONCILE,
+                not_before="2026-11-24T00:03:50.123456789Z",
+                pod=PodRef(),
+                container=ContainerRef(),
+                ending=Ending.EXITED,
+            ),
+            "found, not so at 00:03:50.123: exited",
             Tone.PLAIN,
         ),
         (
@@ -169,7 +180,7 @@ def test_a_mismatch_comes_before_all_else() -> None:
                 actual=NamespaceReading(pid=7),
                 changed=(NamespaceType.NET, NamespaceType.MNT),
             ),
-            "now in another net mnt",
+            "found: now in another net mnt",
             Tone.WARNING,
         ),
         (
