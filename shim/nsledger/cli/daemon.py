@@ -37,6 +37,7 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
+from nsledger.recorder.last_moment import last_moment
 from nsledger.recorder.recorder import Recorder
 from nsledger.relay import listening
 from nsledger.relay.control import ask_for_sockets
@@ -135,6 +136,7 @@ class Daemon:
             lambda: self._open_ledger(configuration.ledger),
             now=self._clock.now,
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
+            last_moment=lambda: last_moment(configuration.ledger),
         )
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,

@@ -14,8 +14,12 @@ _SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
 _HELP = """\
 List what is on record, oldest first.
 
-The table has the time, the event, the pod and container, and the gist. Records stand in the order
-in which they were written; a clock that was set may make times go back, never the order.
+The table has the time, the event, the pod and container, and the gist.
+
+Records stand in the order in which they were written, which is the order of their numbers. Times
+are the node's wall clock then: where it was set, a record `clock.stepped` says so, and times may
+go back. --since and --until look at each record's own time, so over such a step they may select
+records that do not stand together, and they miss none.
 
 jsonl gives each line as it was written, byte for byte, so that its hash can be checked; only to a
 terminal, characters that could steer it go escaped. A live ledger may be read at any time.

@@ -301,6 +301,25 @@ class SegmentAltered(_Event, tag="segment.altered", frozen=True, kw_only=True):
     """The file name, in the ledger's directory, of what was moved aside."""
 
 
+class ClockStepped(_Event, tag="clock.stepped", frozen=True, kw_only=True):
+    """The wall clock was set, or the machine slept: later records' times do not go on from here."""
+
+    step_ns: int
+    """By how much the wall clock went ahead of the monotonic one; negative is back."""
+    elapsed_ns: int
+    """Since the record before, by the monotonic clock: the step was somewhere in there."""
+    before_time: str
+    """RFC 3339: the time of the record before."""
+
+
+class NodeRebooted(_Event, tag="node.rebooted", frozen=True, kw_only=True):
+    """The record before is of another boot: every process of then is gone."""
+
+    before_boot_id: str
+    before_time: str
+    """RFC 3339: the time of the record before."""
+
+
 class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
     """`nsledger serve` begins to watch."""
 
@@ -344,6 +363,8 @@ Event = (
     | LedgerResumed
     | DiskStageChanged
     | SegmentAltered
+    | ClockStepped
+    | NodeRebooted
     | DaemonStarted
     | DaemonStopped
 )

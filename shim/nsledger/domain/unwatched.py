@@ -6,12 +6,15 @@ import msgspec
 
 from nsledger.domain.events import (
     UNCLEAN_STOP,
+    ClockStepped,
     DaemonStarted,
     DaemonStopped,
     Gap,
     LedgerCreated,
     LedgerRecovered,
+    NodeRebooted,
 )
+from nsledger.domain.instant import unix_ns
 from nsledger.domain.record import Record
 
 
@@ -31,12 +34,13 @@ class Watch:
 
     def __init__(self) -> None:
         self._last: Record | None = None
-        """The last record of the daemon before; a new one first tells of the ledger it found."""
+        """The last record of the daemon before; a new one first tells of the ledger and the time
+        that it found."""
 
     def apply(self, record: Record) -> Unwatched | None:
         """Take in the next record; the hole that it tells of, if it does."""
         event, last = record.event, self._last
-        if isinstance(event, LedgerCreated | LedgerRecovered):
+        if isinstance(event, LedgerCreated | LedgerRecovered | NodeRebooted | ClockStepped):
             return None
         if isinstance(event, Gap) and event.reason == UNCLEAN_STOP:
             return None  # the start that follows tells the same, from the same record on
@@ -54,4 +58,6 @@ class Watch:
             reason = "nsledger serve was stopped"
         else:
             reason = "nsledger serve was killed"
-        return Unwatched(last.time, record.time, reason, (last.seq, record.seq))
+        # A clock that was set back meanwhile leaves times that mean two moments: a hole as well.
+        since, until = sorted((last.time, record.time), key=unix_ns)
+        return Unwatched(since, until, reason, (last.seq, record.seq))

@@ -10,6 +10,7 @@ from typing import Any, Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -27,6 +28,7 @@ from nsledger.domain.events import (
     LedgerResumed,
     LedgerStopped,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -110,6 +112,8 @@ class Workloads:
                 | LedgerResumed()
                 | DiskStageChanged()
                 | SegmentAltered()
+                | ClockStepped()
+                | NodeRebooted()
                 | DaemonStopped()
                 | UnknownEvent()
             ):

@@ -14,6 +14,7 @@ from typing import Final
 
 from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, Source
 from nsledger.domain.record import Moment, encode
+from nsledger.domain.timeline import discontinuity
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.ticket import RecordLostError, Ticket
@@ -35,6 +36,7 @@ class GroupCommit:
         now: Callable[[], Moment],
         new_ledger_id: Callable[[], str],
         sync_interval_s: float,
+        last_moment: Callable[[], Moment | None] = lambda: None,
     ) -> None:
         self.appended = 0
         self.synced = 0
@@ -51,6 +53,9 @@ class GroupCommit:
         self._now = now
         self._new_ledger_id = new_ledger_id
         self._sync_interval_s = sync_interval_s
+        self._last_moment = last_moment
+        self._moment: Moment | None = None
+        """Of the record that was taken in last."""
         self._ledger: LedgerWriter | None = None
         self._waiting: list[tuple[Ticket, bytes]] = []
         self._to_sync: list[Ticket] = []
@@ -79,6 +84,7 @@ class GroupCommit:
             ticket.finish(self.failing)
             if not ticket.retry:
                 return
+        self._note_time(ticket.at)
         self._waiting.append((ticket, record))
 
     def write(self, time_s: float, *, sync: bool = False) -> list[Ticket]:
@@ -130,6 +136,11 @@ class GroupCommit:
 
     def _open(self) -> LedgerWriter:
         ledger = self._open_ledger()
+        try:
+            last = self._last_moment()
+        except BaseException:
+            ledger.close()
+            raise
         about: list[Event] = []
         if ledger.head.seq == 0:
             about.append(LedgerCreated(source=Source.DAEMON, ledger_id=self._new_ledger_id()))
@@ -138,10 +149,20 @@ class GroupCommit:
             for torn in ledger.recoveries
         ]
         before, self._waiting = self._waiting, []
+        newest, self._moment = self._moment, last
+        self._note_time(self._now())
         for event in about:
             self.take_in(Ticket(event, self._now()))
         self._waiting += before
+        self._moment = newest or self._moment
         return ledger
+
+    def _note_time(self, at: Moment) -> None:
+        """Before a record of the moment `at`: if time did not just go on, one that says so."""
+        event = None if self._moment is None else discontinuity(self._moment, at)
+        self._moment = at
+        if event is not None:
+            self._waiting.append((Ticket(event, at), encode(event, at)))
 
     def _append(
         self, ledger: LedgerWriter, batch: list[tuple[Ticket, bytes]], time_s: float

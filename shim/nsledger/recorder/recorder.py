@@ -49,6 +49,7 @@ class Recorder:
         new_ledger_id: Callable[[], str],
         queue_limit: int = 8192,
         sync_interval_s: float = 0.05,
+        last_moment: Callable[[], Moment | None] = lambda: None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -58,6 +59,8 @@ class Recorder:
             new_ledger_id: 32 random hexadecimal digits, for a ledger that is new.
             queue_limit: How many events may wait.
             sync_interval_s: How long a record may be unsynced.
+            last_moment: Of the newest record in the opened ledger, on the recorder's thread; a
+                reboot or a step of the clock since then becomes a record.
         """
         self._own_ledger = partial(
             GroupCommit,
@@ -65,6 +68,7 @@ class Recorder:
             now=now,
             new_ledger_id=new_ledger_id,
             sync_interval_s=sync_interval_s,
+            last_moment=last_moment,
         )
         self._commit: GroupCommit | Forwarding = self._own_ledger()
         self._successor: Successor | None = None

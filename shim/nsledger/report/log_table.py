@@ -40,6 +40,8 @@ _TONES: Final = {
     "failed": Tone.FAILED,
     "gap": Tone.FAILED,
     "recovered": Tone.WARNING,
+    "stepped": Tone.WARNING,
+    "rebooted": Tone.WARNING,
 }
 """By the last word of an event's name."""
 

@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -23,6 +24,7 @@ from nsledger.domain.events import (
     LedgerResumed,
     LedgerStopped,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -64,6 +66,8 @@ def subject(event: Event | UnknownEvent) -> tuple[PodRef | None, ContainerRef | 
             | LedgerResumed()
             | DiskStageChanged()
             | SegmentAltered()
+            | ClockStepped()
+            | NodeRebooted()
             | DaemonStarted()
             | DaemonStopped()
             | UnknownEvent()

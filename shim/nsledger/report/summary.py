@@ -6,6 +6,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -25,6 +26,7 @@ from nsledger.domain.events import (
     LedgerResumed,
     LedgerStopped,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -106,6 +108,10 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
             | SegmentAltered()
         ):
             return _storage(event)
+        case ClockStepped():
+            return Piece(f"wall clock set {_by(event.step_ns)}", Tone.WARNING)
+        case NodeRebooted():
+            return Piece(f"the record before is of {event.before_time}", Tone.WARNING)
         case DaemonStarted():
             after = f", took over from pid {event.predecessor_pid}" if event.predecessor_pid else ""
             return Piece(f"nsledger {event.version}, kernel {event.kernel_release}{after}")
@@ -208,6 +214,10 @@ def _witnessed(event: ContainerWitnessed) -> Piece:
 
 def _read(actual: NamespaceReading) -> str:
     return f"pid {actual.pid}, {len(actual.namespaces)} of {len(NamespaceType)} read"
+
+
+def _by(step_ns: int) -> str:
+    return f"{'ahead' if step_ns > 0 else 'back'} by {abs(step_ns) / 1e9:.3f} s"
 
 
 def _status(number: int | None) -> str:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from nsledger.domain.events import DaemonStarted
+from nsledger.domain.events import ClockStepped, DaemonStarted, NodeRebooted, Source
 from nsledger.domain.record import decode
 from nsledger.domain.unwatched import Unwatched, Watch
 from tests.synthetic_node import SyntheticNode
@@ -82,3 +82,33 @@ def test_what_a_new_daemon_says_of_the_ledger_does_not_make_the_hole_shorter() -
     (hole,) = holes(node)
 
     assert hole.since == last
+
+
+def test_what_a_new_daemon_says_of_time_does_not_make_the_hole_shorter_either() -> None:
+    node = SyntheticNode()
+    node.start_daemon()
+    last = node.now
+    node.reboot()
+    node.say(NodeRebooted(source=Source.DAEMON, before_boot_id="x", before_time=last))
+    node.start_daemon()
+
+    (hole,) = holes(node)
+
+    assert hole.since == last
+    assert hole.evidence == (1, 3)
+    assert hole.reason == "the node was restarted"
+
+
+def test_a_clock_that_was_set_back_meanwhile_leaves_a_hole_where_times_mean_two_moments() -> None:
+    node = SyntheticNode()
+    node.start_daemon()
+    node.stop_daemon()
+    stopped = node.now
+    node.now_ns -= 3600 * 10**9
+    step = ClockStepped(source=Source.DAEMON, step_ns=-1, elapsed_ns=1, before_time=stopped)
+    node.say(step)
+    node.start_daemon()
+
+    (hole,) = holes(node)
+
+    assert (hole.since, hole.until) == (node.now, stopped)

@@ -8,6 +8,7 @@ from msgspec import structs
 from nsledger.domain import workloads as workloads_module
 from nsledger.domain.events import (
     CallFailed,
+    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
@@ -22,6 +23,7 @@ from nsledger.domain.events import (
     LedgerCreated,
     LedgerRecovered,
     NamespaceChanged,
+    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
@@ -261,6 +263,8 @@ def test_the_last_record_of_a_pod_tells_that_there_was_one() -> None:
         Gap(source=Source.DAEMON, reason="queue_full", count=1, first_time="", last_time=""),
         LedgerCreated(source=Source.DAEMON, ledger_id="00"),
         LedgerRecovered(source=Source.DAEMON, torn_bytes=3),
+        ClockStepped(source=Source.DAEMON, step_ns=-9, elapsed_ns=1, before_time="t"),
+        NodeRebooted(source=Source.DAEMON, before_boot_id="b", before_time="t"),
         DaemonStopped(source=Source.DAEMON),
         UnknownEvent(event="pod.thawed", reason="not known"),
     ],

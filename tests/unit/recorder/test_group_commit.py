@@ -7,13 +7,23 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import DaemonStopped, Event, LedgerCreated, LedgerRecovered, Source
+from nsledger.domain.events import (
+    ClockStepped,
+    DaemonStopped,
+    Event,
+    LedgerCreated,
+    LedgerRecovered,
+    NodeRebooted,
+    Source,
+)
+from nsledger.domain.record import Moment
 from nsledger.ledger.chain import MAX_RECORD_BYTES
 from nsledger.ledger.errors import LedgerLockedError
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder import group_commit
 from nsledger.recorder.group_commit import NEVER, GroupCommit
+from nsledger.recorder.last_moment import last_moment
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from tests import ledgers, recording
 from tests.failing_disk import FailingDisk
@@ -281,3 +291,131 @@ def test_an_unforeseen_mistake_is_a_failure_and_no_end(
 
     events = [record.event for record in recording.records(tmp_path)]
     assert events[1] == DaemonStopped(source=Source.DAEMON, reason="kept")
+
+
+class Clocks:
+    """Of a node whose wall clock can be set."""
+
+    def __init__(self) -> None:
+        self.time_ns, self.mono_ns, self.boot_id = 1_700_000_000 * 10**9, 5 * 10**9, "boot"
+
+    def now(self) -> Moment:
+        self.wait(0.001)
+        return Moment(self.time_ns, self.mono_ns, self.boot_id)
+
+    def wait(self, seconds: float) -> None:
+        self.time_ns += int(seconds * 1e9)
+        self.mono_ns += int(seconds * 1e9)
+
+
+def daemon_of(directory: Path, clocks: Clocks) -> GroupCommit:
+    return GroupCommit(
+        lambda: LedgerWriter.open(str(directory)),
+        now=clocks.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=INTERVAL_S,
+        last_moment=lambda: last_moment(str(directory)),
+    )
+
+
+def say(commit: GroupCommit, clocks: Clocks, word: str) -> None:
+    commit.take_in(Ticket(recording.event(word), clocks.now()))
+
+
+def test_a_step_of_the_clock_is_on_record_between_the_records_it_lies_between(
+    tmp_path: Path,
+) -> None:
+    clocks = Clocks()
+    commit = daemon_of(tmp_path, clocks)
+    say(commit, clocks, "before")
+    clocks.time_ns -= 3600 * 10**9
+    say(commit, clocks, "after")
+    clocks.wait(1000)
+    say(commit, clocks, "later")
+    commit.write(0)
+    commit.close()
+
+    _, before, stepped, after, later = recording.records(tmp_path)
+    assert isinstance(stepped.event, ClockStepped)
+    assert stepped.event.step_ns == -3600 * 10**9
+    assert stepped.event.before_time == before.time > after.time == stepped.time
+    assert later.event == recording.event("later")
+
+
+def test_a_reboot_is_the_first_thing_on_record_after_it(tmp_path: Path) -> None:
+    clocks = Clocks()
+    commit = daemon_of(tmp_path, clocks)
+    say(commit, clocks, "before")
+    commit.write(0)
+    commit.close()
+
+    clocks.boot_id, clocks.mono_ns = "another", 10**9
+    clocks.time_ns += 60 * 10**9
+    with ledgers.segment(tmp_path).open("ab") as file:
+        file.write(b"torn")
+    commit = daemon_of(tmp_path, clocks)
+    say(commit, clocks, "after")
+    commit.write(0)
+    commit.close()
+
+    _, before, rebooted, recovered, after = recording.records(tmp_path)
+    assert rebooted.event == NodeRebooted(
+        source=Source.DAEMON, before_boot_id="boot", before_time=before.time
+    )
+    assert rebooted.boot_id == after.boot_id == "another"
+    assert isinstance(recovered.event, LedgerRecovered)
+
+
+def test_a_step_while_no_daemon_ran_is_on_record(tmp_path: Path) -> None:
+    clocks = Clocks()
+    for word in ("before", "after"):
+        commit = daemon_of(tmp_path, clocks)
+        say(commit, clocks, word)
+        commit.write(0)
+        commit.close()
+        clocks.wait(100)
+        clocks.time_ns += 7 * 10**9
+
+    _, _, stepped, after = recording.records(tmp_path)
+    assert isinstance(stepped.event, ClockStepped)
+    assert stepped.event.step_ns == 7 * 10**9
+    assert after.event == recording.event("after")
+
+
+def test_a_restart_on_the_same_boot_is_no_step(tmp_path: Path) -> None:
+    clocks = Clocks()
+    for word in ("before", "after"):
+        commit = daemon_of(tmp_path, clocks)
+        say(commit, clocks, word)
+        commit.write(0)
+        commit.close()
+        clocks.wait(100)
+
+    assert recording.words(tmp_path) == ["ledger.created", "before", "after"]
+
+
+def test_a_ledger_whose_last_record_cannot_be_read_is_given_back_and_tried_again(
+    tmp_path: Path,
+) -> None:
+    tries = iter([OSError(5, "Input/output error"), None])
+
+    def fails_once() -> None:
+        error = next(tries)
+        if error is not None:
+            raise error
+
+    commit = GroupCommit(
+        lambda: LedgerWriter.open(str(tmp_path)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        sync_interval_s=INTERVAL_S,
+        last_moment=fails_once,
+    )
+    commit.take_in(ticket("first"))
+    commit.write(0)
+    assert commit.failures == {"EIO": 1}
+
+    commit.write(10)
+    commit.close()
+
+    assert recording.words(tmp_path) == ["ledger.created", "first"]

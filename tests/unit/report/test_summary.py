@@ -5,6 +5,7 @@ import pytest
 from nsledger.domain.events import (
     Alteration,
     CallFailed,
+    ClockStepped,
     ContainerStarted,
     ContainerStopped,
     ContainerWitnessed,
@@ -17,6 +18,7 @@ from nsledger.domain.events import (
     LedgerResumed,
     LedgerStopped,
     NamespaceChanged,
+    NodeRebooted,
     PodRequested,
     PodStopped,
     PruneRule,
@@ -32,6 +34,7 @@ from nsledger.domain.namespaces import (
     UserNamespaceRequest,
 )
 from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.report.grid import Piece
 from nsledger.report.screen import Screen
 from nsledger.report.summary import summary
 from nsledger.report.tone import Tone
@@ -74,11 +77,13 @@ def test_every_event_has_its_gist(name: str, text: str) -> None:
 def test_all_events_are_in_that_list() -> None:
     known = {event_name(record.event) for record in odd_node().decoded()}
     tested_apart = {
+        "clock.stepped",
         "disk.stage_changed",
         "ledger.pruned",
         "ledger.resumed",
         "ledger.stopped",
         "namespace.changed",
+        "node.rebooted",
         "segment.altered",
     }
 
@@ -255,3 +260,15 @@ def test_what_should_worry_has_a_tone_that_says_so(
     piece = summary(event, SCREEN)
 
     assert (piece.text, piece.tone) == (text, tone)
+
+
+def test_what_happened_to_time_is_a_warning() -> None:
+    ahead = ClockStepped(source=DAEMON, step_ns=1_500_000_000, elapsed_ns=1, before_time="t")
+    back = ClockStepped(source=DAEMON, step_ns=-3_600 * 10**9, elapsed_ns=1, before_time="t")
+    rebooted = NodeRebooted(source=DAEMON, before_boot_id="b", before_time="2026-11-24T00:03:50Z")
+
+    assert summary(ahead, SCREEN) == Piece("wall clock set ahead by 1.500 s", Tone.WARNING)
+    assert summary(back, SCREEN) == Piece("wall clock set back by 3600.000 s", Tone.WARNING)
+    assert summary(rebooted, SCREEN) == Piece(
+        "the record before is of 2026-11-24T00:03:50Z", Tone.WARNING
+    )
