@@ -49,6 +49,7 @@ def append(path: str, checkpoint: Checkpoint) -> None:
     except FileExistsError:
         descriptor = files.open_file(path, writable=True)
     try:
+        files.wait_for_lock(descriptor)  # while one daemon replaces another there are two
         size = os.fstat(descriptor).st_size
         start = max(0, size - LINE_BYTES)
         tail = files.read_at(descriptor, size - start, start)

@@ -99,6 +99,11 @@ def lock_file(path: str, mode: int) -> int:
     return descriptor
 
 
+def wait_for_lock(descriptor: int) -> None:
+    """Nobody else who asks for it has the file until it is closed, or this process dies."""
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
 def write_at(descriptor: int, data: bytes, offset: int) -> None:
     """All of `data` stands at `offset`, or an error is raised and any part of it may.
 

@@ -4,6 +4,8 @@ import errno
 import io
 import os
 import stat
+import threading
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,3 +123,21 @@ def test_they_can_come_from_standard_input(
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data)))
 
     assert read("-") == tuple(signed)
+
+
+def test_two_daemons_while_one_replaces_the_other_lose_no_line(
+    tmp_path: Path, signed: list[Checkpoint]
+) -> None:
+    path = tmp_path / "checkpoints"
+
+    def add(checkpoint: Checkpoint) -> None:
+        for _ in range(40):
+            append(str(path), checkpoint)
+
+    threads = [threading.Thread(target=add, args=[one]) for one in signed]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert Counter(one.head.seq for one in read(str(path))) == {1: 40, 2: 40, 3: 40}
