@@ -13,7 +13,8 @@ class Damage(enum.StrEnum):
     NOT_AN_ENTRY = "not_an_entry"
     """The line is not JSON that opens with `seq` and `prev`, or ends too early."""
     MISSING = "missing"
-    """A later entry stands in its place: it was taken out, or put behind."""
+    """A later entry stands in its place, or the ledger begins with one and no record says why: it
+    was taken out, or put behind."""
     REPEATED = "repeated"
     """An entry number that was there already stands in its place: copied, put in, or put before."""
     BROKEN_LINK = "broken_link"
@@ -55,7 +56,7 @@ class LedgerDamagedError(LedgerError):
         self.line_number = line_number
         """In `path`, from 1, as `sed -n` counts; 0 where it is about no line."""
         self.through_seq = through_seq
-        """Where only a checkpoint tells: the first bad entry is one of `seq` to this."""
+        """Where the chain does not tell which: the first bad entry is one of `seq` to this."""
         self.signed_through = signed_through
         """The newest entry below the damage that a checkpoint vouches for; 0 without any."""
 

@@ -30,6 +30,8 @@ class Early:
     before: Head
     walked: Walked
     """`signed_through` is 0 where none of its own entries is marked."""
+    size_bytes: int
+    """On the disk."""
 
 
 def walked_ahead(
@@ -75,8 +77,10 @@ def _leave_to_parent() -> None:
 
 def _walk_alone(job: tuple[str, Marks]) -> Early | None:
     path, marks = job
+    told: list[int] = []
     try:
         before = place.find(path).before
-        return Early(before=before, walked=walk(path, before, marks=marks))
+        walked = walk(path, before, marks=marks, progress=told.append)
+        return Early(before=before, walked=walked, size_bytes=sum(told))
     except (LedgerError, OSError):
         return None

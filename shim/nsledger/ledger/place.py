@@ -44,8 +44,12 @@ class Place:
 
     @property
     def size_bytes(self) -> int:
-        """Of all segments as they are now."""
-        return sum(os.stat(path).st_size for _, path in self.segments)
+        """Of all segments as they are now; of those compressed or removed meanwhile, nothing."""
+        size = 0
+        for _, path in self.segments:
+            with contextlib.suppress(FileNotFoundError):
+                size += os.stat(path).st_size
+        return size
 
 
 def find(path: str) -> Place:

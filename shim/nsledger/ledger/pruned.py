@@ -16,6 +16,7 @@ from nsledger.ledger import files, layout
 from nsledger.ledger.chain import Head
 from nsledger.ledger.errors import LedgerError
 
+PRUNING: Final = b'"event":"ledger.pruned"'
 _MAX_BYTES: Final = 4096
 
 
@@ -53,6 +54,23 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     def before(self) -> Head:
         """What the first kept entry follows."""
         return Head(seq=self.first_seq - 1, digest=self.prev)
+
+
+class _Told(msgspec.Struct):
+    through_seq: int
+    digest: str
+
+
+def removed_through(line: bytes) -> tuple[Head, ...]:
+    """The last entry that is removed by the `ledger.pruned` record on `line`; none if it is none.
+
+    `PRUNING` is in every such line, and in no other that a writer of records made.
+    """
+    try:
+        told = msgspec.json.decode(line, type=_Told)
+    except msgspec.DecodeError:
+        return ()
+    return (Head(seq=told.through_seq, digest=told.digest),)
 
 
 def load(directory: str) -> Pruned | None:

@@ -21,6 +21,7 @@ from nsledger.ledger.identity import ledger_id
 from nsledger.ledger.marks import Marks
 from nsledger.ledger.parallel import Early, walked_ahead
 from nsledger.ledger.place import Place
+from nsledger.ledger.pruned import Pruned
 from nsledger.ledger.walk import Progress, check_mark, out_of_sequence, walk
 
 
@@ -76,15 +77,27 @@ def verify(
         OSError: a segment cannot be read.
     """
     _refuse_others(path, checkpoints)
-    ledger = place.find(path)
     marks = Marks.of(checkpoints)
-    with contextlib.closing(_ahead(ledger, marks, processes)) as ahead:
-        verified = _walk_all(ledger, marks, ahead, progress)
+    ledger, verified = _walk_what_is_there(path, marks, processes, progress)
     if os.path.isdir(path):
         _refuse_shorter(path, verified, marks)
     if checkpoints and not verified.compared:
         raise NothingComparedError(path=path, before=ledger.before, head=verified.head)
     return verified
+
+
+def _walk_what_is_there(
+    path: str, marks: Marks, processes: int, progress: Progress | None
+) -> tuple[Place, Verified]:
+    """From where the ledger begins; again, if it begins later by the time a segment is needed."""
+    while True:
+        ledger = place.find(path)
+        try:
+            with contextlib.closing(_ahead(ledger, marks, processes)) as ahead:
+                return ledger, _walk_all(ledger, marks, ahead, progress)
+        except FileNotFoundError:
+            if place.find(path).before.seq <= ledger.before.seq:
+                raise
 
 
 def _ahead(ledger: Place, marks: Marks, processes: int) -> Generator[Early | None]:
@@ -97,6 +110,7 @@ def _walk_all(
     ledger: Place, marks: Marks, ahead: Iterator[Early | None], progress: Progress | None
 ) -> Verified:
     head, unfinished, signed = ledger.before, 0, 0
+    prunings: set[Head] = set()
     for mark in marks.within(head.seq - 1, head.seq).marks:
         check_mark(mark, head.digest, ledger.segments[0][1], 0, signed)
         signed = head.seq
@@ -122,17 +136,35 @@ def _walk_all(
         if early is not None and early.before == head:
             walked = early.walked
             if progress is not None:
-                progress(os.stat(segment_path).st_size)
+                progress(early.size_bytes)
         else:
             walked = walk(segment_path, head, marks=marks, signed_through=signed, progress=progress)
         head, unfinished = walked.head, walked.unfinished_bytes
         signed = max(signed, walked.signed_through)
+        prunings.update(walked.prunings)
+    if ledger.pruned is not None and ledger.before not in prunings:
+        raise _undeclared(ledger.pruned, ledger.segments[0][1])
     return Verified(
         before=ledger.before,
         head=head,
         unfinished_bytes=unfinished,
         signed_through=signed,
         compared=len(marks.within(ledger.before.seq - 1, head.seq).marks),
+    )
+
+
+def _undeclared(pruned: Pruned, path: str) -> LedgerDamagedError:
+    """`pruned.json` is no evidence of its own: the chain has to say the same."""
+    return LedgerDamagedError(
+        damage=Damage.MISSING,
+        seq=1,
+        through_seq=pruned.first_seq - 1,
+        path=path,
+        line_number=1,
+        detail=(
+            f"pruned.json says that entries up to {pruned.first_seq - 1} were removed by rule, "
+            "and no ledger.pruned record does"
+        ),
     )
 
 

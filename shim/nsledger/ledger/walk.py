@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -11,6 +12,7 @@ from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.entry import Entry, check_whole
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.marks import Mark, Marks
+from nsledger.ledger.pruned import PRUNING, removed_through
 from nsledger.ledger.reader import whole_lines
 from nsledger.ledger.segment import Segment
 
@@ -28,6 +30,8 @@ class Walked:
     """Behind it."""
     signed_through: int
     """The last of its entries that a mark stands at; what came before, if none does."""
+    prunings: tuple[Head, ...] = ()
+    """The last removed entry of each removal of segments that an entry tells of."""
 
 
 def walk(
@@ -40,18 +44,22 @@ def walk(
 ) -> Walked:
     """Follow `before` through the segment at `path`.
 
+    `progress` is told the bytes on the disk: of a compressed segment all at once.
+
     Raises:
         LedgerDamagedError: at the first entry that does not follow, or that is not the marked one.
         OSError: it cannot be read.
     """
     seq, digest, size = before.seq, before.digest.encode(), 0
+    prunings: list[Head] = []
     signed = signed_through
     ahead = iter(marks.within(before.seq, None).marks)
     mark = next(ahead, None)
     mark_seq = mark.head.seq if mark else 0
     segment = Segment.open(path)
     try:
-        for line in whole_lines(_told(segment.pieces(), progress)):
+        pieces = segment.pieces()
+        for line in whole_lines(pieces if segment.compressed else _told(pieces, progress)):
             # `chain.opening`, written out.
             if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
                 why = _why_not(line, Head(seq, digest.decode()))
@@ -60,19 +68,26 @@ def walk(
             digest = sha256(line).hexdigest().encode()
             seq += 1
             size += len(line)
+            if PRUNING in line:
+                prunings += removed_through(line)
             if seq == mark_seq:
                 while mark is not None and mark.head.seq == seq:
                     check_mark(mark, digest.decode(), path, seq - before.seq, signed)
                     mark = next(ahead, None)
                 signed, mark_seq = seq, mark.head.seq if mark else 0
         unfinished = segment.read_bytes - size
+        if segment.compressed and progress is not None:
+            progress(os.fstat(segment.descriptor).st_size)
     except NotAnEntryError as error:
         why = Damage.NOT_AN_ENTRY, str(error)
         raise _damaged(why, path, before, seq, signed) from error
     finally:
         segment.close()
     return Walked(
-        head=Head(seq, digest.decode()), unfinished_bytes=unfinished, signed_through=signed
+        head=Head(seq, digest.decode()),
+        unfinished_bytes=unfinished,
+        signed_through=signed,
+        prunings=tuple(prunings),
     )
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger.backwards import entries_backwards
+from nsledger.ledger.chain import Head
+from nsledger.ledger.compression import closed_segments, compress
 from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.identity import ledger_id
@@ -15,6 +17,7 @@ from nsledger.ledger.place import find, opened
 from nsledger.ledger.pruned import Pruned, PrunedFileError, load, save
 from nsledger.ledger.reader import entries, follow
 from nsledger.ledger.verify import verify
+from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers
 from tests.failing_disk import FailingDisk
 
@@ -32,9 +35,20 @@ def disk() -> Iterator[FailingDisk]:
 def ledger(tmp_path: Path) -> Path:
     """Ten entries in three segments."""
     directory = tmp_path / "ledger"
-    ledgers.write(directory, range(1, 11))
+    ledgers.write(directory, range(1, 9))
+    for first_seq in (4, 8):
+        before = Entry.parse(ledgers.lines(directory)[first_seq - 2]).head
+        declare(directory, before)
     ledgers.split(directory, 4, 8)
     return directory
+
+
+def declare(directory: Path, last_removed: Head) -> None:
+    """Have the record of a removal at the end."""
+    writer = LedgerWriter.open(str(directory))
+    told = b'{"event":"ledger.pruned","through_seq":%d,"digest":"%b"}'
+    writer.append([told % (last_removed.seq, last_removed.digest.encode())])
+    writer.close()
 
 
 def pruned(ledger: Path, first_seq: int) -> Pruned:
@@ -90,6 +104,50 @@ def test_what_a_pruned_ledger_claims_to_follow_is_held_against_its_first_entry(
         verify(str(ledger))
 
     assert (caught.value.seq, caught.value.damage) == (4, Damage.BROKEN_LINK)
+
+
+@pytest.mark.parametrize("first_seq", [4, 8])
+def test_a_removal_that_no_record_declares_is_damage(tmp_path: Path, first_seq: int) -> None:
+    ledgers.write(tmp_path, range(1, 11))
+    ledgers.split(tmp_path, 4, 8)
+    assert verify(str(tmp_path)).head.seq == 10
+    save(str(tmp_path), pruned(tmp_path, first_seq))
+
+    with pytest.raises(LedgerDamagedError) as caught:
+        verify(str(tmp_path))
+
+    found = caught.value
+    assert (found.damage, found.seq, found.through_seq) == (Damage.MISSING, 1, first_seq - 1)
+    assert found.sound_through == 0
+
+
+def test_verify_begins_again_where_it_was_pruned_meanwhile(ledger: Path) -> None:
+    head, told = verify(str(ledger)).head, 0
+
+    def prune_meanwhile(read: int) -> None:
+        nonlocal told
+        told += read
+        if ledgers.segment(ledger, 1).exists():
+            save(str(ledger), pruned(ledger, 8))
+            for first_seq in (1, 4):
+                ledgers.segment(ledger, first_seq).unlink()
+
+    verified = verify(str(ledger), progress=prune_meanwhile)
+
+    assert told
+    assert (verified.before.seq, verified.head) == (7, head)
+
+
+def test_verify_finds_a_segment_that_was_compressed_meanwhile(ledger: Path) -> None:
+    head = verify(str(ledger)).head
+
+    def compress_meanwhile(_: int) -> None:
+        for name in closed_segments(str(ledger)):
+            compress(str(ledger), name, called_off=lambda: False)
+
+    assert verify(str(ledger), progress=compress_meanwhile).head == head
+    assert len(list(ledger.glob("*.zst"))) == 2
+    assert verify(str(ledger), processes=2).head == head
 
 
 def test_a_reader_passes_over_what_is_pruned_while_it_reads(ledger: Path) -> None:

@@ -78,12 +78,12 @@ def test_all_events_are_in_that_list() -> None:
     known = {event_name(record.event) for record in odd_node().decoded()}
     tested_apart = {
         "clock.stepped",
-        "node.rebooted",
         "disk.stage_changed",
         "ledger.pruned",
         "ledger.resumed",
         "ledger.stopped",
         "namespace.changed",
+        "node.rebooted",
         "segment.altered",
     }
 
