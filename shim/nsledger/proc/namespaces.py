@@ -85,15 +85,20 @@ def _read(pid: int, process: int, start_ticks: int) -> NamespaceReading:
 def _identify(process: int, link: str) -> NamespaceIdentity:
     namespace = os.open(f"ns/{link}", os.O_RDONLY | os.O_CLOEXEC, dir_fd=process)
     try:
-        status = os.fstat(namespace)
-        return NamespaceIdentity(
-            dev=status.st_dev,
-            ino=status.st_ino,
-            ns_id=_ns_id(namespace),
-            owner_ino=_owner_ino(namespace),
-        )
+        return identify(namespace)
     finally:
         os.close(namespace)
+
+
+def identify(namespace: int) -> NamespaceIdentity:
+    """The namespace that the descriptor `namespace` is open on."""
+    status = os.fstat(namespace)
+    return NamespaceIdentity(
+        dev=status.st_dev,
+        ino=status.st_ino,
+        ns_id=_ns_id(namespace),
+        owner_ino=_owner_ino(namespace),
+    )
 
 
 def _ns_id(namespace: int) -> str | None:
