@@ -1,18 +1,24 @@
-"""What `nsledger whois` does: folds the ledger into the answer to one question."""
+"""What `nsledger whois` does: answers one question, and looks whether that still holds."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Literal, assert_never
+
+from msgspec.structs import replace
 
 from nsledger.cli import exit_codes
 from nsledger.cli.failure import WrongUsageError
+from nsledger.cli.indexed import index_of
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
-from nsledger.domain.answer import Outcome, find
-from nsledger.domain.question import NotAQuestionError, parse
+from nsledger.domain.answer import Answer, Outcome, find
+from nsledger.domain.period import ALWAYS, Period
+from nsledger.domain.question import ByPath, NotAQuestionError, Question, parse
 from nsledger.domain.record import rfc3339
+from nsledger.index.answering import answer
 from nsledger.report import answer_text
 from nsledger.report.structured import to_json, to_yaml
 
@@ -23,6 +29,10 @@ def asking(
     ledger: str,
     x: str,
     at: int | None,
+    since: int | None,
+    until: int | None,
+    live: bool,
+    no_index: bool,
     output: Literal["table", "json", "yaml"],
     utc: bool,
     color: ColorChoice,
@@ -32,14 +42,54 @@ def asking(
         question = parse(x)
     except NotAQuestionError as error:
         raise WrongUsageError(str(error), hint=error.hint) from error
-    answer = find(records(ledger), question, asked=x, at=None if at is None else rfc3339(at))
+    period = _period(at, since, until)
+    found = _found(ledger, question, x, period, no_index=no_index)
+    if isinstance(question, ByPath) and found.outcome is Outcome.UNKNOWN:
+        found = _as_mounted(ledger, question, found, period, no_index=no_index)
+    if live:
+        from nsledger.cli import living  # noqa: PLC0415 - most answers are about the record
+
+        found = replace(found, live=living.state_of(found.intervals))
     match output:
         case "table":
-            write_lines(answer_text.draw(answer, screen(color=color, utc=utc)))
+            write_lines(answer_text.draw(found, screen(color=color, utc=utc)))
         case "json":
-            sys.stdout.write(to_json(answer))
+            sys.stdout.write(to_json(found))
         case "yaml":
-            sys.stdout.write(to_yaml(answer))
+            sys.stdout.write(to_yaml(found))
         case _:
             assert_never(output)
-    return exit_codes.NO_ANSWER if answer.outcome is Outcome.UNKNOWN else exit_codes.OK
+    return exit_codes.NO_ANSWER if found.outcome is Outcome.UNKNOWN else exit_codes.OK
+
+
+def _period(at: int | None, since: int | None, until: int | None) -> Period:
+    if at is not None:
+        return Period.moment(rfc3339(at))
+    if since is None and until is None:
+        return ALWAYS
+    return Period(
+        None if since is None else rfc3339(since), None if until is None else rfc3339(until)
+    )
+
+
+def _found(ledger: str, question: Question, x: str, period: Period, *, no_index: bool) -> Answer:
+    if no_index:
+        return find(records(ledger), question, asked=x, period=period)
+    with index_of(ledger) as index:
+        return answer(index.database, index.reached, ledger, question, asked=x, period=period)
+
+
+def _as_mounted(
+    ledger: str, question: ByPath, unknown: Answer, period: Period, *, no_index: bool
+) -> Answer:
+    """Whose namespace is mounted at the path now, if one is; its inode may have been others'."""
+    from nsledger.proc import nsfs  # noqa: PLC0415 - most questions are no paths
+
+    mounted = nsfs.identify(question.path)
+    if mounted is None:
+        return unknown
+    type_, identity = mounted
+    now = Period.moment(rfc3339(time.time_ns())) if period.is_always else period
+    asked = f"id:{identity.ns_id}" if identity.ns_id else f"{type_}:[{identity.ino}]"
+    found = _found(ledger, parse(asked), asked, now, no_index=no_index)
+    return replace(found, asked=unknown.asked)

@@ -38,6 +38,7 @@ from nsledger.cli.succession import (
 )
 from nsledger.cri.client import RuntimeClient
 from nsledger.domain.events import DaemonStarted, DaemonStopped, Source
+from nsledger.index.keeper import IndexKeeper
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
@@ -56,6 +57,7 @@ log = structlog.get_logger(__name__)
 _LEDGER_ID_BYTES: Final = 16
 _WITNESS_CLOSE_S: Final = 5.0
 _RECORDER_CLOSE_S: Final = 5.0
+_INDEX_CLOSE_S: Final = 1.0
 _CHECKPOINTER_CLOSE_S: Final = 2.0
 
 
@@ -143,6 +145,7 @@ class Daemon:
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
             last_moment=lambda: last_moment(configuration.ledger),
         )
+        self._index = IndexKeeper(configuration.ledger)
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,
@@ -206,6 +209,8 @@ class Daemon:
     def start(self) -> None:
         """Open the ledger, say that we are here, and begin to follow up."""
         self._checkpointer.start()
+        self._recorder.subscribe(self._index.wake)
+        self._index.start()
         self._recorder.start()
         self._recollection.first = self._recorder.record(
             DaemonStarted(
@@ -229,6 +234,7 @@ class Daemon:
         """Say that we leave, let the ledger go, and tell the successor what is still to come."""
         self._handed_over = True
         self._record_end("handed over")
+        self._index.close(_INDEX_CLOSE_S)
         self._recorder.hand_over(successor)
 
     def stop(self, *, patience_s: float) -> None:
@@ -243,6 +249,7 @@ class Daemon:
         if not self._handed_over:
             self._record_end("signal")
         lost = self._recorder.close(_RECORDER_CLOSE_S)
+        self._index.close(_INDEX_CLOSE_S)
         self._checkpointer.close(_CHECKPOINTER_CLOSE_S)
         self._inquiry.close()
         self._spool.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +19,7 @@ _PURPOSES: Final = {
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
+    "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
 }
@@ -49,6 +49,8 @@ Environment:
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
     if wanted and not context.resilient_parsing:
+        import importlib.metadata  # noqa: PLC0415 - it costs as much as the rest of --help
+
         click.echo(f"nsledger {importlib.metadata.version('nsledger')}")
         context.exit()
 

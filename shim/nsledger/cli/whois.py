@@ -7,13 +7,21 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP
+from nsledger.cli.moment import IN_HELP, MomentType
 
 _HELP = """\
 Tell whose namespace X is, or was.
 
-X is a namespace as the kernel writes it (net:[4026532257]), a bare inode, a 64-bit namespace id, a
-pid on this node, or /proc/PID/ns/TYPE. ino:N, id:N and pid:N say which kind of number is meant.
+\b
+X is one of
+  net:[4026532257]        a namespace as the kernel writes it
+  4026532257, ino:N       its inode
+  id:4303                 its 64-bit id, which is never given again
+  pid:18477               a process of this node, by its number on the host
+  /proc/18477/ns/net      one namespace of a process
+  /run/netns/cni-…        where a pod's network namespace is mounted, or was
+  3f2a9c0d1e…             a container or pod sandbox, by how its id begins
+  10.88.0.7               a pod, by its IP
 
 The kernel gives a freed inode to the next namespace at once, so without --at the answer is every
 owner there was, each with its time and the records that prove it. Where the record does not tell,
@@ -24,6 +32,8 @@ the answer is unknown, with the reason; it is never a guess.
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.asking import asking  # noqa: PLC0415 - `--help` needs no ledger
 
+    if values["at"] is not None and (values["since"], values["until"]) != (None, None):
+        raise click.UsageError("--at is one moment: give it, or --since and --until.")
     return asking(**values)
 
 
@@ -36,11 +46,22 @@ command = click.Command(
         "nsledger whois 4026532257 --at '2026-11-24 00:04:00' --utc",
         "nsledger whois pid:18477",
         "nsledger whois /proc/18477/ns/net -o json",
+        "nsledger whois 10.88.0.2 --since 1h --live",
         more=IN_HELP,
     ),
     params=[
         click.Argument(["x"], metavar="X"),
         options.at("Whose it was then."),
+        click.Option(["--since"], type=MomentType(), help="Whose it was then or later."),
+        click.Option(["--until"], type=MomentType(), help="Whose it was before then."),
+        click.Option(
+            ["--live"], is_flag=True, help="Look in /proc whether the processes are still there."
+        ),
+        click.Option(
+            ["--no-index"],
+            is_flag=True,
+            help="Fold the whole ledger instead of asking its index: slow, and the same answer.",
+        ),
         options.output(("table", "json", "yaml")),
         options.utc(),
         options.color(),

@@ -26,6 +26,11 @@ class Owner(msgspec.Struct, frozen=True):
     pod: PodRef = PodRef()
     container: ContainerRef = ContainerRef()
 
+    @property
+    def process_id(self) -> str:
+        """The runtime's id of the container or of the pod sandbox; empty for the host."""
+        return self.container.container_id or self.pod.pod_sandbox_id
+
 
 class End(enum.StrEnum):
     """How a record shows that an interval is over."""
@@ -58,3 +63,14 @@ class Interval(msgspec.Struct, frozen=True, kw_only=True):
     end: End | None = None
     evidence: tuple[int, ...] = ()
     """Sequence numbers of the records that read it, and of the one that ended it."""
+
+
+class Life(enum.StrEnum):
+    """What /proc says, now, of the process of an interval."""
+
+    THERE = "there"
+    """It runs, and is in that namespace."""
+    ELSEWHERE = "elsewhere"
+    """It runs, in another namespace."""
+    GONE = "gone"
+    UNREADABLE = "unreadable"

@@ -14,12 +14,11 @@ import msgspec
 from msgspec.structs import replace
 
 from nsledger.domain.events import (
-    ContainerRemoved,
     ContainerStarted,
     ContainerWitnessed,
     DaemonStarted,
+    NamespaceChanged,
     PodAssigned,
-    PodRemoved,
     Source,
 )
 from nsledger.domain.instant import unix_ns
@@ -27,6 +26,7 @@ from nsledger.domain.interval import End, Interval, Owner, OwnerKind
 from nsledger.domain.namespaces import (
     NEW,
     AssignedNamespaces,
+    NamespaceIdentity,
     NamespaceReading,
     NamespaceType,
 )
@@ -36,8 +36,9 @@ from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Pod, Workloads
 
 _HOST_KEY: Final = ""
-_FORGET_EVERY: Final = 256
-"""Removals between two sweeps; each looks at all pods."""
+_FORGET_EVERY: Final = 4096
+"""Entries between two sweeps; each looks at all pods. Counted by `seq`, so that a fold over some of
+the entries forgets where a fold over all of them does."""
 
 
 class _Seen(msgspec.Struct, frozen=True):
@@ -60,7 +61,8 @@ class Ownership:
         self._boot_id = ""
         self._open: dict[str, dict[NamespaceType, Interval]] = {}
         self._occupancy = Occupancy()
-        self._removals = 0
+        self._swept = 0
+        self._host: dict[NamespaceType, NamespaceIdentity] = {}
 
     def open_intervals(self) -> Iterator[Interval]:
         """What no record has ended yet."""
@@ -70,16 +72,16 @@ class Ownership:
     def apply(self, record: Record) -> list[Interval]:
         """Take in the next record; the intervals that it ended."""
         ended: list[Interval] = []
+        self._forget(record.seq)
         if record.boot_id != self._boot_id:
             for key in list(self._open):
                 ended += self._close(key, record.time, End.REBOOTED, record.seq)
-            self._boot_id = record.boot_id
+            self._boot_id, self._host = record.boot_id, {}
         self._workloads.apply_record(record)
         seen = self._seen(record)
         if seen is not None:
             ended += self._take(seen, record)
         ended += self._close_ended(record)
-        self._forget(record)
         return ended
 
     def _seen(self, record: Record) -> _Seen | None:
@@ -87,7 +89,7 @@ class Ownership:
         event = record.event
         match event:
             case DaemonStarted():
-                host = Owner(OwnerKind.HOST)
+                host, self._host = Owner(OwnerKind.HOST), event.host.namespaces
                 return _Seen(_HOST_KEY, host, event.host, {}, record.time, Source.RECONCILE)
             case PodAssigned() if event.actual is not None and event.pod.pod_sandbox_id:
                 key = event.pod.pod_sandbox_id
@@ -111,8 +113,25 @@ class Ownership:
                     container.since or record.time,
                     container.source,
                 )
+            case NamespaceChanged():
+                return self._changed(event, record.time)
             case _:
                 return None
+
+    def _changed(self, event: NamespaceChanged, time: str) -> _Seen | None:
+        """What a process has that left the namespaces of its start; nobody saw it go."""
+        if event.container is None:
+            key = event.pod.pod_sandbox_id
+            pod = self._workloads.pods.get(key)
+            owner = Owner(OwnerKind.SANDBOX, event.pod if pod is None else pod.ref)
+        else:
+            key = event.container.container_id
+            known = self._workloads.container(key)
+            refs = (event.pod, event.container) if known is None else (known[0].ref, known[1].ref)
+            owner = Owner(OwnerKind.CONTAINER, *refs)
+        if not key:
+            return None
+        return _Seen(key, owner, event.actual, {}, time, Source.RECONCILE)
 
     def _take(self, seen: _Seen, record: Record) -> list[Interval]:
         """Extend or open one interval per type that was read."""
@@ -136,9 +155,15 @@ class Ownership:
                 evidence=(record.seq,),
             )
             self._put(seen.key, interval)
-            is_new = held is None and seen.assigned.get(type_) == NEW
-            ended += self._end_rivals(seen.key, interval, is_new=is_new, seq=record.seq)
+            if seen.key == _HOST_KEY or not self._is_hosts(type_, identity):
+                is_new = held is None and seen.assigned.get(type_) == NEW
+                ended += self._end_rivals(seen.key, interval, is_new=is_new, seq=record.seq)
         return ended
+
+    def _is_hosts(self, type_: NamespaceType, identity: NamespaceIdentity) -> bool:
+        """Whether it is one of the host's, which was there first whatever the runtime promised."""
+        hosts = self._host.get(type_)
+        return hosts is not None and identity.same_as(hosts)
 
     def _put(self, key: str, interval: Interval) -> None:
         """Make `interval` the open one of its process and type."""
@@ -203,11 +228,10 @@ class Ownership:
         evidence = interval.evidence if seq in interval.evidence else (*interval.evidence, seq)
         return replace(interval, until=until, end=end, evidence=evidence)
 
-    def _forget(self, record: Record) -> None:
-        if isinstance(record.event, ContainerRemoved | PodRemoved):
-            self._removals += 1
-            if self._removals % _FORGET_EVERY == 0:
-                self._workloads.forget_removed()
+    def _forget(self, seq: int) -> None:
+        if seq // _FORGET_EVERY != self._swept:
+            self._swept = seq // _FORGET_EVERY
+            self._workloads.forget_removed()
 
 
 def intervals(records: Iterable[Record]) -> Iterator[Interval]:

@@ -1,15 +1,18 @@
 """What a namespace can be asked for by: the X of `nsledger whois X`.
 
-Source: namespaces(7) for `net:[4026532254]` and /proc/<pid>/ns/<type>.
+Source: namespaces(7) for `net:[4026532254]` and /proc/<pid>/ns/<type>; ip-netns(8) for /run/netns.
 """
 
 from __future__ import annotations
 
+import ipaddress
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final, assert_never
 
-from nsledger.domain.interval import Interval
+from nsledger.domain.events import Event, PodAssigned, UnknownEvent
+from nsledger.domain.interval import Interval, OwnerKind
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.errors import NsledgerError
 
@@ -18,8 +21,9 @@ class NotAQuestionError(NsledgerError):
     """A text that names no namespace and no process."""
 
     hint = (
-        "Give net:[4026532254], a bare inode, a 64-bit namespace id, a pid, or /proc/PID/ns/TYPE; "
-        "ino:N, id:N and pid:N say which kind of number is meant."
+        "Give net:[4026532254], a bare inode, a 64-bit namespace id, a pid, /proc/PID/ns/TYPE, "
+        "/run/netns/NAME, a container id or four characters of it, or a pod's IP; ino:N, id:N and "
+        "pid:N say which kind of number is meant."
     )
 
     def __init__(self, *, text: str) -> None:
@@ -51,23 +55,51 @@ class ByPid:
 
 
 @dataclass(frozen=True, slots=True)
+class ByProcessId:
+    """A container or pod sandbox by its id, or by what it begins with."""
+
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByAddress:
+    """The network namespace of the pods that had an IP, which is given again like an inode."""
+
+    ip: str
+    """As the runtime writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByPath:
+    """The network namespace of the pod whose sandbox had it mounted at a path."""
+
+    path: str
+    """As `canonical_path` writes it."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnyOf:
-    """A bare number, which may be any of the three: the record decides."""
+    """A bare number, which may be an inode, an id or a pid: the record decides."""
 
     number: int
 
 
-Question = ByInode | ByNamespaceId | ByPid | AnyOf
+Question = ByInode | ByNamespaceId | ByPid | ByProcessId | ByAddress | ByPath | AnyOf
 
 _TYPES: Final = "|".join(NamespaceType)
 _SHAPE: Final = re.compile(
     rf"(?P<type>{_TYPES}):\[(?P<of_type>\d+)\]"
     rf"|/proc/(?P<proc>\d+)/ns/(?P<link>{_TYPES})"
     rf"|(?P<kind>ino|id|{_TYPES}):(?P<of_kind>\d+)"
-    r"|(?P<bare>\d+)",
+    r"|(?P<bare>\d{1,20})"
+    r"|(?P<process>[0-9a-f]{4,64})"
+    r"|(?P<path>/[^\0]+)",
     re.ASCII,
 ).fullmatch
-_LONGEST: Final = len("/proc/18446744073709551615/ns/cgroup")
+_LONGEST: Final = 4096
+"""PATH_MAX of Linux."""
+LEAST_ID: Final = 10**11
+"""A number of twelve digits may also be how a container's id begins."""
 
 
 def parse(text: str) -> Question:
@@ -80,9 +112,13 @@ def parse(text: str) -> Question:
     """
     shape = _SHAPE(text) if len(text) <= _LONGEST else None
     if shape is None:
-        raise NotAQuestionError(text=text)
+        return ByAddress(_address(text))
     if shape["bare"]:
         return AnyOf(int(shape["bare"]))
+    if shape["process"]:
+        return ByProcessId(shape["process"])
+    if shape["path"]:
+        return ByPath(canonical_path(shape["path"]))
     if shape["type"]:
         return ByInode(int(shape["of_type"]), NamespaceType(shape["type"]))
     if shape["proc"]:
@@ -99,8 +135,40 @@ def parse(text: str) -> Question:
             return ByInode(number, NamespaceType(type_))
 
 
-def answers(question: Question, interval: Interval) -> bool:
-    """Whether `interval` is about what `question` asks for."""
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError as error:
+        raise NotAQuestionError(text=text) from error
+
+
+def canonical_path(path: str) -> str:
+    """`path` with /run for /var/run, which is a symbolic link to it (file-hierarchy(7))."""
+    return path.removeprefix("/var") if path.startswith("/var/run/") else path
+
+
+def names(question: Question, event: Event | UnknownEvent) -> str:
+    """The pod sandbox that `event` tells to be the one `question` asks for; else nothing."""
+    if not isinstance(event, PodAssigned):
+        return ""
+    match question:
+        case ByAddress(ip=ip):
+            asked_for = ip in event.ips
+        case ByPath(path=path):
+            asked_for = bool(event.netns_path) and canonical_path(event.netns_path) == path
+        case ByInode() | ByNamespaceId() | ByPid() | ByProcessId() | AnyOf():
+            asked_for = False
+        case _:
+            assert_never(question)
+    return event.pod.pod_sandbox_id if asked_for else ""
+
+
+def answers(question: Question, interval: Interval, named: Collection[str] = ()) -> bool:
+    """Whether `interval` is about what `question` asks for.
+
+    `named` are the pod sandboxes that records named so far (`names`), for those who ask by what
+    only a record tells.
+    """
     match question:
         case ByInode(ino=ino, type=type_):
             return interval.identity.ino == ino and type_ in {None, interval.type}
@@ -108,11 +176,20 @@ def answers(question: Question, interval: Interval) -> bool:
             return interval.identity.ns_id == ns_id
         case ByPid(pid=pid, type=type_):
             return interval.pid == pid and type_ in {None, interval.type}
+        case ByProcessId(prefix=prefix):
+            return interval.owner.process_id.startswith(prefix)
+        case ByAddress() | ByPath():
+            return (
+                interval.type is NamespaceType.NET
+                and interval.owner.kind is not OwnerKind.HOST
+                and interval.owner.pod.pod_sandbox_id in named
+            )
         case AnyOf(number=number):
             return (
                 interval.identity.ino == number
                 or interval.identity.ns_id == str(number)
                 or interval.pid == number
+                or (number >= LEAST_ID and interval.owner.process_id.startswith(str(number)))
             )
         case _:
             assert_never(question)

@@ -1,1 +1,1 @@
-"""A rebuildable SQLite projection of the ledger."""
+"""Where in a ledger the entries about something stand: a projection that can be deleted."""

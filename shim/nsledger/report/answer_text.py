@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.answer import Answer, Outcome
 from nsledger.domain.instant import unix_ns
-from nsledger.domain.interval import End, Interval, OwnerKind
+from nsledger.domain.interval import End, Interval, Life, OwnerKind
 from nsledger.domain.matrix import ORDER
 from nsledger.report import grid
 from nsledger.report.grid import Piece
@@ -24,7 +24,7 @@ def draw(answer: Answer, screen: Screen) -> Iterator[str]:
     yield _sentence(answer, screen)
     if answer.intervals:
         yield ""
-        yield from _table(answer.intervals, screen)
+        yield from _table(answer, screen)
     if answer.unwatched:
         yield ""
         yield paint("nobody watched", Tone.WARNING, color=screen.color)
@@ -36,8 +36,9 @@ def draw(answer: Answer, screen: Screen) -> Iterator[str]:
 
 def _sentence(answer: Answer, screen: Screen) -> str:
     when = ""
-    if answer.at is not None:
-        when = f" at {moment(answer.at, screen.zone)} {zone_name(answer.at, screen.zone)}"
+    for word, time in (("at", answer.at), ("since", answer.since), ("until", answer.until)):
+        if time is not None:
+            when += f" {word} {moment(time, screen.zone)} {zone_name(time, screen.zone)}"
     pods = _pods(answer.intervals)
     match answer.outcome:
         case Outcome.HOST:
@@ -85,7 +86,9 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _table(intervals: Sequence[Interval], screen: Screen) -> Iterator[str]:
+def _table(answer: Answer, screen: Screen) -> Iterator[str]:
+    intervals = answer.intervals
+    live = answer.live or (None,) * len(intervals)
     zone = zone_name(intervals[0].since, screen.zone)
     alone = _alone(intervals) is not None
     titles = {
@@ -94,12 +97,13 @@ def _table(intervals: Sequence[Interval], screen: Screen) -> Iterator[str]:
         "PID": not alone,
         f"SINCE ({zone})": True,
         "UNTIL": True,
+        "NOW": answer.live is not None,
         "RECORDS": True,
         "BOOT": len({one.boot_id for one in intervals}) > 1,
     }
     rows = [
-        [piece for piece, shown in zip(_row(one, screen), titles.values(), strict=True) if shown]
-        for one in sorted(intervals, key=_order)
+        [piece for piece, shown in zip(_row(*one, screen), titles.values(), strict=True) if shown]
+        for one in sorted(zip(intervals, live, strict=True), key=lambda one: _order(one[0]))
     ]
     shown_titles = [title for title, shown in titles.items() if shown]
     yield from grid.draw(shown_titles, rows, screen, flexible=("OWNER", "RECORDS"))
@@ -117,7 +121,7 @@ def _order(one: Interval) -> tuple[int, int, int]:
     return unix_ns(one.since), one.pid, ORDER.index(one.type)
 
 
-def _row(one: Interval, screen: Screen) -> list[Piece]:
+def _row(one: Interval, life: Life | None, screen: Screen) -> list[Piece]:
     tone = Tone.HOST if one.owner.kind is OwnerKind.HOST else Tone.PLAIN
     return [
         Piece(_namespace(one)),
@@ -125,6 +129,7 @@ def _row(one: Interval, screen: Screen) -> list[Piece]:
         Piece(str(one.pid)),
         Piece(("~ " if one.seen_since else "") + moment(one.since, screen.zone)),
         Piece(_until(one, screen)),
+        Piece(life or "", Tone.PLAIN if life in {None, Life.THERE} else Tone.WARNING),
         Piece(",".join(map(str, one.evidence)), Tone.FAINT),
         Piece(one.boot_id[:_SHORT_BOOT_ID], Tone.FAINT),
     ]

@@ -19,7 +19,7 @@ FOLLOWS = re.compile(r"nsledger log .*(-f|--follow)\b")
 CONTEXT = command.make_context("nsledger", ["log"])
 # What `serve` does is shown where there is something to serve.
 TRIED = [name for name in command.list_commands(CONTEXT) if name != "serve"]
-READERS = [name for name in TRIED if name != "keygen"]
+READERS = [name for name in TRIED if name not in {"keygen", "reindex"}]
 
 
 def examples() -> Iterator[str]:

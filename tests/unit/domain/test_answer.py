@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 from nsledger.domain.answer import Answer, Outcome, find
+from nsledger.domain.period import ALWAYS, Period
 from nsledger.domain.question import parse
 from nsledger.domain.record import decode, rfc3339
 from tests.synthetic_node import HOST_INODES, NET, PID, START_NS, SyntheticNode, example_node
 
 
 def ask(node: SyntheticNode, asked: str, at: str | None = None) -> Answer:
-    return find(map(decode, node.lines()), parse(asked), asked=asked, at=at)
+    return find(
+        map(decode, node.lines()),
+        parse(asked),
+        asked=asked,
+        period=Period.moment(at) if at else ALWAYS,
+    )
 
 
 def ino_of(node: SyntheticNode, id_: str) -> int:

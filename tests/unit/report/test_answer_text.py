@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.domain.answer import find
+from nsledger.domain.period import ALWAYS, Period
 from nsledger.domain.question import parse
 from nsledger.report.answer_text import draw
 from nsledger.report.screen import Screen
@@ -17,7 +18,17 @@ HOSTILE = "\x1b[2J\u202e\nroot" + "x" * 10_000
 
 
 def answered(node: SyntheticNode, asked: str, screen: Screen, at: str | None = None) -> list[str]:
-    return list(draw(find(node.decoded(), parse(asked), asked=asked, at=at), screen))
+    return list(
+        draw(
+            find(
+                node.decoded(),
+                parse(asked),
+                asked=asked,
+                period=Period.moment(at) if at else ALWAYS,
+            ),
+            screen,
+        )
+    )
 
 
 def net_of(node: SyntheticNode, name: str) -> str:

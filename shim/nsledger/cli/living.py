@@ -1,0 +1,27 @@
+"""Whether what is on record still holds: `nsledger whois --live`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from nsledger.domain.interval import Interval, Life
+from nsledger.proc import node
+from nsledger.proc.namespaces import CHANGED, read_namespaces
+
+
+def state_of(intervals: Iterable[Interval]) -> tuple[Life, ...]:
+    """Of each interval, what /proc says of its process now."""
+    boot_id = node.boot_id()
+    return tuple(_state(interval, boot_id) for interval in intervals)
+
+
+def _state(interval: Interval, boot_id: str) -> Life:
+    if interval.boot_id != boot_id:
+        return Life.GONE
+    reading = read_namespaces(interval.pid, start_ticks=interval.start_ticks)
+    identity = reading.namespaces.get(interval.type)
+    if identity is not None:
+        return Life.THERE if identity.same_as(interval.identity) else Life.ELSEWHERE
+    if reading.missing.get(interval.type) in {CHANGED, "ENOENT", "ESRCH"}:
+        return Life.GONE
+    return Life.UNREADABLE

@@ -1,0 +1,98 @@
+"""The answer to a question from an index and its ledger: the one that a fold over all would give.
+
+The index only tells which entries count. They are read from the ledger, hashed again, and folded
+by `domain.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from nsledger.domain.answer import Answer, conclude, find, owners
+from nsledger.domain.instant import unix_ns
+from nsledger.domain.period import Period
+from nsledger.domain.question import Question
+from nsledger.domain.record import Record, decode
+from nsledger.domain.unwatched import Unwatched, Watch
+from nsledger.index.asking import Asking
+from nsledger.index.entries import Entries
+from nsledger.index.lines import lines
+from nsledger.index.pointer import Pointer, unpack
+from nsledger.index.store import Mark, pointer_of
+from nsledger.ledger import reader
+
+TAIL_LIMIT: Final = 5_000
+"""Entries behind the index that a reader takes along; of more, it had better be extended first."""
+
+_FOREVER_NS: Final = (1 << 63) - 1
+
+
+def answer(
+    database: sqlite3.Connection,
+    reached: Mark,
+    ledger: str,
+    question: Question,
+    *,
+    asked: str,
+    period: Period,
+) -> Answer:
+    """Answer `question` from `ledger`, to where it ends now; `reached` is the index's mark.
+
+    Raises:
+        EntryChangedError: the ledger is not what was indexed.
+        LedgerError: a line in it is no entry.
+        UnreadableRecordError: an entry is no record.
+        OSError: it cannot be read.
+    """
+    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
+    with Entries(ledger) as entries:
+        pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
+        if pointers is None:
+            everything = (decode(entry.line) for entry in reader.entries(ledger))
+            return find(everything, question, asked=asked, period=period)
+        found = owners([*_records(entries, pointers), *tail], question)
+        first = next(reader.entries(ledger), None)
+        last = tail[-1:] or _records(entries, [pointer_of(reached)])
+        return conclude(
+            found,
+            [] if found and period.is_always else _holes(database, entries, reached, tail, period),
+            asked=asked,
+            period=period,
+            first_time=None if first is None else decode(first.line).time,
+            last_time=last[0].time if last else None,
+        )
+
+
+def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:
+    return [decode(entry.line) for entry in entries.read(at for at in pointers if at.seq)]
+
+
+def _holes(
+    database: sqlite3.Connection,
+    entries: Entries,
+    reached: Mark,
+    tail: Sequence[Record],
+    period: Period,
+) -> list[Unwatched]:
+    """What nobody watched, told by the records on either side of it."""
+    since_ns = 0 if period.since is None else unix_ns(period.since)
+    until_ns = _FOREVER_NS if period.until is None else unix_ns(period.until)
+    holes: list[Unwatched] = []
+    for (packed,) in database.execute(
+        "SELECT entries FROM hole WHERE until_ns >= ? AND since_ns <= ? ORDER BY rowid",
+        (since_ns, until_ns),
+    ):
+        pointers = list(unpack(packed))
+        evidence = tuple(at.seq for at in pointers)
+        told = _told(_records(entries, pointers))
+        holes += [hole for hole in told if hole.evidence == evidence]
+    before = _records(entries, unpack(reached.watch))
+    evidence = tuple(record.seq for record in before)
+    return holes + [hole for hole in _told([*before, *tail]) if hole.evidence != evidence]
+
+
+def _told(records: Iterable[Record]) -> list[Unwatched]:
+    watch = Watch()
+    return [hole for hole in map(watch.apply, records) if hole is not None]

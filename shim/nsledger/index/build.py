@@ -1,0 +1,117 @@
+"""Takes an index from where it stands to the end of its ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from nsledger.domain.instant import NotAnInstantError
+from nsledger.index.lines import lines
+from nsledger.index.pointer import DIGEST_CHARACTERS, Pointer, pack
+from nsledger.index.skim import Opening, Skimmed, opening, skim
+from nsledger.index.store import Mark, Store, resume
+from nsledger.ledger.chain import digest_of
+
+BATCH: Final = 50_000
+"""Entries in one transaction of a build: a row that changes on and on is written once in it."""
+
+Progress = Callable[[int], object]
+"""Told how many bytes of the ledger were taken in since the last call."""
+
+
+class Builder:
+    """An index that is being written, by nobody else. Keeps what is open between two calls."""
+
+    def __init__(self, database: sqlite3.Connection, ledger: str, reached: Mark) -> None:
+        self.reached = reached
+        """Up to where the index goes."""
+        self._database = database
+        self._ledger = ledger
+        self._scan = resume(database, reached)
+        self._store = Store(database)
+
+    def extend(
+        self,
+        *,
+        batch: int = BATCH,
+        progress: Progress | None = None,
+        go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """Index the entries that are new, to where the ledger ends by then.
+
+        Args:
+            batch: Entries in one transaction.
+            progress: Called after each transaction.
+            go_on: Asked after each transaction; False ends it there.
+
+        Raises:
+            LedgerError: there is no ledger, or a line in it is no entry.
+            OSError: it cannot be read.
+            sqlite3.Error: the index cannot be written.
+        """
+        waiting: tuple[Skimmed | Opening, int, bytes] | None = None
+        count, began_at = 0, 0
+        read_bytes = 0
+        for offset, line in lines(self._ledger, self.reached.seq, self.reached.end):
+            record = _read(line)
+            if waiting is not None:
+                # What a line hashes to stands in the line after it.
+                self._apply(waiting[0], waiting[1], record.prev[:DIGEST_CHARACTERS])
+                if count >= batch:
+                    self._commit(*waiting)
+                    count = 0
+                    if progress is not None:
+                        progress(read_bytes - began_at)
+                        began_at = read_bytes
+                    if not go_on():
+                        return
+            waiting = record, offset, line
+            count += 1
+            read_bytes += len(line)
+        if waiting is not None:
+            self._apply(waiting[0], waiting[1], digest_of(waiting[2])[:DIGEST_CHARACTERS])
+            self._commit(*waiting)
+            if progress is not None:
+                progress(read_bytes - began_at)
+
+    def _apply(self, record: Skimmed | Opening, offset: int, digest: str) -> None:
+        at = Pointer(record.seq, offset, int(digest, 16))
+        if isinstance(record, Opening):
+            self._scan.odd.append(at)
+            return
+        try:
+            self._scan.apply(record, at)
+        except NotAnInstantError:
+            self._scan.odd.append(at)
+
+    def _commit(self, record: Skimmed | Opening, offset: int, line: bytes) -> None:
+        scan = self._scan
+        reached = Mark(
+            seq=record.seq,
+            digest=digest_of(line),
+            offset=offset,
+            end=offset + len(line),
+            boot_id=scan.boot_id,
+            clock_ns=scan.clock_ns,
+            watch=b"" if scan.watch is None else pack(scan.watch),
+            watch_time=scan.watch_time,
+            host=scan.host,
+        )
+        with self._database:
+            self._store.save(scan, reached)
+        self.reached = reached
+
+
+def _read(line: bytes) -> Skimmed | Opening:
+    """The record, or what of it can be read.
+
+    Raises:
+        DecodeError: not even its opening can.
+    """
+    try:
+        return skim(line)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return opening(line)

@@ -1,0 +1,178 @@
+"""Finds the index of a ledger, or makes one for a reader alone.
+
+The daemon keeps one in the ledger's directory. A reader uses it if it is of this ledger: if the
+entry that it ends with is there, and hashes to the same, which by the chain is true of all entries
+before. Where there is none (a copy, an old ledger, a lone segment), the reader builds one. That is
+faster than folding the ledger even for one answer, since an index needs a third of each record and
+a fold needs it whole; one that took longer is kept for the next time, in the reader's own cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+
+from nsledger.index.answering import TAIL_LIMIT
+from nsledger.index.build import Builder, Progress
+from nsledger.index.entries import Entries
+from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
+from nsledger.ledger import files, place
+from nsledger.ledger.backwards import entries_backwards
+from nsledger.ledger.errors import LedgerError
+
+NAME: Final = "index.sqlite"
+LOCK_NAME: Final = "index.lock"
+FILE_MODE: Final = 0o640
+_KEPT_BYTES: Final = 32 << 20
+"""An index of a smaller ledger is made in well under a second, and not kept."""
+_WAIT_MS: Final = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index that can be asked, in one state of it."""
+
+    database: sqlite3.Connection
+    reached: Mark
+
+
+@contextlib.contextmanager
+def opened(ledger: str, *, cache: str | None, progress: Progress | None = None) -> Generator[Index]:
+    """The index of the ledger at `ledger`, up to its end but for `TAIL_LIMIT` entries.
+
+    Args:
+        ledger: A directory, or one segment.
+        cache: A directory for one that is worth keeping; None keeps none.
+        progress: Told, in bytes of the ledger, how far the building of one is.
+
+    Raises:
+        LedgerError: there is no ledger, or a line in it is no entry.
+        OSError: it cannot be read.
+    """
+    last = next(entries_backwards(ledger), None)
+    last_seq = 0 if last is None else last.seq
+    shared = reading(os.path.join(ledger, NAME)) if os.path.isdir(ledger) else None
+    if shared is not None:
+        with contextlib.closing(shared):
+            found = usable(shared, ledger)
+            if found is not None and last_seq - found.seq <= TAIL_LIMIT:
+                yield Index(shared, found)
+                return
+    with _private(ledger, cache) as database:
+        reached = usable(database, ledger)
+        if reached is None:
+            _empty(database)
+            reached = Mark()
+        builder = Builder(database, ledger, reached)
+        builder.extend(progress=progress)
+        make_quick(database)
+        yield Index(database, builder.reached)
+
+
+def reading(path: str) -> sqlite3.Connection | None:
+    """The index at `path` for reading; None if there is none.
+
+    On a medium that cannot be written SQLite makes no room for its lock; then nobody else can write
+    either, and the file is read as it is, unless a writer died and left its last rows beside it.
+    """
+    if not os.path.exists(path):
+        return None
+    options = ["mode=ro"]
+    with contextlib.suppress(OSError):
+        if not os.access(os.path.dirname(path), os.W_OK) and not _has_rows_beside(path):
+            options.append("immutable=1")
+    try:
+        database = sqlite3.connect(
+            f"file:{quote(path)}?{'&'.join(options)}", uri=True, isolation_level=None
+        )
+    except sqlite3.Error:
+        return None
+    database.execute(f"PRAGMA busy_timeout = {_WAIT_MS}")
+    return database
+
+
+def usable(database: sqlite3.Connection, ledger: str) -> Mark | None:
+    """The mark of an index if it is of this version and of this ledger.
+
+    Begins a transaction, so that the mark stays true of what is read.
+    """
+    with contextlib.suppress(sqlite3.Error):
+        database.execute("BEGIN")
+    reached = mark(database)
+    if reached is None or not belongs(reached, ledger):
+        with contextlib.suppress(sqlite3.Error):
+            database.rollback()
+        return None
+    return reached
+
+
+def belongs(reached: Mark, ledger: str) -> bool:
+    """Whether the ledger has the entry that an index ends with."""
+    if not reached.seq:
+        return True
+    try:
+        with Entries(ledger) as entries:
+            return entries.entry(pointer_of(reached)).head.digest == reached.digest
+    except (LedgerError, OSError, IndexError):
+        return False
+
+
+def _has_rows_beside(path: str) -> bool:
+    try:
+        return os.stat(f"{path}-wal").st_size > 0
+    except FileNotFoundError:
+        return False
+
+
+def _empty(database: sqlite3.Connection) -> None:
+    """Make the tables, in place of what may be there."""
+    for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        database.execute(f'DROP TABLE "{name}"')
+    make_tables(database)
+
+
+@contextlib.contextmanager
+def _private(ledger: str, cache: str | None) -> Generator[sqlite3.Connection]:
+    """A database that nobody else writes: kept in `cache` if that is worth it and works."""
+    with contextlib.ExitStack() as held:
+        path = ":memory:"
+        if place.find(ledger).size_bytes >= _KEPT_BYTES:
+            # An empty name is a file of SQLite's own that is gone when it is closed.
+            path = "" if cache is None else held.enter_context(_kept(ledger, cache))
+        try:
+            database = held.enter_context(_connected(path))
+        except sqlite3.DatabaseError:  # what an earlier reader left when it was killed
+            os.unlink(path)
+            database = held.enter_context(_connected(path))
+        yield database
+
+
+@contextlib.contextmanager
+def _connected(path: str) -> Generator[sqlite3.Connection]:
+    with contextlib.closing(sqlite3.connect(path)) as database:
+        database.executescript("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF;")
+        database.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        yield database
+
+
+@contextlib.contextmanager
+def _kept(ledger: str, cache: str) -> Generator[str]:
+    """A file in `cache` for the index of `ledger`, held against others; else an empty name."""
+    name = hashlib.sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:32]
+    path = os.path.join(cache, f"{name}.sqlite")
+    try:
+        os.makedirs(cache, mode=0o700, exist_ok=True)
+        lock = files.lock_file(f"{path}.lock", 0o600)
+    except OSError:
+        yield ""
+        return
+    try:
+        yield path
+    finally:
+        os.close(lock)

@@ -1,0 +1,273 @@
+"""Which entries belong to which process: the fold that an index is written from.
+
+It decides nothing about ownership. It only keeps together what `domain.ownership` has to see
+together, and is generous: a process counts as open until a record that ends it for certain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from nsledger.domain.namespaces import NEW
+from nsledger.domain.question import canonical_path
+from nsledger.index.clock import Times
+from nsledger.index.pointer import Pointer
+from nsledger.index.rows import Place, PodRow, ProcessRow
+from nsledger.index.schema import TYPES, signed
+from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, TypeName
+
+_OF_POD: Final = frozenset({"pod.assigned", "pod.stopped", "pod.removed"})
+_OF_CONTAINER: Final = frozenset(
+    {
+        "container.assigned",
+        "container.witnessed",
+        "container.started",
+        "container.stopped",
+        "container.removed",
+        "call.failed",
+    }
+)
+_ENDS: Final = frozenset({"pod.stopped", "pod.removed", "container.stopped", "container.removed"})
+_NOT_OF_A_DAEMON: Final = frozenset({"ledger.created", "ledger.recovered"})
+_TYPE: Final = {str(type_): at for at, type_ in enumerate(TYPES)}
+_REMEMBERED: Final = 4096
+"""Removed containers and sandboxes whose late records are told from those of new ones."""
+_NO_POD: Final = Pod()
+
+
+class Hole(msgspec.Struct, frozen=True):
+    """Records that, put together, tell when nobody watched."""
+
+    since_ns: int
+    until_ns: int
+    entries: tuple[Pointer, ...]
+
+
+class Scan:
+    """A fold over all entries of a ledger, in order; what it found since it was last written."""
+
+    def __init__(self) -> None:
+        self.boot_id = ""
+        self.clock_ns = 0
+        """The latest time told by any record: no interval on record ends later."""
+        self.host: dict[TypeName, Identity] = {}
+        self.watch: Pointer | None = None
+        """The last record of a daemon."""
+        self.watch_time = ""
+        self.pods: dict[str, PodRow] = {}
+        """By `pod_sandbox_id`; under the empty one, containers of which no record told the pod."""
+
+        self.changed: list[ProcessRow] = []
+        self.hosts: list[tuple[Pointer, bool, Reading]] = []
+        """With whether it told other namespaces than the one before."""
+        self.holes: list[Hole] = []
+        self.boots: list[tuple[Pointer, str, int]] = []
+        """The first record of each boot, its id and when it was."""
+        self.odd: list[Pointer] = []
+
+        self._ns = Times().ns
+        self._pod_of: dict[str, PodRow] = {}
+        self._removed: dict[str, None] = {}
+
+    def apply(self, record: Skimmed, at: Pointer) -> None:
+        """Take in the next record.
+
+        Raises:
+            NotAnInstantError: its time is none.
+        """
+        event = record.event
+        if record.boot_id != self.boot_id:
+            self._boot(record, at)
+        if event in _OF_POD or (event == "namespace.changed" and record.container is None):
+            if record.pod is not None and record.pod.pod_sandbox_id:
+                self._of_pod(record, record.pod, at)
+        elif event in _OF_CONTAINER or event == "namespace.changed":
+            if record.container is not None and record.container.container_id:
+                self._of_container(record, record.pod or _NO_POD, record.container, at)
+        elif event == "gap":
+            since_ns, until_ns = self._ns(record.first_time), self._ns(record.last_time)
+            self.holes.append(Hole(since_ns, until_ns, (at,)))
+        elif event == "daemon.started":
+            self._daemon(record, at)
+        if event not in _NOT_OF_A_DAEMON:
+            self.watch, self.watch_time = at, record.time
+
+    def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
+        """Go on with a pod and its open processes, as an index had them."""
+        for row in rows:
+            self.pods[pod.ref.pod_sandbox_id] = pod
+            if row.container_id:
+                pod.containers[row.container_id] = row
+                self._pod_of[row.container_id] = pod
+            else:
+                pod.sandbox = row
+
+    def _boot(self, record: Skimmed, at: Pointer) -> None:
+        """The first record of another boot ends everything."""
+        time_ns = self._tick(record.time)
+        self.boots.append((at, record.boot_id, time_ns))
+        for pod in self.pods.values():
+            self._end_pod(pod, at.seq, time_ns)
+        self.pods.clear()
+        self._pod_of.clear()
+        self._removed.clear()
+        self.boot_id, self.host = record.boot_id, {}
+
+    def _daemon(self, record: Skimmed, at: Pointer) -> None:
+        if self.watch is not None:
+            span = self._ns(self.watch_time), self._ns(record.time)
+            self.holes.append(Hole(*span, (self.watch, at)))
+        reading = record.host or Reading(pid=0)
+        self.hosts.append((at, reading.namespaces != self.host, reading))
+        self.host = reading.namespaces
+
+    def _of_pod(self, record: Skimmed, ref: Pod, at: Pointer) -> None:
+        pod = self._pod(ref)
+        sandbox = pod.sandbox
+        if sandbox is None:
+            sandbox = pod.sandbox = ProcessRow(pod, None, at.seq)
+        time_ns = self._tick(record.time)
+        if record.event in _ENDS:
+            self._end_pod(pod, at.seq, time_ns)
+            pod.ended = True
+            if record.event == "pod.removed":
+                self._remove_pod(pod)
+        else:
+            if record.ips or record.netns_path:
+                names = *record.ips, canonical_path(record.netns_path)
+                sandbox.names.update(dict.fromkeys(names))
+            if record.actual is not None:
+                sandbox = pod.sandbox = self._read(sandbox, record, record.actual, time_ns)
+        sandbox.entries += at
+        self._touch(sandbox)
+
+    def _of_container(self, record: Skimmed, ref: Pod, whose: Container, at: Pointer) -> None:
+        id_, event = whose.container_id, record.event
+        pod = self._pod_of.get(id_)
+        if pod is None:
+            pod = self._pod_of[id_] = self._pod(ref)
+            container = pod.containers[id_] = ProcessRow(pod, whose, at.seq)
+        else:
+            container = pod.containers[id_]
+            if ref.pod_sandbox_id and not pod.ref.pod_sandbox_id:
+                del pod.containers[id_]
+                pod = self._pod_of[id_] = container.pod = self._pod(ref)
+                pod.containers[id_] = container
+        container.name = container.name or whose.name
+        container.attempt = container.attempt or whose.attempt
+        time_ns = self._tick(record.time)
+        if event in _ENDS:
+            container.end(at.seq, time_ns, self.clock_ns)
+            if event == "container.removed":
+                self._remove(id_, container)
+        elif event != "call.failed":
+            if record.assigned is not None:
+                container.news.update(name for name, what in record.assigned.items() if what == NEW)
+            if record.actual is not None:
+                container = self._read(container, record, record.actual, time_ns)
+            container.known = True
+        container.entries += at
+        self._touch(container)
+
+    def _read(self, row: ProcessRow, record: Skimmed, reading: Reading, time_ns: int) -> ProcessRow:
+        """Take in where the process is; the row that it belongs to now."""
+        if record.hook_time:
+            time_ns = min(time_ns, self._tick(record.hook_time))
+        is_late = row.pod.ended or (row.known and row.last_seq is not None)
+        if row.last_seq is not None:
+            row = self._another(row, record.seq)
+        row.since_ns = min(row.since_ns or time_ns, time_ns)
+        row.pid = row.pid or reading.pid
+        if reading != row.reading:
+            row.reading = reading
+            self._place(row, reading)
+        if is_late or row.container_id in self._removed:
+            # The fold closes it by the same record.
+            row.end(record.seq, time_ns, self.clock_ns)
+        return row
+
+    def _place(self, row: ProcessRow, reading: Reading) -> None:
+        sandbox = row.pod.sandbox if row.container_id else None
+        if sandbox is not None and sandbox.last_seq is not None:
+            sandbox = None
+        shares = {} if sandbox is None else sandbox.places
+        for name, identity in reading.namespaces.items():
+            type_ = _TYPE[name]
+            hosts = self.host.get(name)
+            if hosts is not None and (
+                identity == hosts
+                or (identity.ino == hosts.ino and None in {identity.ns_id, hosts.ns_id})
+            ):
+                row.of_host |= 1 << type_
+                continue
+            place: Place = type_, identity.ino, signed(identity.ns_id)
+            if place in shares and name not in row.news:
+                row.shared |= 1 << type_
+            else:
+                row.places[place] = None
+        if sandbox is not None and row.shared:
+            sandbox.since_ns = min(sandbox.since_ns, row.since_ns)
+            self._touch(sandbox)
+
+    def _another(self, row: ProcessRow, seq: int) -> ProcessRow:
+        """A row for what comes after the end of `row`."""
+        whose = Container(row.container_id, row.name, row.attempt) if row.container_id else None
+        other = ProcessRow(row.pod, whose, seq)
+        other.known, other.news = row.known, row.news
+        if whose is not None:
+            row.pod.containers[row.container_id] = other
+        return other
+
+    def _pod(self, ref: Pod) -> PodRow:
+        pod = self.pods.get(ref.pod_sandbox_id)
+        if pod is None:
+            pod = self.pods[ref.pod_sandbox_id] = PodRow(ref if ref.pod_sandbox_id else _NO_POD)
+            pod.ended = ref.pod_sandbox_id in self._removed
+        elif pod.ref != ref and ref.pod_sandbox_id:
+            pod.ref = _completed(pod.ref, ref)
+        return pod
+
+    def _end_pod(self, pod: PodRow, seq: int, time_ns: int) -> None:
+        for row in (pod.sandbox, *pod.containers.values()):
+            if row is not None and row.last_seq is None:
+                row.end(seq, time_ns, self.clock_ns)
+                self._touch(row)
+
+    def _remove_pod(self, pod: PodRow) -> None:
+        del self.pods[pod.ref.pod_sandbox_id]
+        for id_, container in list(pod.containers.items()):
+            self._remove(id_, container)
+        self._remember(pod.ref.pod_sandbox_id)
+
+    def _remove(self, id_: str, container: ProcessRow) -> None:
+        del self._pod_of[id_], container.pod.containers[id_]
+        if container.known:
+            self._remember(id_)
+
+    def _remember(self, id_: str) -> None:
+        self._removed[id_] = None
+        if len(self._removed) > _REMEMBERED:
+            del self._removed[next(iter(self._removed))]
+
+    def _touch(self, row: ProcessRow) -> None:
+        if not row.dirty:
+            row.dirty = True
+            self.changed.append(row)
+
+    def _tick(self, time: str) -> int:
+        time_ns = self._ns(time)
+        self.clock_ns = max(self.clock_ns, time_ns)
+        return time_ns
+
+
+def _completed(one: Pod, other: Pod) -> Pod:
+    return Pod(
+        one.pod_sandbox_id,
+        one.k8s_namespace or other.k8s_namespace,
+        one.name or other.name,
+        one.uid or other.uid,
+        one.attempt or other.attempt,
+    )

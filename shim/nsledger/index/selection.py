@@ -1,0 +1,192 @@
+"""Which entries of a ledger an answer depends on: all that may, so never fewer than do.
+
+An interval depends on the records of its own process, of its pod's sandbox, of other attempts of
+its container, and of whoever was read at the same inode while it was open. Everything else in the
+ledger can be left out without changing it: the property tests hold this against a fold over all.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, NamedTuple
+
+from nsledger.domain.instant import unix_ns
+from nsledger.domain.period import Period
+from nsledger.index.pointer import Pointer, unpack
+from nsledger.index.schema import CONTAINER, SANDBOX
+
+_COLUMNS: Final = (
+    "p.id, p.kind, p.pod, p.container_id, p.name, p.attempt, p.since_ns, p.reach_ns,"
+    " p.first_seq, p.last_seq"
+)
+_AT_INODE: Final = (
+    f"SELECT {_COLUMNS} FROM process p WHERE p.id IN (SELECT process FROM place WHERE ino = ?)"  # noqa: S608 - a constant of ours
+    " ORDER BY p.first_seq"
+)
+_OF_POD: Final = f"SELECT {_COLUMNS} FROM process p WHERE p.pod = ? AND p.kind = ?"  # noqa: S608 - the same
+_OPEN_ENDED: Final = 1 << 63
+
+
+class Row(NamedTuple):
+    """What the index knows of a process."""
+
+    id: int
+    kind: int
+    pod: int
+    container_id: str
+    name: str
+    attempt: int
+    since_ns: int
+    reach_ns: int | None
+    first_seq: int
+    last_seq: int | None
+
+    def overlaps(self, other: Row) -> bool:
+        """Whether both were open by one record."""
+        mine, theirs = self.last_seq or _OPEN_ENDED, other.last_seq or _OPEN_ENDED
+        return self.first_seq <= theirs and other.first_seq <= mine
+
+
+class Selection:
+    """Collects processes, and in the end the pointers to all that tells of them."""
+
+    def __init__(self, database: sqlite3.Connection, period: Period) -> None:
+        self._database = database
+        self._rows: dict[int, Row] = {}
+        self._since_ns = None if period.since is None else unix_ns(period.since)
+        self._until_ns = None if period.until is None else unix_ns(period.until)
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """These processes count."""
+        self._rows.update((row.id, row) for row in rows)
+
+    def meets(self, row: Row) -> bool:
+        """Whether the process may have been there in the time asked for."""
+        return (self._until_ns is None or row.since_ns <= self._until_ns) and (
+            self._since_ns is None or row.reach_ns is None or row.reach_ns > self._since_ns
+        )
+
+    def add_inode(self, ino: int, wanted: Callable[[Row], bool]) -> None:
+        """Those at `ino` whom `wanted` names, and whoever can have had an influence on them.
+
+        Two can have if both were open at once, or both at once with a third.
+        """
+        for group in _groups(self._query(_AT_INODE, ino)):
+            if not any(wanted(row) for row in group):
+                continue
+            self.add(group)
+            for sandbox in group:
+                if sandbox.kind != SANDBOX:
+                    continue
+                strangers = [row for row in group if row.pod != sandbox.pod]
+                self.add(
+                    row
+                    for row in self._query(_OF_POD, sandbox.pod, CONTAINER)
+                    if self.meets(row) or any(row.overlaps(other) for other in strangers)
+                )
+
+    def pointers(self) -> set[Pointer]:
+        """To all records of what was added, and to those that say how it ended."""
+        for row in list(self._rows.values()):
+            self._add_kin(row)
+        found: set[Pointer] = set()
+        for ids in _portions(list(self._rows)):
+            marks = ",".join("?" * len(ids))
+            for (entries,) in self._database.execute(
+                f"SELECT entries FROM process WHERE id IN ({marks})",  # noqa: S608 - question marks
+                ids,
+            ):
+                found.update(unpack(entries))
+        return found
+
+    def pods_of(self, row: Row) -> list[int]:
+        """The rows of the process's pod."""
+        if not row.pod:
+            return [0]
+        found = self._database.execute(
+            "SELECT other.id FROM pod one JOIN pod other ON other.pod_sandbox_id ="
+            " one.pod_sandbox_id AND substr(other.pod_sandbox_id, 1, 12) ="
+            " substr(one.pod_sandbox_id, 1, 12) WHERE one.id = ?",
+            (row.pod,),
+        )
+        return [number for (number,) in found]
+
+    def _add_kin(self, row: Row) -> None:
+        """Its other rows, its pod's sandbox, and those who may have taken its place."""
+        pods = self.pods_of(row)
+        for pod in pods:
+            self.add(self._query(_OF_POD, pod, SANDBOX))
+        if not row.container_id:
+            return
+        self.add(containers(self._database, row.container_id))
+        for pod in pods:
+            self.add(
+                other
+                for other in self._query(
+                    f"{_OF_POD} AND p.name = ? AND p.first_seq <= ?",
+                    pod,
+                    CONTAINER,
+                    row.name,
+                    row.last_seq or _OPEN_ENDED - 1,
+                )
+                if row.overlaps(other) or other.attempt >= row.attempt
+            )
+
+    def _query(self, sql: str, *values: int | str) -> list[Row]:
+        return [Row(*one) for one in self._database.execute(sql, values)]
+
+
+def processes(database: sqlite3.Connection, where: str, *values: int | str | None) -> list[Row]:
+    """The processes that a condition on `p`, a constant of the caller's, names."""
+    return [
+        Row(*one)
+        for one in database.execute(f"SELECT {_COLUMNS} FROM process p WHERE {where}", values)  # noqa: S608 - a constant
+    ]
+
+
+def containers(database: sqlite3.Connection, prefix: str) -> list[Row]:
+    """The containers whose id begins with `prefix`."""
+    return processes(
+        database,
+        "p.container_id != '' AND substr(p.container_id, 1, 12) BETWEEN ? AND ?"
+        " AND p.container_id >= ? AND substr(p.container_id, 1, ?) = ?",
+        prefix[:12],
+        prefix[:12] + "~",
+        prefix,
+        len(prefix),
+        prefix,
+    )
+
+
+def sandboxes(database: sqlite3.Connection, prefix: str) -> list[Row]:
+    """The sandboxes whose id begins with `prefix`."""
+    return processes(
+        database,
+        "p.kind = 0 AND p.pod IN (SELECT id FROM pod"
+        " WHERE substr(pod_sandbox_id, 1, 12) BETWEEN ? AND ?"
+        " AND substr(pod_sandbox_id, 1, ?) = ?)",
+        prefix[:12],
+        prefix[:12] + "~",
+        len(prefix),
+        prefix,
+    )
+
+
+def _groups(rows: list[Row]) -> Iterator[list[Row]]:
+    """`rows`, which are in the order of their beginning, by chains of those open at once."""
+    group: list[Row] = []
+    end = 0
+    for row in rows:
+        if group and row.first_seq > end:
+            yield group
+            group, end = [], 0
+        group.append(row)
+        end = max(end, row.last_seq or _OPEN_ENDED)
+    if group:
+        yield group
+
+
+def _portions(ids: list[int], size: int = 500) -> Iterator[list[int]]:
+    for at in range(0, len(ids), size):
+        yield ids[at : at + size]

@@ -1,0 +1,219 @@
+"""Writes what a scan found into the tables, and reads back where it stood."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from nsledger.domain.namespaces import NamespaceType
+from nsledger.index import schema
+from nsledger.index.pointer import Pointer, pack, unpack
+from nsledger.index.rows import PodRow, ProcessRow
+from nsledger.index.scan import Scan
+from nsledger.index.skim import Container, Identity, Pod, TypeName
+from nsledger.ledger.chain import GENESIS
+
+_PROCESS: Final = (
+    "REPLACE INTO process (id, kind, pod, container_id, name, attempt, pid, since_ns, until_ns,"
+    " reach_ns, first_seq, last_seq, shared, of_host, entries)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_POD: Final = "REPLACE INTO pod VALUES (?, ?, ?, ?, ?, ?)"
+_OPEN_OF_A_POD: Final = (
+    "SELECT id, container_id, name, attempt, pid, since_ns, first_seq, shared, of_host, entries"
+    " FROM process WHERE pod = ? AND last_seq IS NULL"
+)
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Up to where an index goes, and what it needs to go on."""
+
+    seq: int = 0
+    digest: str = GENESIS.digest
+    offset: int = 0
+    """Where the line of that entry begins in its segment."""
+    end: int = 0
+    """Where the next one begins."""
+    boot_id: str = ""
+    clock_ns: int = 0
+    watch: bytes = b""
+    watch_time: str = ""
+    host: dict[TypeName, Identity] = {}
+
+
+def make_tables(database: sqlite3.Connection) -> None:
+    """An index of nothing, without what makes it quick to search."""
+    database.executescript(schema.TABLES)
+    _write_mark(database, Mark())
+
+
+def make_quick(database: sqlite3.Connection) -> None:
+    """Make what is searched by; later rows keep it."""
+    database.executescript(schema.INDEXES)
+
+
+def mark(database: sqlite3.Connection) -> Mark | None:
+    """Up to where the index goes; None if it is of another version, or none at all."""
+    with contextlib.suppress(sqlite3.Error, msgspec.DecodeError):
+        row = database.execute("SELECT version, state FROM meta").fetchone()
+        if row is not None and row[0] == schema.VERSION:
+            return msgspec.json.decode(row[1], type=Mark)
+    return None
+
+
+class Store:
+    """Gives rows their numbers and writes them; the caller commits."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        self._pods = _last_id(database, "pod")
+        self._processes = _last_id(database, "process")
+
+    def save(self, scan: Scan, reached: Mark) -> None:
+        """Write all that changed in `scan` since the last call, which took it up to `reached`."""
+        database, changed = self._database, scan.changed
+        database.executemany(_POD, self._new_pods(changed))
+        database.executemany(_PROCESS, [self._values(row) for row in changed])
+        places: list[tuple[int, int, int, int | None]] = []
+        for row in changed:
+            if len(row.places) > row.stored_places:
+                places += [(row.row, *place) for place in list(row.places)[row.stored_places :]]
+                row.stored_places = len(row.places)
+            if len(row.names) > row.stored_names:
+                names = [(name, row.row) for name in list(row.names)[row.stored_names :] if name]
+                database.executemany("INSERT INTO name VALUES (?, ?)", names)
+                row.stored_names = len(row.names)
+        database.executemany("INSERT INTO place VALUES (?, ?, ?, ?)", places)
+        self._save_rest(scan)
+        _write_mark(database, reached)
+
+    def _new_pods(self, changed: Iterable[ProcessRow]) -> Iterable[tuple[int | str, ...]]:
+        for row in changed:
+            pod = row.pod
+            if pod.stored is not pod.ref and pod.ref.pod_sandbox_id:
+                if not pod.row:
+                    self._pods += 1
+                    pod.row = self._pods
+                pod.stored = ref = pod.ref
+                yield (
+                    pod.row,
+                    ref.pod_sandbox_id,
+                    ref.k8s_namespace,
+                    ref.name,
+                    ref.uid,
+                    ref.attempt,
+                )
+
+    def _values(self, row: ProcessRow) -> tuple[int | str | bytes | None, ...]:
+        if not row.row:
+            self._processes += 1
+            row.row = self._processes
+        row.dirty = False
+        return (
+            row.row,
+            row.kind,
+            row.pod.row,
+            row.container_id,
+            row.name,
+            row.attempt,
+            row.pid,
+            row.since_ns,
+            row.until_ns,
+            row.reach_ns,
+            row.first_seq,
+            row.last_seq,
+            row.shared,
+            row.of_host,
+            pack(row.entries),
+        )
+
+    def _save_rest(self, scan: Scan) -> None:
+        for at, changed, reading in scan.hosts:
+            self._database.execute(
+                "INSERT INTO host VALUES (?, ?, ?)", (pack(at), changed, reading.pid)
+            )
+            if changed:
+                self._database.executemany(
+                    "INSERT INTO host_place VALUES (?, ?, ?)",
+                    [
+                        (schema.TYPES.index(NamespaceType(name)), one.ino, schema.signed(one.ns_id))
+                        for name, one in reading.namespaces.items()
+                    ],
+                )
+        self._database.executemany(
+            "INSERT INTO hole VALUES (?, ?, ?)",
+            [
+                (hole.since_ns, hole.until_ns, b"".join(pack(at) for at in hole.entries))
+                for hole in scan.holes
+            ],
+        )
+        self._database.executemany(
+            "INSERT INTO boot VALUES (?, ?, ?)",
+            [(pack(at), boot_id, time_ns) for at, boot_id, time_ns in scan.boots],
+        )
+        self._database.executemany("INSERT INTO odd VALUES (?)", [(pack(at),) for at in scan.odd])
+        for told in (scan.changed, scan.hosts, scan.holes, scan.boots, scan.odd):
+            told.clear()
+
+
+def resume(database: sqlite3.Connection, reached: Mark) -> Scan:
+    """A scan that goes on from `reached`, with the processes that were open there.
+
+    It has forgotten what had ended by then, and which places are known: it says them again, and
+    takes a late record's process for an open one. That costs a reader time and no answer.
+    """
+    scan = Scan()
+    scan.boot_id, scan.clock_ns, scan.host = reached.boot_id, reached.clock_ns, reached.host
+    scan.watch_time = reached.watch_time
+    scan.watch = next(unpack(reached.watch), None)
+    pods = "SELECT * FROM pod WHERE id IN (SELECT pod FROM process WHERE last_seq IS NULL)"
+    for number, id_, k8s_namespace, name, uid, attempt in database.execute(pods).fetchall():
+        pod = PodRow(Pod(id_, k8s_namespace, name, uid, attempt))
+        pod.row, pod.stored = number, pod.ref
+        scan.adopt(pod, _open_rows(database, pod))
+    of_nobody = PodRow(Pod())
+    scan.adopt(of_nobody, _open_rows(database, of_nobody))
+    return scan
+
+
+def _open_rows(database: sqlite3.Connection, pod: PodRow) -> list[ProcessRow]:
+    rows: list[ProcessRow] = []
+    for (
+        number,
+        id_,
+        name,
+        attempt,
+        pid,
+        since_ns,
+        first_seq,
+        shared,
+        of_host,
+        entries,
+    ) in database.execute(_OPEN_OF_A_POD, (pod.row,)).fetchall():
+        row = ProcessRow(pod, Container(id_, name, attempt) if id_ else None, first_seq)
+        row.row, row.pid, row.since_ns, row.known = number, pid, since_ns, pid != 0
+        row.shared, row.of_host = shared, of_host
+        row.entries = [number for at in unpack(entries) for number in at]
+        rows.append(row)
+    return rows
+
+
+def _last_id(database: sqlite3.Connection, table: str) -> int:
+    (last,) = database.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()  # noqa: S608 - a constant of ours
+    return int(last)
+
+
+def _write_mark(database: sqlite3.Connection, reached: Mark) -> None:
+    database.execute("DELETE FROM meta")
+    database.execute(
+        "INSERT INTO meta VALUES (?, ?)", (schema.VERSION, msgspec.json.encode(reached))
+    )
+
+
+def pointer_of(reached: Mark) -> Pointer:
+    """The entry that the index ends with."""
+    return Pointer(reached.seq, reached.offset, int(reached.digest[:16], 16))

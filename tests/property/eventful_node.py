@@ -1,0 +1,140 @@
+"""A node to which everything happens that the record can tell of, in any order."""
+
+from __future__ import annotations
+
+import random
+
+from msgspec.structs import replace
+
+from nsledger.domain.events import ContainerWitnessed, NamespaceChanged, Source
+from nsledger.domain.namespaces import NamespaceType, RequestedNamespaces
+from nsledger.domain.record import decode
+from tests.synthetic_node import MNT, NET, NODE, PID, PLAIN, POD, SyntheticNode
+
+HOST_POD = RequestedNamespaces(net=NODE, pid=NODE, ipc=NODE)
+SHARED_PID = RequestedNamespaces(net=POD, pid=POD, ipc=POD)
+
+
+def eventful_node(chance: random.Random, *, ns_ids: bool) -> SyntheticNode:
+    """A node after a few dozen such events."""
+    node = SyntheticNode(ns_ids=ns_ids)
+    node.create_ledger()
+    node.start_daemon()
+    happenings = [
+        (15, _run_pod),
+        (30, _run_container),
+        (15, _crash),
+        (10, _stop_container),
+        (6, _remove_container),
+        (7, _stop_pod),
+        (4, _remove_pod),
+        (3, lambda node, _: node.start_daemon()),
+        (1, lambda node, _: node.stop_daemon()),
+        (2, _reboot),
+        (2, lambda node, _: node.gap("queue_full")),
+        (2, _say_again),
+        (2, _change),
+        (2, _fail),
+    ]
+    weights, actions = zip(*happenings, strict=True)
+    for _ in range(chance.randrange(3, 45)):
+        (act,) = chance.choices(actions, weights)
+        act(node, chance)
+        if chance.random() < 0.3:
+            node.wait(chance.random() * 5)
+        if chance.random() < 0.03:
+            node.now_ns -= 2_000_000_000  # somebody set the clock
+    return node
+
+
+def _run_pod(node: SyntheticNode, chance: random.Random) -> None:
+    requested = chance.choice([PLAIN, PLAIN, HOST_POD, SHARED_PID])
+    node.run_pod(f"pod-{len(node.pods) % 3}", requested=requested)
+
+
+def _run_container(node: SyntheticNode, chance: random.Random) -> None:
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        strays = chance.random() < 0.15
+        whose = chance.choice(["host", *node.readings])
+        node.run_container(
+            chance.choice(pods),
+            chance.choice("abc"),
+            hook=chance.random() < 0.7,
+            started=chance.random() < 0.8,
+            joins={chance.choice([PID, MNT, NET]): whose} if strays else {},
+            attempt=chance.randrange(3),
+        )
+
+
+def _a_living_container(node: SyntheticNode, chance: random.Random) -> str | None:
+    living = [id_ for id_ in node.containers if id_ in node.readings]
+    return chance.choice(living) if living else None
+
+
+def _crash(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.crash(id_)
+
+
+def _stop_container(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.stop_container(id_)
+
+
+def _remove_container(node: SyntheticNode, chance: random.Random) -> None:
+    if node.containers:
+        node.remove_container(chance.choice(list(node.containers)))
+
+
+def _stop_pod(node: SyntheticNode, chance: random.Random) -> None:
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        node.stop_pod(chance.choice(pods))
+
+
+def _remove_pod(node: SyntheticNode, chance: random.Random) -> None:
+    if node.pods:
+        node.remove_pod(chance.choice(list(node.pods)))
+
+
+def _reboot(node: SyntheticNode, _: random.Random) -> None:
+    node.reboot()
+    node.containers.clear()
+    node.start_daemon()
+
+
+def _say_again(node: SyntheticNode, chance: random.Random) -> None:
+    """The hook's record of an earlier start, held back by the spool, or taken in twice."""
+    told = [decode(line).event for line in node.lines()]
+    witnessed = [event for event in told if isinstance(event, ContainerWitnessed)]
+    if witnessed:
+        node.say(chance.choice(witnessed))
+
+
+def _change(node: SyntheticNode, chance: random.Random) -> None:
+    """A process enters another namespace, or makes itself one."""
+    id_ = _a_living_container(node, chance)
+    if id_ is None:
+        return
+    pod, container = node.containers[id_]
+    before, type_ = node.readings[id_], chance.choice(list(NamespaceType))
+    entered = node.readings[chance.choice(list(node.readings))].namespaces[type_]
+    into = node._new_namespace() if chance.random() < 0.5 else entered
+    actual = replace(before, namespaces={**before.namespaces, type_: into})
+    node.readings[id_] = actual
+    node.say(
+        NamespaceChanged(
+            source=Source.RECONCILE,
+            pod=pod,
+            container=container,
+            before=before,
+            actual=actual,
+            changed=(type_,),
+        )
+    )
+
+
+def _fail(node: SyntheticNode, chance: random.Random) -> None:
+    if node.pods:
+        node.fail("StartContainer", 14, chance.choice(list(node.pods)), "late")
