@@ -56,7 +56,10 @@ def test_the_group_lists_every_command_with_its_purpose(nsledger: Nsledger) -> N
     done = nsledger("--help")
 
     assert done.code == 0
-    assert set(COMMANDS) == {"show", "whois", "log", "verify", "keygen", "serve"}
+    assert set(COMMANDS) == {
+        *("show", "whois", "log", "verify", "keygen", "serve"),
+        *("install", "uninstall", "bypass"),
+    }
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*\.$", done.out, re.MULTILINE)
 
