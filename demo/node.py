@@ -42,7 +42,10 @@ from demo.pods import APP_IMAGE, Kubelet
 from nsledger.errors import NsledgerError
 from nsledger.node import base_runtime_spec
 from nsledger.node.base_runtime_spec import OciHook
-from nsledger.node.containerd import Configuration, drop_in
+from nsledger.node.containerd import Configuration
+from nsledger.node.containerd_files import loaded
+from nsledger.node.containerd_plan import Containerd, changed_files
+from nsledger.node.host import Host
 
 _ENTER_NODE: Final = Path(__file__).with_name("enter-node")
 _LIMIT_S: Final = 30.0
@@ -72,6 +75,8 @@ class PrivateNode:
         self.socket = str(self.directory / "containerd.sock")
         self.log = self.directory / "containerd.log"
         self.containerd_pid = 0
+        self.changed: dict[Path, bytes | None] = {}
+        """What nsledger wrote over in containerd's configuration."""
         self._kept = Kept(self.directory)
         self._anchor = 0
 
@@ -176,15 +181,20 @@ class PrivateNode:
         return Kubelet(client, cgroup_parent=f"/{self.name}")
 
     def _add(self, hook: OciHook) -> None:
-        """What nsledger does to a containerd: a base spec with the hook, a drop-in to name it."""
+        """What nsledger does to a containerd: a base spec with the hook, and who starts from it."""
         default = self.run(self.installation.ctr, "oci", "spec").encode()
         self._write(self.base_runtime_spec, base_runtime_spec.from_default(default, hook))
-        hooked = [handler.name for handler in self.handlers if handler.hooked]
-        added = drop_in(
-            Configuration.parse(self.effective_configuration()),
-            dict.fromkeys(hooked, str(self.base_runtime_spec)),
+        main = str(self.configuration)
+        found = Containerd(
+            main=main,
+            files=loaded(main, Host().read, Host().glob),
+            configuration=Configuration.parse(self.effective_configuration()),
         )
-        self._write(self.directory / "conf.d/nsledger.toml", added)
+        hooked = [handler.name for handler in self.handlers if handler.hooked]
+        specs = dict.fromkeys(hooked, str(self.base_runtime_spec))
+        for path, text in changed_files(found, specs).items():
+            self.changed[Path(path)] = Host().read(path)
+            self._write(Path(path), text)
 
     def _can_overlay(self) -> bool:
         """Whether the overlay file system takes the node's directory; it takes no other overlay."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tomllib
 from collections.abc import Iterator
@@ -9,17 +10,10 @@ from typing import Any
 
 import pytest
 
+from demo.node import PrivateNode
 from demo.pods import Pod, RunningPod
+from nsledger.node.verification import flat
 from tests.node.conftest import GENERATIONS, UNHOOKED, HookedNode, Run
-
-
-def flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
-    match value:
-        case dict():
-            for key, below in value.items():
-                yield from flat(below, f"{path}/{key}")
-        case _:
-            yield path, value
 
 
 def effective(node: HookedNode) -> dict[str, object]:
@@ -42,12 +36,23 @@ def normalised_spec(node: HookedNode, pod: RunningPod) -> dict[str, Any]:
     return normalised
 
 
+@contextlib.contextmanager
+def without_our_changes(node: PrivateNode) -> Iterator[None]:
+    """The node's files as they were before nsledger came; containerd is not restarted."""
+    ours = {path: path.read_bytes() for path in node.changed}
+    for path, before in node.changed.items():
+        path.unlink()
+        if before is not None:
+            path.write_bytes(before)
+    yield
+    for path, data in ours.items():
+        path.write_bytes(data)
+
+
 def test_the_effective_configuration_changes_in_our_keys_only(node: HookedNode) -> None:
-    added = node.node.directory / "conf.d/nsledger.toml"
     after = effective(node)
-    aside = added.rename(added.with_suffix(".aside"))
-    before = effective(node)
-    aside.rename(added)
+    with without_our_changes(node.node):
+        before = effective(node)
 
     changed = {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)}
 
@@ -118,7 +123,7 @@ def test_our_annotations_reach_the_spec_and_the_hook_and_others_do_not(
 
 @pytest.mark.parametrize("node", GENERATIONS[1:], indirect=True)
 def test_the_drop_in_of_version_3_names_nothing_but_our_keys(node: HookedNode) -> None:
-    added = tomllib.loads((node.node.directory / "conf.d/nsledger.toml").read_text())
+    added = tomllib.loads((node.node.directory / "conf.d/zz-nsledger.toml").read_text())
 
     assert {path.rpartition("/")[2] for path, _ in flat(added)} == {
         "version",

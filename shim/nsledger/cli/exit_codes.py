@@ -23,3 +23,10 @@ Exit status:
   2  wrong usage, or a name that fits several pods
   3  no answer: the ledger cannot be read, or has no record of it
 """
+
+OF_CHANGES: Final = """\b
+Exit status:
+  0  done, or nothing to do
+  2  wrong usage
+  3  not done: the node is as it was, and the message says why
+"""

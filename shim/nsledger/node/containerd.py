@@ -1,15 +1,8 @@
-"""The part of containerd's configuration that nsledger needs, as a drop-in: text in, text out.
+"""What containerd says is in force (`containerd config dump`), and which keys we add to it.
 
-It is generated from the *effective* configuration (`containerd config dump`), because a drop-in
-means different things to different versions:
-
-* version 2 (containerd 1.6, 1.7): an import replaces the whole table of a plugin, so the drop-in
-  must repeat the complete CRI section;
-* version 3 (containerd 2.x): tables are merged, so it names our keys only.
-
-In both, a list replaces a list: what an admin allowed is repeated in front of ours. Version 2's
-`containerd config dump` comes out of 1.x only; 2.x prints what it made of a version 2 file as
-version 3.
+Pure. The versions of a configuration are two things: that of the dump tells which containerd this
+is (2 comes out of 1.x only; 2.x prints a version 2 file as version 3), that of a file how its
+section is called.
 
 Source: containerd `docs/man/containerd-config.toml.5.md`, `docs/cri/config.md`,
 `services/server/config` (1.x), `cmd/containerd/server/config` (2.x).
@@ -18,9 +11,9 @@ Source: containerd `docs/man/containerd-config.toml.5.md`, `docs/cri/config.md`,
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Self, cast
+from typing import Any, Final, Self
 
 import tomlkit
 
@@ -29,6 +22,8 @@ from nsledger.errors import NsledgerError
 ANNOTATIONS: Final = "nsledger.dev/*"
 """What `pod_annotations` and `container_annotations` must allow, or ours never reach the hook."""
 
+DEFAULT_SOCKET: Final = "/run/containerd/containerd.sock"
+
 _CRI_PLUGIN: Final = {
     2: "io.containerd.grpc.v1.cri",
     3: "io.containerd.cri.v1.runtime",
@@ -36,8 +31,18 @@ _CRI_PLUGIN: Final = {
 }
 """The plugin whose section holds the runtime handlers, by the configuration's version."""
 
-_COMPLETE_SECTION_VERSIONS: Final = frozenset({2})
-"""Versions in which an import replaces a plugin's table instead of being merged into it."""
+VERSIONS: Final = frozenset(_CRI_PLUGIN)
+"""Of a configuration that we know the CRI section of."""
+
+_REPLACING_VERSIONS: Final = frozenset({2})
+"""Of a dump: there an import replaces a plugin's whole section instead of being merged into it."""
+
+_IMAGES_PLUGIN: Final = "io.containerd.cri.v1.images"
+
+_CRI_PLUGINS: Final = frozenset({"cri", *_CRI_PLUGIN.values()})
+
+_RUNC_TYPES: Final = "io.containerd.runc."
+"""What handlers have whose containers are processes of this kernel, started from an OCI spec."""
 
 Table = dict[str, Any]
 
@@ -45,17 +50,24 @@ Table = dict[str, Any]
 class UnsupportedConfigurationError(NsledgerError):
     """A configuration whose version has no CRI section that we know."""
 
+    hint = "`containerd config migrate` prints the file in the version that containerd has now."
+
     def __init__(self, *, version: object) -> None:
-        super().__init__(f"found version {version!r}, needed one of {sorted(_CRI_PLUGIN)}")
+        super().__init__(
+            f"found containerd's configuration of version {version!r}, "
+            f"needed one of {sorted(VERSIONS)}"
+        )
         self.version = version
 
 
-class UnknownHandlerError(NsledgerError):
-    """A runtime handler that the configuration does not have."""
+class CriDisabledError(NsledgerError):
+    """A containerd that no kubelet can use."""
 
-    def __init__(self, *, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"found no runtime handler {name!r}, needed one of {', '.join(known)}")
-        self.name, self.known = name, known
+    hint = "Take it out of `disabled_plugins`; Docker's packages put it there."
+
+    def __init__(self, *, plugin: str) -> None:
+        super().__init__(f"found {plugin!r} among containerd's disabled plugins, needed it")
+        self.plugin = plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +82,13 @@ class RuntimeHandler:
     pod_annotations: tuple[str, ...]
     """Patterns (Go's path.Match) of the pod's annotations that reach the OCI spec."""
     container_annotations: tuple[str, ...]
+    table: Table
+    """All of its entry, as containerd prints it."""
+
+    @property
+    def is_runc(self) -> bool:
+        """Whether a base spec of ours means to its containers what it means to runc's."""
+        return self.runtime_type.startswith(_RUNC_TYPES)
 
     @classmethod
     def parse(cls, name: str, table: Table) -> Self:
@@ -80,6 +99,7 @@ class RuntimeHandler:
             base_runtime_spec=table.get("base_runtime_spec", ""),
             pod_annotations=tuple(table.get("pod_annotations") or ()),
             container_annotations=tuple(table.get("container_annotations") or ()),
+            table=table,
         )
 
 
@@ -90,6 +110,10 @@ class Configuration:
     version: int
     cri: Table
     """The CRI section that holds the runtime handlers."""
+    socket: str
+    """Where containerd listens: the shim's upstream."""
+    sandbox_image: str
+    """Of every pod's sandbox: the one image that each node has."""
 
     @classmethod
     def parse(cls, dump: str) -> Self:
@@ -98,18 +122,35 @@ class Configuration:
         Raises:
             tomllib.TOMLDecodeError: it is not TOML.
             UnsupportedConfigurationError: of a version that we do not know.
+            CriDisabledError: no kubelet can use it.
         """
         table = tomllib.loads(dump)
+        for disabled in table.get("disabled_plugins") or ():
+            if disabled in _CRI_PLUGINS:
+                raise CriDisabledError(plugin=disabled)
         version = table.get("version", 1)
-        plugin = _CRI_PLUGIN.get(version)
-        if plugin is None:
-            raise UnsupportedConfigurationError(version=version)
-        return cls(version=version, cri=table.get("plugins", {}).get(plugin, {}))
+        plugins: Table = table.get("plugins", {})
+        cri: Table = plugins.get(cri_plugin(version), {})
+        pinned: Table = plugins.get(_IMAGES_PLUGIN, {}).get("pinned_images", {})
+        return cls(
+            version=version,
+            cri=cri,
+            socket=table.get("grpc", {}).get("address") or DEFAULT_SOCKET,
+            sandbox_image=cri.get("sandbox_image") or pinned.get("sandbox", ""),
+        )
 
     @property
-    def plugin(self) -> str:
-        """The CRI section's name."""
-        return _CRI_PLUGIN[self.version]
+    def has_systemd_cgroup(self) -> bool:
+        """Whether cgroups are named as slices: any handler that says so speaks for the node."""
+        return any(
+            handler.table.get("options", {}).get("SystemdCgroup")
+            for handler in self.handlers.values()
+        )
+
+    @property
+    def merges_imports(self) -> bool:
+        """Whether a drop-in may name our keys only (containerd 2.x)."""
+        return self.version not in _REPLACING_VERSIONS
 
     @property
     def handlers(self) -> dict[str, RuntimeHandler]:
@@ -118,44 +159,35 @@ class Configuration:
         return {name: RuntimeHandler.parse(name, table) for name, table in runtimes.items()}
 
 
-def drop_in(configuration: Configuration, base_runtime_specs: Mapping[str, str]) -> str:
-    """The TOML text of the drop-in that gives each handler its base spec and our annotations.
-
-    `base_runtime_specs` maps a handler's name to the absolute path of its spec. A handler that is
-    not named there keeps what it has.
+def cri_plugin(version: object) -> str:
+    """The name of the section that holds the runtime handlers, in a file of `version`.
 
     Raises:
-        UnknownHandlerError: a handler that the configuration does not have.
+        UnsupportedConfigurationError: of a version that we do not know.
     """
-    handlers = configuration.handlers
-    ours: Table = {}
-    for name, path in base_runtime_specs.items():
-        handler = handlers.get(name)
-        if handler is None:
-            raise UnknownHandlerError(name=name, known=tuple(handlers))
-        ours[name] = {
-            "base_runtime_spec": path,
-            "pod_annotations": _allowing_ours(handler.pod_annotations),
-            "container_annotations": _allowing_ours(handler.container_annotations),
-        }
-    section: Table = {"containerd": {"runtimes": ours}}
-    if configuration.version in _COMPLETE_SECTION_VERSIONS:
-        section = _merged(configuration.cri, section)
-    added = {"version": configuration.version, "plugins": {configuration.plugin: section}}
-    return f"# Generated by nsledger.\n{tomlkit.dumps(added)}"
+    plugin = _CRI_PLUGIN.get(version) if isinstance(version, int) else None
+    if plugin is None:
+        raise UnsupportedConfigurationError(version=version)
+    return plugin
 
 
-def _allowing_ours(patterns: tuple[str, ...]) -> list[str]:
-    return [*patterns, *({ANNOTATIONS} - set(patterns))]
+def our_keys(
+    base_runtime_spec: str, *, pod_annotations: Iterable[str], container_annotations: Iterable[str]
+) -> Table:
+    """What nsledger sets for one handler. A list replaces a list: the admin's stand before ours."""
+    return {
+        "base_runtime_spec": base_runtime_spec,
+        "pod_annotations": _allowing_ours(pod_annotations),
+        "container_annotations": _allowing_ours(container_annotations),
+    }
 
 
-def _merged(base: Table, over: Table) -> Table:
-    """`base` with the keys of `over`, table by table."""
-    merged = dict(base)
-    for key, value in over.items():
-        if isinstance(value, dict):
-            below: Table = base.get(key, {})
-            merged[key] = _merged(below, cast("Table", value))
-        else:
-            merged[key] = value
-    return merged
+def drop_in(version: int, runtimes: Mapping[str, Table]) -> str:
+    """The TOML text of a drop-in in `version` that gives each handler its keys."""
+    section: Table = {"containerd": {"runtimes": dict(runtimes)}}
+    added: Table = {"version": version, "plugins": {cri_plugin(version): section}}
+    return f"# Generated by nsledger; `nsledger uninstall` takes it away.\n{tomlkit.dumps(added)}"
+
+
+def _allowing_ours(patterns: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys([*patterns, ANNOTATIONS]))

@@ -17,8 +17,10 @@ from tests.unit.cli.conftest import Nsledger
 
 FOLLOWS = re.compile(r"nsledger log .*(-f|--follow)\b")
 CONTEXT = command.make_context("nsledger", ["log"])
-# What `serve` does is shown where there is something to serve.
-TRIED = [name for name in command.list_commands(CONTEXT) if name != "serve"]
+# What `serve` does is shown where there is something to serve. The commands that change a node are
+# never run here: their examples would change this one.
+CHANGERS = ("install", "uninstall", "bypass")
+TRIED = [name for name in command.list_commands(CONTEXT) if name not in ("serve", *CHANGERS)]
 READERS = [name for name in TRIED if name not in {"keygen", "reindex"}]
 
 
@@ -83,7 +85,18 @@ def test_every_reader_takes_the_same_options_for_the_same_things(name: str) -> N
     assert "-o" in by_name["output"].opts
 
 
-@pytest.mark.parametrize("name", TRIED)
+@pytest.mark.parametrize("name", CHANGERS)
+def test_a_command_that_changes_a_node_has_examples_and_tells_its_exit_status(
+    nsledger: Nsledger, name: str
+) -> None:
+    out = nsledger(name, "--help").out
+
+    assert f"  nsledger {name}\n" in out
+    for number in (exit_codes.OK, exit_codes.USAGE, exit_codes.NO_ANSWER):
+        assert re.search(rf"^ +{number}  \w", out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", [*TRIED, *CHANGERS])
 def test_help_fits_a_terminal_of_80_columns(nsledger: Nsledger, name: str) -> None:
     assert max(map(len, nsledger(name, "--help").out.splitlines())) <= 80
 

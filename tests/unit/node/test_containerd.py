@@ -1,23 +1,19 @@
-"""The drop-in gives named handlers our three keys, and whatever else is in force stays so."""
+"""What containerd says is in force is read from every version, and our three keys are added."""
 
 from __future__ import annotations
 
 import tomllib
-from typing import Any
 
 import pytest
-import tomlkit
-from hypothesis import given
-from hypothesis import strategies as st
 
 from nsledger.cri.annotations import PREFIX
 from nsledger.node.containerd import (
     ANNOTATIONS,
     Configuration,
-    RuntimeHandler,
-    UnknownHandlerError,
+    CriDisabledError,
     UnsupportedConfigurationError,
     drop_in,
+    our_keys,
 )
 
 V2 = """
@@ -53,8 +49,14 @@ shim = "containerd-shim"
 V3 = """
 version = 3
 
+[grpc]
+address = '/run/k3s/containerd/containerd.sock'
+
 [plugins.'io.containerd.cri.v1.images']
 snapshotter = 'overlayfs'
+
+[plugins.'io.containerd.cri.v1.images'.pinned_images]
+sandbox = 'pause:4'
 
 [plugins.'io.containerd.cri.v1.runtime'.containerd]
 default_runtime_name = 'runc'
@@ -70,80 +72,61 @@ SystemdCgroup = true
 SPEC = "/etc/nsledger/base-runtime-spec.json"
 
 
-def added(dump: str, *handlers: str) -> dict[str, Any]:
-    return tomllib.loads(drop_in(Configuration.parse(dump), dict.fromkeys(handlers, SPEC)))
+KEYS = {
+    "base_runtime_spec": SPEC,
+    "pod_annotations": ["nsledger.dev/*"],
+    "container_annotations": ["nsledger.dev/*"],
+}
 
 
-def test_version_3_gets_our_keys_only_because_its_tables_are_merged() -> None:
-    assert added(V3, "runc") == {
-        "version": 3,
-        "plugins": {
-            "io.containerd.cri.v1.runtime": {
-                "containerd": {
-                    "runtimes": {
-                        "runc": {
-                            "base_runtime_spec": SPEC,
-                            "pod_annotations": ["nsledger.dev/*"],
-                            "container_annotations": ["nsledger.dev/*"],
-                        }
-                    }
-                }
-            }
-        },
+@pytest.mark.parametrize(
+    ("version", "plugin"),
+    [
+        (2, "io.containerd.grpc.v1.cri"),
+        (3, "io.containerd.cri.v1.runtime"),
+        (4, "io.containerd.cri.v1.runtime"),
+    ],
+)
+def test_a_drop_in_names_our_keys_and_nothing_else(version: int, plugin: str) -> None:
+    keys = our_keys(SPEC, pod_annotations=(), container_annotations=())
+
+    written = tomllib.loads(drop_in(version, {"runc": keys}))
+
+    section = {"containerd": {"runtimes": {"runc": KEYS}}}
+    assert written == {"version": version, "plugins": {plugin: section}}
+
+
+def test_what_an_admin_allows_stays_allowed_and_ours_is_not_allowed_twice() -> None:
+    keys = our_keys(SPEC, pod_annotations=["a/*"], container_annotations=["nsledger.dev/*", "b/*"])
+
+    assert keys["pod_annotations"] == ["a/*", "nsledger.dev/*"]
+    assert keys["container_annotations"] == ["nsledger.dev/*", "b/*"]
+
+
+@pytest.mark.parametrize("plugin", ["cri", "io.containerd.grpc.v1.cri"])
+def test_a_containerd_without_cri_is_refused(plugin: str) -> None:
+    with pytest.raises(CriDisabledError, match=plugin):
+        Configuration.parse(f'version = 2\ndisabled_plugins = ["{plugin}"]')
+
+
+def test_the_socket_and_the_sandbox_image_are_read_from_both_versions() -> None:
+    v2, v3 = Configuration.parse(V2), Configuration.parse(V3)
+
+    assert (v2.socket, v2.sandbox_image) == (
+        "/run/containerd/containerd.sock",
+        "registry.k8s.io/pause:3.6",
+    )
+    assert (v3.socket, v3.sandbox_image) == ("/run/k3s/containerd/containerd.sock", "pause:4")
+    assert v2.has_systemd_cgroup
+
+
+def test_a_base_spec_of_ours_is_for_runcs_shim_only() -> None:
+    handlers = Configuration.parse(V2).handlers
+
+    assert {name: handler.is_runc for name, handler in handlers.items()} == {
+        "runc": True,
+        "kata": False,
     }
-
-
-def test_version_2_repeats_the_whole_cri_section_because_its_tables_are_replaced() -> None:
-    before = tomllib.loads(V2)["plugins"]["io.containerd.grpc.v1.cri"]
-
-    written = added(V2, "runc")
-
-    assert list(written["plugins"]) == ["io.containerd.grpc.v1.cri"]
-    after = written["plugins"]["io.containerd.grpc.v1.cri"]
-    runc = after["containerd"]["runtimes"]["runc"]
-    assert runc["options"] == {"SystemdCgroup": True, "BinaryName": ""}
-    assert runc["base_runtime_spec"] == SPEC
-    runc.update(base_runtime_spec="", pod_annotations=["io.kubernetes.cri-o.*"])
-    runc.update(container_annotations=[])
-    assert after == before
-
-
-def test_version_4_is_written_as_version_4() -> None:
-    assert added(V3.replace("version = 3", "version = 4"), "runc")["version"] == 4
-
-
-def test_what_an_admin_allows_stays_allowed() -> None:
-    runtimes = added(V2, "runc")["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]["runtimes"]
-
-    assert runtimes["runc"]["pod_annotations"] == ["io.kubernetes.cri-o.*", "nsledger.dev/*"]
-
-
-def test_what_is_allowed_already_is_not_allowed_twice() -> None:
-    runtimes = added(V3, "runc")["plugins"]["io.containerd.cri.v1.runtime"]["containerd"][
-        "runtimes"
-    ]
-
-    assert runtimes["runc"]["container_annotations"] == ["nsledger.dev/*"]
-
-
-def test_every_named_handler_gets_its_spec_and_no_other() -> None:
-    runtimes = added(V2, "runc", "kata")["plugins"]["io.containerd.grpc.v1.cri"]["containerd"][
-        "runtimes"
-    ]
-    only_kata = added(V2, "kata")["plugins"]["io.containerd.grpc.v1.cri"]["containerd"]["runtimes"]
-
-    assert {name: table["base_runtime_spec"] for name, table in runtimes.items()} == {
-        "runc": SPEC,
-        "kata": SPEC,
-    }
-    assert only_kata["runc"]["base_runtime_spec"] == ""
-
-
-def test_a_handler_that_is_not_there_is_refused_with_those_that_are() -> None:
-    with pytest.raises(UnknownHandlerError, match="runc, kata") as caught:
-        added(V2, "crun")
-
-    assert caught.value.name == "crun"
 
 
 @pytest.mark.parametrize("dump", ["", "version = 1", "version = 5", 'version = "2"'])
@@ -153,22 +136,13 @@ def test_a_version_that_we_do_not_know_is_refused(dump: str) -> None:
 
 
 def test_handlers_are_read_from_both_versions() -> None:
-    assert Configuration.parse(V2).handlers == {
-        "runc": RuntimeHandler(
-            name="runc",
-            runtime_type="io.containerd.runc.v2",
-            base_runtime_spec="",
-            pod_annotations=("io.kubernetes.cri-o.*",),
-            container_annotations=(),
-        ),
-        "kata": RuntimeHandler(
-            name="kata",
-            runtime_type="io.containerd.kata.v2",
-            base_runtime_spec="",
-            pod_annotations=(),
-            container_annotations=(),
-        ),
-    }
+    runc, kata = Configuration.parse(V2).handlers.values()
+
+    assert (runc.name, runc.runtime_type) == ("runc", "io.containerd.runc.v2")
+    assert (runc.base_runtime_spec, runc.container_annotations) == ("", ())
+    assert runc.pod_annotations == ("io.kubernetes.cri-o.*",)
+    assert runc.table["options"] == {"SystemdCgroup": True, "BinaryName": ""}
+    assert (kata.name, kata.pod_annotations) == ("kata", ())
     assert list(Configuration.parse(V3).handlers) == ["runc"]
 
 
@@ -179,27 +153,3 @@ def test_a_configuration_without_cri_has_no_handlers() -> None:
 def test_the_pattern_allows_what_the_shim_writes() -> None:
     # Go's path.Match: `*` does not cross a slash, and our names have none after the prefix.
     assert f"{PREFIX}*" == ANNOTATIONS
-
-
-keys = st.text(st.characters(codec="utf-8", exclude_categories=["C"]), max_size=8)
-scalars = st.booleans() | st.integers(-(2**63), 2**63 - 1) | keys
-tables = st.recursive(
-    st.dictionaries(keys, scalars | st.lists(keys, max_size=3), max_size=4),
-    lambda inner: st.dictionaries(keys, scalars | inner, max_size=4),
-    max_leaves=8,
-)
-
-
-@given(section=tables, handler=tables)
-def test_whatever_else_a_version_2_section_holds_is_repeated(
-    section: dict[str, Any], handler: dict[str, Any]
-) -> None:
-    cri = {**section, "containerd": {"runtimes": {"runc": {**handler, "runtime_type": "x"}}}}
-    dump = tomlkit.dumps({"version": 2, "plugins": {"io.containerd.grpc.v1.cri": cri}})
-
-    after = added(dump, "runc")["plugins"]["io.containerd.grpc.v1.cri"]
-
-    runc = after["containerd"]["runtimes"]["runc"]
-    for ours in ("base_runtime_spec", "pod_annotations", "container_annotations"):
-        del runc[ours]
-    assert after == cri

@@ -210,16 +210,20 @@ global___LinuxSandboxSecurityContext = LinuxSandboxSecurityContext
 class LinuxPodSandboxConfig(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
+    CGROUP_PARENT_FIELD_NUMBER: builtins.int
     SECURITY_CONTEXT_FIELD_NUMBER: builtins.int
+    cgroup_parent: builtins.str
+    """Written for the throw-away pod of an installation, never read."""
     @property
     def security_context(self) -> global___LinuxSandboxSecurityContext: ...
     def __init__(
         self,
         *,
+        cgroup_parent: builtins.str = ...,
         security_context: global___LinuxSandboxSecurityContext | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["security_context", b"security_context"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["security_context", b"security_context"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["cgroup_parent", b"cgroup_parent", "security_context", b"security_context"]) -> None: ...
 
 global___LinuxPodSandboxConfig = LinuxPodSandboxConfig
 

@@ -1,0 +1,198 @@
+"""What there is on a node, read once, before anything is planned."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from nsledger.errors import NsledgerError
+from nsledger.node import containerd_files, kubelet
+from nsledger.node import manifest as manifests
+from nsledger.node.base_specs import DEFAULT_SPEC, OUR_SPECS
+from nsledger.node.containerd import Configuration
+from nsledger.node.containerd_plan import Containerd, admins_base_spec
+from nsledger.node.hook_files import INTERPRETER, ISOLATED
+from nsledger.node.host import Done, Host
+from nsledger.node.manifest import Manifest
+from nsledger.node.unit_files import read_unit
+
+CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"
+_CRIO_PROGRAMS: Final = ("/usr/bin/crio", "/usr/local/bin/crio")
+_SYSTEMD_RUNS: Final = "/run/systemd/system"
+_SYSTEMCTL: Final = "/usr/bin/systemctl"
+_HOOK_NEEDS: Final = "import json, sys; sys.exit(sys.version_info < (3, 9))"
+
+
+class RuntimeNotFoundError(NsledgerError):
+    """No container runtime that nsledger can be put in front of."""
+
+    hint = "Install on a node with containerd (or CRI-O), or name it with --containerd."
+
+    def __init__(self) -> None:
+        super().__init__("found neither containerd nor CRI-O on this node")
+
+
+class RuntimeRefusedError(NsledgerError):
+    """A program of the runtime did not answer."""
+
+    def __init__(self, done: Done) -> None:
+        last = done.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        super().__init__(f"{' '.join(done.argv)}: exit code {done.code}: {last[0]}")
+        self.argv, self.code = done.argv, done.code
+
+
+class InterpreterError(NsledgerError):
+    """The hook cannot run on this node."""
+
+    hint = "On Debian or Ubuntu: apt-get install python3 (python3-minimal has no json)."
+
+    def __init__(self) -> None:
+        super().__init__(f"found no {INTERPRETER} of 3.9 or newer with the json module")
+
+
+class BaseSpecMissingError(NsledgerError):
+    """A handler names a base spec that is not there: containerd cannot start with it either."""
+
+    def __init__(self, *, handler: str, path: str) -> None:
+        super().__init__(f"{path}: found no such file; the handler {handler} has it as base spec")
+        self.handler, self.path = handler, path
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """The node before the installation."""
+
+    containerd: Containerd | None
+    """None where the runtime is CRI-O."""
+    dump: str
+    """What containerd says is in force; empty for CRI-O."""
+    specs: Mapping[str, bytes]
+    """The base specs to start from, by path; the runtime's own default by the empty one."""
+    spec_of: Mapping[str, str]
+    """Of each handler the base spec that it has without us; empty for the default."""
+    kubelet: kubelet.Place | NsledgerError
+    """Where the kubelet is told its endpoint, or why that is not known."""
+    systemd_runs: bool
+    """Whether services can be restarted; in an image they can be enabled at most."""
+    has_systemctl: bool
+    manifest: Manifest | None
+
+
+def survey(
+    host: Host, *, containerd: str, configuration: str, endpoint: str, needs_runtime: bool = True
+) -> Survey:
+    """Look at the node.
+
+    Args:
+        host: the node.
+        containerd: the program, by name or path.
+        configuration: path of its main file, which need not exist.
+        endpoint: what the kubelet is to be told; errors name it.
+        needs_runtime: whether the plan will touch the runtime's configuration.
+
+    Raises:
+        RuntimeNotFoundError: there is no runtime.
+        RuntimeRefusedError: it does not answer.
+        NsledgerError: its configuration cannot be used; the classes of `containerd` and
+            `containerd_files` say why.
+    """
+    manifest = manifests.load(host)
+    found, dump = None, ""
+    specs: dict[str, bytes] = {}
+    spec_of: dict[str, str] = {}
+    if needs_runtime:
+        _require_interpreter(host)
+        if _has_program(host, containerd):
+            found, dump = look_at_containerd(host, containerd, configuration)
+            ours = known_specs(host, manifest)
+            for handler in found.handlers:
+                path = admins_base_spec(found, handler, ours)
+                spec_of[handler.name] = path
+                specs[path] = _base_spec(host, containerd, handler.name, path)
+        elif not any(host.exists(path) for path in _CRIO_PROGRAMS):
+            raise RuntimeNotFoundError
+    return Survey(
+        containerd=found,
+        dump=dump,
+        specs=specs,
+        spec_of=spec_of,
+        kubelet=_kubelet(host, endpoint),
+        systemd_runs=host.is_this_machine and host.exists(_SYSTEMD_RUNS),
+        has_systemctl=host.exists(_SYSTEMCTL),
+        manifest=manifest,
+    )
+
+
+def look_at_containerd(host: Host, program: str, main: str) -> tuple[Containerd, str]:
+    """The node's containerd, and what it says is in force.
+
+    Raises:
+        NsledgerError: as `survey`.
+    """
+    files = containerd_files.loaded(host.resolve(main), host.read, host.glob)
+    dump = effective_configuration(host, program, main)
+    configuration = Configuration.parse(dump)
+    return Containerd(main=main, files=files, configuration=configuration), dump
+
+
+def effective_configuration(host: Host, program: str, main: str) -> str:
+    """What `containerd config dump` prints, or `config default` where there is no file.
+
+    Raises:
+        RuntimeRefusedError: it does not answer.
+    """
+    if host.exists(main):
+        return _answer(host, program, "--config", main, "config", "dump")
+    return _answer(host, program, "config", "default")
+
+
+def known_specs(host: Host, manifest: Manifest | None) -> dict[str, str]:
+    """Our base specs and what each was made from, also where the manifest is lost."""
+    left = dict.fromkeys(host.glob(OUR_SPECS), "")
+    return {DEFAULT_SPEC: "", **left, **(manifest.sources if manifest else {})}
+
+
+def _base_spec(host: Host, containerd: str, handler: str, path: str) -> bytes:
+    if not path:
+        ctr = f"{containerd.removesuffix('containerd')}ctr"
+        return _answer(host, ctr, "oci", "spec").encode()
+    spec = host.read(path)
+    if spec is None:
+        raise BaseSpecMissingError(handler=handler, path=path)
+    return spec
+
+
+def _answer(host: Host, *argv: str) -> str:
+    done = host.run(*argv)
+    if done.code:
+        raise RuntimeRefusedError(done)
+    return done.stdout
+
+
+def _has_program(host: Host, program: str) -> bool:
+    if "/" in program:
+        return host.exists(program)
+    if host.enter:
+        directories = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")
+        return any(host.exists(f"{directory}/{program}") for directory in directories)
+    return shutil.which(program) is not None
+
+
+def _require_interpreter(host: Host) -> None:
+    try:
+        done = host.run(INTERPRETER, *ISOLATED, "-c", _HOOK_NEEDS)
+    except (OSError, subprocess.SubprocessError):
+        raise InterpreterError from None
+    if done.code:
+        raise InterpreterError
+
+
+def _kubelet(host: Host, endpoint: str) -> kubelet.Place | NsledgerError:
+    unit = read_unit("kubelet.service", host.read, host.glob)
+    try:
+        return kubelet.find(unit, host.read, endpoint=endpoint)
+    except NsledgerError as error:
+        return error
