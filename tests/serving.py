@@ -96,9 +96,11 @@ class Daemon:
         return process
 
     def start(self, *flags: str, wrapper: Sequence[str] = (), **environment: str) -> None:
-        """Start a daemon, and wait until it listens."""
+        """Start a daemon, and wait until it listens, and records."""
+        said = self._said("daemon.started")
         process = self.spawn(*flags, wrapper=wrapper, **environment)
         self.wait_for("listening", lambda: listens(self.socket), process)
+        self.wait_for("recording", lambda: self._said("daemon.started") > said, process)
 
     def take_over(self) -> subprocess.Popen[bytes]:
         """Start a daemon that takes over, and wait until it serves; returns the one before."""
@@ -146,6 +148,8 @@ class Daemon:
             time.sleep(0.005)
 
     def _said(self, event: str) -> int:
+        if not self.log.exists():
+            return 0
         return self.log.read_text(errors="replace").count(f'"event": "{event}"')
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from nsledger.http2.calls import Call, HeldCall, Treatment
+from nsledger.http2.calls import Call, HeldCall, Treatment, Watcher
 from nsledger.relay.loop import Relay
 from nsledger.relay.options import RelayOptions
 from tests.integration.fake_runtime import UNLIMITED
@@ -67,7 +67,7 @@ class Running:
 def relaying(
     directory: str,
     upstream_path: str,
-    watcher: Watching | None = None,
+    watcher: Watcher | None = None,
     options: RelayOptions = _DEFAULTS,
 ) -> Iterator[Running]:
     """Run a relay at `directory`/relay.sock until the block ends."""

@@ -12,6 +12,7 @@ import pytest
 
 from nsledger.http2.calls import HeldCall, Treatment
 from nsledger.relay import endpoint
+from nsledger.relay.late_watcher import LateWatcher
 from nsledger.relay.options import FailurePolicy, RelayOptions
 from tests.integration.cri_methods import RUNTIME_SERVICE
 from tests.integration.fake_runtime import FakeRuntime, Script
@@ -37,6 +38,7 @@ def test_annotated_requests_of_any_size_pass_beside_large_lists(
     room: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(endpoint, "READ_BYTES", RandomSize(size))
+    monkeypatch.setattr(endpoint, "SMALL_READ_BYTES", 1)
     annotation = b"annotation" * 50
     watcher = Watching(HELD, lambda call, message: call.release(message + annotation))
     listed = random.Random(1).randbytes(1 << 20)
@@ -216,3 +218,29 @@ def test_a_failed_call_is_told_with_its_status(room: str) -> None:
 
         wait_for(lambda: bool(watcher.answers))
         assert watcher.answers[0][1:] == (None, 6)
+
+
+def test_a_call_that_comes_before_its_watcher_waits_for_it_however_long_that_takes(
+    room: str,
+) -> None:
+    late = LateWatcher(HELD.get)
+    watcher = Watching(HELD, lambda call, message: call.release(message + b" watched"))
+    with (
+        FakeRuntime(f"{room}/runtime.sock") as runtime,
+        relaying(room, runtime.path, late, RelayOptions(hold_limit_s=0.01)) as running,
+        channel(running.path) as opened,
+    ):
+        waiting = opened.unary(CREATE).future(b"create", timeout=20)
+        assert opened.unary(LIST)(b"list", timeout=20) == b"list"
+        wait_for(lambda: bool(late.kept))
+        time.sleep(0.05)
+        assert not waiting.done()
+
+        late.arrive(watcher)
+
+        assert waiting.result(20) == b"create watched"
+        assert opened.unary(CREATE)(b"next", timeout=20) == b"next watched"
+
+    assert watcher.overlooks == []
+    assert [message for _, message in watcher.held] == [b"create", b"next"]
+    assert [status for _, _, status in watcher.answers] == [0, 0]

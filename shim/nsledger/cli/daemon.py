@@ -1,18 +1,14 @@
-"""The composition root of `nsledger serve`: who is made of whom, and started in which order.
+"""The composition root of what stands behind the relay: who is made of whom, in which order.
 
-The relay has the main thread; recorder and witness have one each. These two start first and end
-last, so that whatever the relay sees has somewhere to go.
+Recorder and witness have a thread each. They end after the relay, so that whatever it sees has
+somewhere to go.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-import signal
-import threading
-import time
 from importlib import metadata
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -28,13 +24,10 @@ from nsledger.audit.recollection import Recollection
 from nsledger.audit.reconciliation import Reconciliation
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
-from nsledger.cli import log_output
 from nsledger.cli.configuration import Configuration
 from nsledger.cli.succession import (
     Predecessor,
-    Succession,
     SuccessorConnection,
-    begin_successor,
 )
 from nsledger.cri.client import RuntimeClient
 from nsledger.domain.events import DaemonStarted, DaemonStopped, Source
@@ -45,11 +38,6 @@ from nsledger.proc.clock import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.last_moment import last_moment
 from nsledger.recorder.recorder import Recorder
-from nsledger.relay import listening
-from nsledger.relay.control import ask_for_sockets
-from nsledger.relay.listening import ListeningSocket
-from nsledger.relay.loop import Relay
-from nsledger.relay.options import RelayOptions
 from nsledger.spool.inbox import Inbox
 
 log = structlog.get_logger(__name__)
@@ -61,80 +49,11 @@ _INDEX_CLOSE_S: Final = 1.0
 _CHECKPOINTER_CLOSE_S: Final = 2.0
 
 
-def serve(configuration: Configuration, *, take_over: bool = False) -> None:
-    """Relay and record until SIGTERM or SIGINT, or until another process has taken over.
-
-    Returns when calls are drained and records synced.
-
-    Args:
-        configuration: What is in force.
-        take_over: Take the socket and the ledger of the running process over, if there is one.
-
-    Raises:
-        ListenError: the socket cannot be had.
-        HandoverError: the running process does not hand over.
-        OSError: the kernel refuses it.
-    """
-    began_s = time.monotonic()
-    log_output.configure(configuration.log_level, configuration.log_format)
-    ours, predecessor = _listen(configuration, take_over=take_over)
-    succession: Succession | None = None
-    try:
-        daemon = Daemon(configuration, predecessor)
-        relay = Relay(
-            ours.sock,
-            configuration.upstream,
-            daemon.watcher,
-            RelayOptions(
-                hold_limit_s=configuration.hold_limit_s,
-                failure_policy=configuration.failure_policy,
-            ),
-        )
-
-        def hand_over(successor: SuccessorConnection, _pid: int) -> None:
-            relay.hand_over(configuration.drain_timeout_s)
-            daemon.hand_over(successor)
-
-        succession = Succession(ours, hand_over)
-        _heed_signals(relay, succession, configuration.drain_timeout_s)
-        daemon.start()
-        succession.start()
-        log.info(
-            "daemon.started",
-            listen=configuration.listen,
-            upstream=configuration.upstream,
-            ledger=configuration.ledger,
-            predecessor_pid=predecessor.pid if predecessor else None,
-            startup_ms=round((time.monotonic() - began_s) * 1000),
-        )
-        relay.run()
-        succession.close()
-        daemon.stop(patience_s=configuration.drain_timeout_s)
-    finally:
-        if succession is not None and succession.offered:
-            ours.leave()
-        else:
-            ours.close()
-
-
-def _listen(
-    configuration: Configuration, *, take_over: bool
-) -> tuple[ListeningSocket, Predecessor | None]:
-    offered = ask_for_sockets(configuration.listen) if take_over else None
-    if offered is None:
-        return listening.listen(configuration.listen, configuration.upstream), None
-    try:
-        taken = listening.take_over(offered, configuration.listen, configuration.upstream)
-    except BaseException:
-        offered.decline()
-        raise
-    return taken, Predecessor(offered.connection, offered.pid)
-
-
 class Daemon:
     """Everything beside the relay: the watcher of its calls, and who works for it."""
 
     def __init__(self, configuration: Configuration, predecessor: Predecessor | None) -> None:
+        self._configuration = configuration
         self._predecessor = predecessor
         self._handed_over = False
         self._clock = NodeClock(node.boot_id())
@@ -230,6 +149,17 @@ class Daemon:
         if self._predecessor is not None:
             self._predecessor.serve(self._recorder)
 
+    def log_start(self, startup_ms: int) -> None:
+        """Say what is served."""
+        log.info(
+            "daemon.started",
+            listen=self._configuration.listen,
+            upstream=self._configuration.upstream,
+            ledger=self._configuration.ledger,
+            predecessor_pid=self._predecessor.pid if self._predecessor else None,
+            startup_ms=startup_ms,
+        )
+
     def hand_over(self, successor: SuccessorConnection) -> None:
         """Say that we leave, let the ledger go, and tell the successor what is still to come."""
         self._handed_over = True
@@ -263,25 +193,3 @@ class Daemon:
     def _record_end(self, reason: str) -> None:
         stopped = DaemonStopped(source=Source.DAEMON, reason=reason)
         self._recorder.record(stopped, at=self._clock.now())
-
-
-def _heed_signals(relay: Relay, succession: Succession, drain_timeout_s: float) -> None:
-    """The first SIGTERM or SIGINT drains, the second hangs up; SIGHUP begins a successor."""
-    heard: list[int] = []
-
-    def leave(number: int, _frame: FrameType | None) -> None:
-        if heard:
-            relay.stop()
-        elif succession.offered:
-            relay.hand_over(drain_timeout_s)
-        else:
-            relay.drain(drain_timeout_s)
-        heard.append(number)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, leave)
-    signal.signal(signal.SIGHUP, _renew)
-
-
-def _renew(_number: int, _frame: FrameType | None) -> None:
-    threading.Thread(target=begin_successor, name="successor", daemon=True).start()

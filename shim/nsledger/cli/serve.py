@@ -73,7 +73,7 @@ def _run(
         for key, value in values.items():
             click.echo(f"{key} = {msgspec.json.encode(value).decode()}")
         return
-    from nsledger.cli.daemon import serve  # noqa: PLC0415 - `--help` needs no daemon
+    from nsledger.cli.serving import serve  # noqa: PLC0415 - `--help` needs no daemon
 
     serve(configuration, take_over=take_over)
 

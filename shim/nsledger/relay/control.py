@@ -15,15 +15,10 @@ import contextlib
 import os
 import socket
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from nsledger.relay.handover import (
-    DESCRIPTORS,
-    HandoverConnection,
-    HandoverError,
-    Offer,
-    TakeOver,
-)
+if TYPE_CHECKING:
+    from nsledger.relay.handover import HandoverConnection
 
 _MODE: Final = 0o600
 _BACKLOG: Final = 8
@@ -83,17 +78,19 @@ def ask_for_sockets(path: str) -> Offered | None:
         HandoverError: it answers something else.
         OSError: it does not answer, or refuses.
     """
+    from nsledger.relay import handover  # noqa: PLC0415 - the first shim does not wait for it
+
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection = HandoverConnection(sock)
+    connection = handover.HandoverConnection(sock)
     try:
         try:
             sock.connect(control_path(path))
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
             return None
-        connection.say(TakeOver(pid=os.getpid()))
-        offer = connection.hear(Offer, timeout_s=_ANSWER_S)
-        listening_fd, lock_fd, control_fd = _all_of(connection.descriptors)
+        connection.say(handover.TakeOver(pid=os.getpid()))
+        offer = connection.hear(handover.Offer, timeout_s=_ANSWER_S)
+        listening_fd, lock_fd, control_fd = handover.three(connection.descriptors)
     except BaseException:
         for descriptor in connection.descriptors:
             os.close(descriptor)
@@ -108,9 +105,3 @@ def ask_for_sockets(path: str) -> Offered | None:
         dev=offer.dev,
         ino=offer.ino,
     )
-
-
-def _all_of(descriptors: list[int]) -> list[int]:
-    if len(descriptors) != DESCRIPTORS:
-        raise HandoverError(found=f"{len(descriptors)} descriptors", needed=f"needed {DESCRIPTORS}")
-    return descriptors

@@ -9,7 +9,7 @@ from typing import Final
 
 READ_BYTES: Final = 256 << 10
 """One read takes at most this much: about what a Unix socket's buffers hold."""
-_SMALL_READ_BYTES: Final = 16 << 10
+SMALL_READ_BYTES: Final = 16 << 10
 """As long as less comes. Room for more is an mmap, an mremap and a munmap around each read: 100 us
 of CPU for a call of 4 KB, which has two reads."""
 
@@ -37,7 +37,7 @@ class Endpoint:
         self._sock = sock
         self._epoll = epoll
         self._mask = 0
-        self._read_bytes = _SMALL_READ_BYTES
+        self._read_bytes = SMALL_READ_BYTES
         self._unsent: deque[memoryview] = deque()
         self.fd: int = sock.fileno()
         self.ended = False
@@ -66,7 +66,7 @@ class Endpoint:
             return b""
         if not data:
             self.ended = True
-        self._read_bytes = READ_BYTES if len(data) >= _SMALL_READ_BYTES else _SMALL_READ_BYTES
+        self._read_bytes = READ_BYTES if len(data) >= SMALL_READ_BYTES else SMALL_READ_BYTES
         return data
 
     def send(self, chunks: list[bytes]) -> None:

@@ -165,3 +165,15 @@ class HandoverConnection:
         line = bytes(self._buffer[:end])
         del self._buffer[: end + 1]
         return line
+
+
+def three(descriptors: list[int]) -> tuple[int, int, int]:
+    """The descriptors of an offer: listening socket, lock, control socket.
+
+    Raises:
+        HandoverError: there are more or fewer.
+    """
+    if len(descriptors) != DESCRIPTORS:
+        raise HandoverError(found=f"{len(descriptors)} descriptors", needed=f"needed {DESCRIPTORS}")
+    listening_fd, lock_fd, control_fd = descriptors
+    return listening_fd, lock_fd, control_fd

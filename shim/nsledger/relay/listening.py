@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 import socket
 import stat
 from dataclasses import dataclass
@@ -96,7 +95,7 @@ def listen(path: str, upstream_path: str) -> ListeningSocket:
             in which others may put their own.
         OSError: the system refuses.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{secrets.token_hex(4)}")
+    temporary = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
     names = (path, control_path(path), temporary)
     length_bytes = max(len(os.fsencode(name)) for name in names)
     if length_bytes > _LONGEST_PATH_BYTES:

@@ -21,6 +21,7 @@ from nsledger.http2.events import (
     Unfollowed,
 )
 from nsledger.relay.held import Decision, Refuse, RelayedCall, Release
+from nsledger.relay.late_watcher import LateWatcher
 from nsledger.relay.link import Link
 from nsledger.relay.options import RelayOptions
 
@@ -47,6 +48,9 @@ class Watching:
         self._decisions: deque[tuple[RelayedCall, Decision]] = deque()
         self._unsettled: dict[Link, None] = {}
         """Links whose core has something to send since a decision."""
+        self._late = watcher if isinstance(watcher, LateWatcher) else None
+        if self._late is not None:
+            self._late.on_arrival(wake)
 
     def treatment(self, path: str) -> Treatment | None:
         """What the watcher wants of calls of `path`."""
@@ -82,13 +86,15 @@ class Watching:
 
     @property
     def next_deadline_ns(self) -> int | None:
-        """When the first hold limit is over."""
+        """When the first hold limit is over; as long as the watcher is to come, none is."""
         while self._holds and self._holds[0][1].decided:
             self._holds.popleft()
-        return self._holds[0][0] if self._holds else None
+        return self._holds[0][0] if self._holds and self._late is None else None
 
     def carry_out(self, now_ns: int) -> None:
         """Do what was decided, and decide where the limit is over."""
+        if self._late is not None and self._late.arrived is not None:
+            self._welcome(self._late, self._late.arrived, now_ns)
         self._apply_decisions()
         while (deadline_ns := self.next_deadline_ns) is not None and deadline_ns <= now_ns:
             _, late = self._holds.popleft()
@@ -102,6 +108,17 @@ class Watching:
         """Close a connection on which the relay itself went wrong."""
         self._overlooked("relay_error", None)
         link.close()
+
+    def _welcome(self, late: LateWatcher, watcher: Watcher, now_ns: int) -> None:
+        """The watcher is there: tell it what it missed."""
+        self._late, self._watcher = None, watcher
+        limit_ns = now_ns + self._hold_limit_ns
+        self._holds = deque((limit_ns, call) for _, call in self._holds)
+        for tell in late.kept:
+            try:
+                tell(watcher)
+            except Exception:  # noqa: BLE001  # as in `_told`; the hold limit lets its call go
+                self._overlooked("watcher_error", None)
 
     def _begin(self, link: Link, stream_id: int, path: str) -> RelayedCall:
         call = RelayedCall(link, stream_id, path, time.monotonic_ns(), self._decide_anywhere)
