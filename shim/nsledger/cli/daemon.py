@@ -13,7 +13,7 @@ import threading
 import time
 from importlib import metadata
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -38,8 +38,11 @@ from nsledger.cli.succession import (
 )
 from nsledger.cri.client import RuntimeClient
 from nsledger.domain.events import DaemonStarted, DaemonStopped, Source
+from nsledger.http2.counters import Counters
+from nsledger.http2.latencies import Latencies
 from nsledger.index.keeper import IndexKeeper
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.node.notify import Notifier
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
@@ -51,6 +54,9 @@ from nsledger.relay.listening import ListeningSocket
 from nsledger.relay.loop import Relay
 from nsledger.relay.options import RelayOptions
 from nsledger.spool.inbox import Inbox
+
+if TYPE_CHECKING:
+    from nsledger.export.metrics_server import MetricsServer
 
 log = structlog.get_logger(__name__)
 
@@ -81,6 +87,7 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
     succession: Succession | None = None
     try:
         daemon = Daemon(configuration, predecessor)
+        latencies = Latencies() if configuration.metrics_listen else None
         relay = Relay(
             ours.sock,
             configuration.upstream,
@@ -89,14 +96,21 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
                 hold_limit_s=configuration.hold_limit_s,
                 failure_policy=configuration.failure_policy,
             ),
+            latencies,
         )
+        if latencies is not None:
+            daemon.offer_metrics(configuration.metrics_listen, relay.counters, latencies)
+        notifier = Notifier.of(os.environ, os.getpid())
+        if notifier.watchdog_s is not None:
+            relay.beat(notifier.watchdog_s, notifier.alive)
 
-        def hand_over(successor: SuccessorConnection, _pid: int) -> None:
+        def hand_over(successor: SuccessorConnection, pid: int) -> None:
+            notifier.say(MAINPID=str(pid), STATUS="handed over")
             relay.hand_over(configuration.drain_timeout_s)
             daemon.hand_over(successor)
 
         succession = Succession(ours, hand_over)
-        _heed_signals(relay, succession, configuration.drain_timeout_s)
+        _heed_signals(relay, succession, notifier, configuration.drain_timeout_s)
         daemon.start()
         succession.start()
         log.info(
@@ -107,6 +121,7 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
             predecessor_pid=predecessor.pid if predecessor else None,
             startup_ms=round((time.monotonic() - began_s) * 1000),
         )
+        notifier.say(READY="1", STATUS=f"relaying {configuration.listen}")
         relay.run()
         succession.close()
         daemon.stop(patience_s=configuration.drain_timeout_s)
@@ -137,6 +152,8 @@ class Daemon:
     def __init__(self, configuration: Configuration, predecessor: Predecessor | None) -> None:
         self._predecessor = predecessor
         self._handed_over = False
+        self._ledger = configuration.ledger
+        self._metrics: MetricsServer | None = None
         self._clock = NodeClock(node.boot_id())
         self._host = node.host_reference()
         self._recorder = Recorder(
@@ -229,9 +246,26 @@ class Daemon:
         self._witness.start()
         if self._predecessor is not None:
             self._predecessor.serve(self._recorder)
+        if self._metrics is not None:
+            self._metrics.start()
+
+    def offer_metrics(self, address: str, counters: Counters, latencies: Latencies) -> None:
+        """Have metrics served at `address` from `start` on."""
+        from nsledger.export import metrics_server, prometheus  # noqa: PLC0415 - off by default
+
+        numbers = prometheus.Numbers(
+            version=metadata.version("nsledger"),
+            ledger=self._ledger,
+            counters=counters,
+            latencies=latencies,
+            recorder=self._recorder,
+        )
+        self._metrics = metrics_server.MetricsServer(address, prometheus.scraper(numbers))
 
     def hand_over(self, successor: SuccessorConnection) -> None:
         """Say that we leave, let the ledger go, and tell the successor what is still to come."""
+        if self._metrics is not None:
+            self._metrics.close()
         self._handed_over = True
         self._record_end("handed over")
         self._index.close(_INDEX_CLOSE_S)
@@ -243,6 +277,8 @@ class Daemon:
         Args:
             patience_s: How long a predecessor that still has calls may tell through us.
         """
+        if self._metrics is not None and not self._handed_over:
+            self._metrics.close()
         self._witness.close(_WITNESS_CLOSE_S)
         if self._handed_over and self._predecessor is not None:
             self._predecessor.wait_until_gone(patience_s)
@@ -265,7 +301,9 @@ class Daemon:
         self._recorder.record(stopped, at=self._clock.now())
 
 
-def _heed_signals(relay: Relay, succession: Succession, drain_timeout_s: float) -> None:
+def _heed_signals(
+    relay: Relay, succession: Succession, notifier: Notifier, drain_timeout_s: float
+) -> None:
     """The first SIGTERM or SIGINT drains, the second hangs up; SIGHUP begins a successor."""
     heard: list[int] = []
 
@@ -275,6 +313,7 @@ def _heed_signals(relay: Relay, succession: Succession, drain_timeout_s: float) 
         elif succession.offered:
             relay.hand_over(drain_timeout_s)
         else:
+            notifier.say(STOPPING="1", STATUS="ending calls")
             relay.drain(drain_timeout_s)
         heard.append(number)
 
