@@ -105,6 +105,16 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         Seconds,
         msgspec.Meta(description="Seconds after which one is signed, if there is a new record."),
     ] = 300.0
+    metrics_listen: Annotated[
+        str,
+        msgspec.Meta(
+            pattern=r"^(/.+|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5})?$",
+            description=(
+                "Where Prometheus reads /metrics: an absolute path of a Unix socket, or a loopback "
+                "host and port such as 127.0.0.1:9464; empty is nowhere."
+            ),
+        ),
+    ] = ""
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         msgspec.Meta(description="Least severity that is logged to standard error."),

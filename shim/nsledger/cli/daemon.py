@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from importlib import metadata
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
@@ -31,6 +31,8 @@ from nsledger.cli.succession import (
 )
 from nsledger.cri.client import RuntimeClient
 from nsledger.domain.events import DaemonStarted, DaemonStopped, Source
+from nsledger.http2.counters import Counters
+from nsledger.http2.latencies import Latencies
 from nsledger.index.keeper import IndexKeeper
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
@@ -39,6 +41,9 @@ from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.last_moment import last_moment
 from nsledger.recorder.recorder import Recorder
 from nsledger.spool.inbox import Inbox
+
+if TYPE_CHECKING:
+    from nsledger.export.metrics_server import MetricsServer
 
 log = structlog.get_logger(__name__)
 
@@ -56,6 +61,8 @@ class Daemon:
         self._configuration = configuration
         self._predecessor = predecessor
         self._handed_over = False
+        self._ledger = configuration.ledger
+        self._metrics: MetricsServer | None = None
         self._clock = NodeClock(node.boot_id())
         self._host = node.host_reference()
         self._recorder = Recorder(
@@ -148,6 +155,21 @@ class Daemon:
         self._witness.start()
         if self._predecessor is not None:
             self._predecessor.serve(self._recorder)
+        if self._metrics is not None:
+            self._metrics.start()
+
+    def offer_metrics(self, address: str, counters: Counters, latencies: Latencies) -> None:
+        """Have metrics served at `address` from `start` on."""
+        from nsledger.export import metrics_server, prometheus  # noqa: PLC0415 - off by default
+
+        numbers = prometheus.Numbers(
+            version=metadata.version("nsledger"),
+            ledger=self._ledger,
+            counters=counters,
+            latencies=latencies,
+            recorder=self._recorder,
+        )
+        self._metrics = metrics_server.MetricsServer(address, prometheus.scraper(numbers))
 
     def log_start(self, startup_ms: int) -> None:
         """Say what is served."""
@@ -162,6 +184,8 @@ class Daemon:
 
     def hand_over(self, successor: SuccessorConnection) -> None:
         """Say that we leave, let the ledger go, and tell the successor what is still to come."""
+        if self._metrics is not None:
+            self._metrics.close()
         self._handed_over = True
         self._record_end("handed over")
         self._index.close(_INDEX_CLOSE_S)
@@ -173,6 +197,8 @@ class Daemon:
         Args:
             patience_s: How long a predecessor that still has calls may tell through us.
         """
+        if self._metrics is not None and not self._handed_over:
+            self._metrics.close()
         self._witness.close(_WITNESS_CLOSE_S)
         if self._handed_over and self._predecessor is not None:
             self._predecessor.wait_until_gone(patience_s)

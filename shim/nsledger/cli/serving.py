@@ -7,6 +7,7 @@ waits those moments. So neither this module nor what it imports may import struc
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
@@ -15,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from nsledger.cli.configuration import Configuration
 from nsledger.cri import methods
+from nsledger.http2.latencies import Latencies
+from nsledger.node.notify import Notifier
 from nsledger.relay import listening
 from nsledger.relay.control import ask_for_sockets
 from nsledger.relay.late_watcher import LateWatcher
@@ -44,6 +47,7 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
     began_s = time.monotonic()
     ours, predecessor = _listen(configuration, take_over=take_over)
     watcher = LateWatcher(methods.treatment)
+    latencies = Latencies() if configuration.metrics_listen else None
     relay = Relay(
         ours.sock,
         configuration.upstream,
@@ -51,10 +55,22 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
         RelayOptions(
             hold_limit_s=configuration.hold_limit_s, failure_policy=configuration.failure_policy
         ),
+        latencies,
     )
-    behind = _Behind(configuration, ours, relay, watcher, began_s=began_s)
+    notifier = Notifier.of(os.environ, os.getpid())
+    if notifier.watchdog_s is not None:
+        relay.beat(notifier.watchdog_s, notifier.alive)
+    behind = _Behind(
+        configuration,
+        ours,
+        relay,
+        watcher,
+        notifier=notifier,
+        latencies=latencies,
+        began_s=began_s,
+    )
     try:
-        _heed_signals(relay, behind, configuration.drain_timeout_s)
+        _heed_signals(relay, behind, notifier, configuration.drain_timeout_s)
         behind.begin(predecessor)
         if predecessor is not None:
             behind.wait()  # who serves now goes on until we are whole
@@ -94,12 +110,16 @@ class _Behind:
         relay: Relay,
         watcher: LateWatcher,
         *,
+        notifier: Notifier,
+        latencies: Latencies | None,
         began_s: float,
     ) -> None:
         self._configuration = configuration
         self._ours = ours
         self._relay = relay
         self._watcher = watcher
+        self._notifier = notifier
+        self._latencies = latencies
         self._began_s = began_s
         self._daemon: Daemon | None = None
         self._succession: Succession | None = None
@@ -146,19 +166,27 @@ class _Behind:
 
         log_output.configure(self._configuration.log_level, self._configuration.log_format)
         self._daemon = daemon.Daemon(self._configuration, predecessor)
+        if self._latencies is not None:
+            self._daemon.offer_metrics(
+                self._configuration.metrics_listen, self._relay.counters, self._latencies
+            )
         self._succession = succession.Succession(self._ours, self._hand_over)
         self._daemon.start()
         self._watcher.arrive(self._daemon.watcher)
         self._succession.start()
         self._daemon.log_start(round((time.monotonic() - self._began_s) * 1000))
+        self._notifier.say(READY="1", STATUS=f"relaying {self._configuration.listen}")
 
-    def _hand_over(self, successor: SuccessorConnection, _pid: int) -> None:
+    def _hand_over(self, successor: SuccessorConnection, pid: int) -> None:
+        self._notifier.say(MAINPID=str(pid), STATUS="handed over")
         self._relay.hand_over(self._configuration.drain_timeout_s)
         if self._daemon is not None:
             self._daemon.hand_over(successor)
 
 
-def _heed_signals(relay: Relay, behind: _Behind, drain_timeout_s: float) -> None:
+def _heed_signals(
+    relay: Relay, behind: _Behind, notifier: Notifier, drain_timeout_s: float
+) -> None:
     """The first SIGTERM or SIGINT drains, the second hangs up; SIGHUP begins a successor."""
     heard: list[int] = []
 
@@ -168,6 +196,7 @@ def _heed_signals(relay: Relay, behind: _Behind, drain_timeout_s: float) -> None
         elif behind.offered:
             relay.hand_over(drain_timeout_s)
         else:
+            notifier.say(STOPPING="1", STATUS="ending calls")
             relay.drain(drain_timeout_s)
         heard.append(number)
 

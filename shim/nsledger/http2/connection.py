@@ -30,10 +30,11 @@ class RelayedConnection:
         treatment: Callable[[str], Treatment | None],
         counters: Counters,
         limits: Limits = DEFAULT_LIMITS,
+        streams: Callable[[Counters, Limits], Streams] = Streams,
     ) -> None:
         """`treatment` is asked once for each path, then remembered for the connection."""
         request_decoder, answer_decoder = HeaderDecoder(), HeaderDecoder()
-        self._streams = Streams(counters, limits)
+        self._streams = streams(counters, limits)
         self._requests = RequestDirection(request_decoder, answer_decoder, self._streams, treatment)
         self._answers = AnswerDirection(
             answer_decoder, request_decoder, self._streams, self._requests

@@ -15,6 +15,7 @@ from typing import Final
 from nsledger.http2.calls import Watcher
 from nsledger.http2.connection import RelayedConnection
 from nsledger.http2.counters import Counters
+from nsledger.http2.latencies import Latencies
 from nsledger.http2.streams import Limits
 from nsledger.relay.link import Link
 from nsledger.relay.options import RelayOptions
@@ -24,6 +25,7 @@ from nsledger.relay.watching import Watching
 _DEFAULTS: Final = RelayOptions()
 _DIAL_AGAIN_NS: Final = 10_000_000
 _ACCEPT_AGAIN_NS: Final = 100_000_000
+_NS_PER_S: Final = 1_000_000_000
 _SILENCE_LIMIT_NS: Final = 500_000_000
 """While draining, a client that has not even said its preface is waited for this long."""
 
@@ -40,8 +42,12 @@ class Relay:
         upstream_path: str,
         watcher: Watcher,
         options: RelayOptions = _DEFAULTS,
+        latencies: Latencies | None = None,
     ) -> None:
-        """The listener stays its owner's to close; it is made non-blocking, and shut by `drain`."""
+        """The listener stays its owner's to close; it is made non-blocking, and shut by `drain`.
+
+        Calls are timed if there are `latencies` to keep the times.
+        """
         self.counters = Counters()
         self._listener = listener
         self._upstream_path = upstream_path
@@ -67,6 +73,10 @@ class Relay:
         self._drain_deadline_ns: int | None = None
         self._silence_deadline_ns: int | None = None
         self._stopped = False
+        self._beat: Callable[[], None] | None = None
+        self._beat_interval_ns = 0
+        self._next_beat_ns: int | None = None
+        self._latencies = latencies
         listener.settimeout(0)
         self._ready[listener.fileno()] = self._accept
         self._ready[self._wakeup.fd] = self._woken
@@ -85,6 +95,12 @@ class Relay:
                 self._tick()
         finally:
             self._close()
+
+    def beat(self, interval_s: float, beat: Callable[[], None]) -> None:
+        """Call `beat` on the relay's thread, now and every `interval_s`; before `run` only."""
+        self._beat = beat
+        self._beat_interval_ns = int(interval_s * _NS_PER_S)
+        self._next_beat_ns = 0
 
     def drain(self, timeout_s: float) -> None:
         """Accept no more, have clients leave, end when the last call is over or after `timeout_s`.
@@ -122,6 +138,7 @@ class Relay:
             self._accept_again_ns,
             self._drain_deadline_ns,
             self._silence_deadline_ns,
+            self._next_beat_ns,
         )
         due_ns = [moment for moment in moments if moment is not None]
         return max(0, min(due_ns) - time.monotonic_ns()) / 1e9 if due_ns else None
@@ -135,6 +152,9 @@ class Relay:
         if self._accept_again_ns is not None and now_ns >= self._accept_again_ns:
             self._accept_again_ns = None
             self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        if self._beat is not None and now_ns >= (self._next_beat_ns or 0):
+            self._next_beat_ns = now_ns + self._beat_interval_ns
+            self._beat()
         if self._drain_timeout_s is not None and not self._leaving:
             self._begin_drain(self._drain_timeout_s)
         if self._silence_deadline_ns is not None and now_ns >= self._silence_deadline_ns:
@@ -170,15 +190,7 @@ class Relay:
 
     def _open(self, accepted: socket.socket) -> None:
         accepted.settimeout(0)
-        core = RelayedConnection(self._watching.treatment, self.counters, self._limits)
-        link = Link(
-            accepted,
-            self._epoll,
-            core,
-            self.counters,
-            tell=self._watching.tell,
-            forget=self._forget,
-        )
+        link = self._link(accepted)
         self.counters.connections += 1
         self.counters.connections_open += 1
         self._links[link] = None
@@ -187,6 +199,29 @@ class Relay:
             now_ns = time.monotonic_ns()
             self._dialing[link] = now_ns + self._dial_limit_ns
             self._next_dial_ns = now_ns + _DIAL_AGAIN_NS
+
+    def _link(self, accepted: socket.socket) -> Link:
+        if self._latencies is not None:
+            from nsledger.relay import timing  # noqa: PLC0415 - only who asked pays for it
+
+            return timing.link(
+                accepted,
+                self._epoll,
+                self.counters,
+                stopwatch=timing.Stopwatch(self._latencies),
+                limits=self._limits,
+                treatment=self._watching.treatment,
+                tell=self._watching.tell,
+                forget=self._forget,
+            )
+        return Link(
+            accepted,
+            self._epoll,
+            RelayedConnection(self._watching.treatment, self.counters, self._limits),
+            self.counters,
+            tell=self._watching.tell,
+            forget=self._forget,
+        )
 
     def _dial(self, link: Link) -> bool:
         if not link.dial(self._upstream_path):
