@@ -16,6 +16,7 @@ from nsledger.errors import NsledgerError
 _PURPOSES: Final = {
     "show": "Show which namespaces a pod's containers share, type by type.",
     "explain": "Say in plain sentences who shares what in a pod, and why.",
+    "pods": "List the pods with the host's namespaces that they use.",
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
@@ -38,6 +39,7 @@ _EPILOG: Final = f"""\b
 Examples:
   nsledger show web
   nsledger explain web pid
+  nsledger pods --sharing host
   nsledger whois net:[4026532257]
   nsledger log --since 10m
   nsledger verify

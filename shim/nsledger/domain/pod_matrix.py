@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from nsledger.domain.events import Source
 from nsledger.domain.groups import grouped
+from nsledger.domain.judgement import Verdict
 from nsledger.domain.matrix import ORDER, Cell, Matrix, Process, State
 from nsledger.domain.namespaces import (
     NEW,
@@ -119,6 +120,7 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
     """
     cells: dict[NamespaceType, Cell] = {}
     actual, requested = told.actual, told.requested
+    unjudged = Verdict.UNOBSERVABLE if told.unobservable else None
     for type_ in ORDER:
         judgement = told.judgements.get(type_)
         missing = "" if actual is None else actual.missing.get(type_, "")
@@ -126,7 +128,7 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
         judged = judgement is not None and not changed
         cells[type_] = Cell(
             sharing=judgement.sharing if judgement and judged else sharing.get(type_, UNKNOWN),
-            verdict=judgement.verdict if judgement else None,
+            verdict=judgement.verdict if judgement else unjudged,
             reason=judgement.reason if judgement else missing or told.unobservable,
             rule=judgement.rule if judgement else "",
             differ=judgement.differ if judgement else (),

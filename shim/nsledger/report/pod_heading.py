@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from nsledger.domain.matrix import Matrix
+from nsledger.report import unwatched_text
 from nsledger.report.screen import Screen
-from nsledger.report.text import cite, shorten, visible
+from nsledger.report.text import shorten, visible
 from nsledger.report.tone import Tone, paint
 from nsledger.report.when import moment, zone_name
 
@@ -58,11 +59,7 @@ def draw(matrix: Matrix, screen: Screen) -> Iterator[str]:
     if screen.width is not None:
         line = shorten(line, screen.width, screen.ellipsis)
     yield paint(line, Tone.FAINT, color=screen.color)
-    for hole in matrix.unwatched:
-        since, until = moment(hole.since, screen.zone), moment(hole.until, screen.zone)
-        said = f"? nobody watched from {since} to {until}: {hole.reason} ({cite(hole.evidence)})"
-        yield paint(visible(said), Tone.WARNING, color=screen.color)
-        yield paint("  what follows is as it was before", Tone.WARNING, color=screen.color)
+    yield from unwatched_text.draw(matrix.unwatched, screen)
 
 
 def _at(matrix: Matrix, screen: Screen) -> str:
