@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nsledger.cri.methods import Method
-from nsledger.domain.events import ContainerRequested, PodRequested
+from nsledger.domain.events import ContainerRequested, Event, PodRequested
+from nsledger.domain.record import Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +15,14 @@ class Remember:
     """A request was recorded and goes on: its answer will be joined with it."""
 
     event: PodRequested | ContainerRequested
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """The process that this one took over from put it on record, through this one's recorder."""
+
+    event: Event
+    at: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,4 +46,4 @@ class FollowUp:
     audit_id: str = ""
 
 
-Job = Remember | LookUpSandbox | FollowUp
+Job = Remember | Learn | LookUpSandbox | FollowUp

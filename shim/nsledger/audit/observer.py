@@ -6,22 +6,16 @@ thing was found. What could not be looked at stays unknown to the picture, and i
 
 from __future__ import annotations
 
-from typing import Final
-
 from nsledger.audit.inquiry import Inquiry, Unanswered
 from nsledger.audit.picture import Known, Picture, paths_of
-from nsledger.cri.runtime_types import is_sandboxed
-from nsledger.cri.status import ContainerState, ContainerStatus, ProcessStatus, SandboxStatus
+from nsledger.audit.unobservable import NO_HOST_PID, why_unobservable
+from nsledger.cri.status import ContainerState, ContainerStatus, SandboxStatus
 from nsledger.domain.events import ContainerAssigned, ContainerStarted, PodAssigned, Source
 from nsledger.domain.judgement import judge_sandbox
 from nsledger.domain.namespaces import AssignedNamespaces, NamespaceReading
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container
 from nsledger.proc.namespaces import read_namespaces
-
-_NO_HOST_PID: Final = "no host pid"
-_ENDED: Final = "it had ended"
-_SANDBOXED: Final = "sandboxed by "
 
 
 class Observer:
@@ -66,7 +60,7 @@ class Observer:
     ) -> None:
         """Record what the runtime told of a sandbox, and what its process has."""
         process = status.process
-        unobservable = _why_not(process, ended=not status.ready)
+        unobservable = why_unobservable(process, ended=not status.ready)
         actual = None if unobservable or process.pid is None else read_namespaces(process.pid)
         requested = self._picture.workloads.requested_by(audit_id) or status.requested
         host, assigned = self._picture.host, process.assigned
@@ -149,12 +143,6 @@ class Observer:
             )
 
 
-def was_looked_at(unobservable: str) -> bool:
-    """Whether a process was read, or is known to have nothing to read; else another look helps."""
-    lasting = unobservable in {"", _NO_HOST_PID, _ENDED}
-    return lasting or unobservable.startswith(_SANDBOXED)
-
-
 def _process_of(
     container: Container, status: ContainerStatus | Unanswered | None
 ) -> tuple[NamespaceReading | None, str]:
@@ -166,17 +154,8 @@ def _process_of(
     if witnessed is not None:
         return read_namespaces(witnessed.pid, start_ticks=witnessed.start_ticks), ""
     if status is None or isinstance(status, Unanswered):
-        return None, status.reason if status else _NO_HOST_PID
-    unobservable = _why_not(status.process, ended=status.state is ContainerState.EXITED)
+        return None, status.reason if status else NO_HOST_PID
+    unobservable = why_unobservable(status.process, ended=status.state is ContainerState.EXITED)
     if unobservable or status.process.pid is None:
         return None, unobservable
     return read_namespaces(status.process.pid), ""
-
-
-def _why_not(process: ProcessStatus, *, ended: bool) -> str:
-    """Why a process cannot be read; empty if it can."""
-    if is_sandboxed(process.runtime_type):
-        return _SANDBOXED + process.runtime_type
-    if process.pid is None:
-        return _ENDED if ended else _NO_HOST_PID
-    return ""

@@ -8,7 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nsledger.domain.events import Event
+from nsledger.audit.unobservable import was_looked_at
+from nsledger.domain.events import (
+    ContainerRemoved,
+    ContainerStarted,
+    Event,
+    PodAssigned,
+    PodRemoved,
+    Source,
+)
 from nsledger.domain.judgement import Judgement, judge_container
 from nsledger.domain.namespaces import (
     INHERITED,
@@ -19,7 +27,7 @@ from nsledger.domain.namespaces import (
     NamespaceType,
     RequestedNamespaces,
 )
-from nsledger.domain.record import rfc3339
+from nsledger.domain.record import Moment, rfc3339
 from nsledger.domain.surroundings import Surroundings
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container, Pod, Workloads
@@ -59,6 +67,36 @@ class Picture:
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         return self._recorder.record(event, at=at, retry=retry)
+
+    def learn(self, event: Event, at: Moment) -> None:
+        """Fold an event that another process put on record."""
+        self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        match event:
+            case PodAssigned():
+                self.know(event.pod.pod_sandbox_id)
+            case ContainerStarted():
+                self.know(self.refs(event.container.container_id)[0].pod_sandbox_id)
+            case ContainerRemoved():
+                self.forget_container(event.container.container_id)
+            case PodRemoved():
+                self.forget_pod(event.pod.pod_sandbox_id)
+            case _:
+                pass
+
+    def know(self, pod_sandbox_id: str) -> None:
+        """What can be joined of a pod: what was looked at and has not ended since."""
+        pod = self.workloads.pods.get(pod_sandbox_id)
+        if pod is None:
+            return
+        if pod.sources and not pod.ended and was_looked_at(pod.unobservable):
+            pid = pod.actual.pid if pod.actual else None
+            handler = pod.ref.runtime_handler
+            self.known[pod_sandbox_id] = Known(pid, pod.assigned, pod.runtime_type, handler)
+        for id_, container in pod.containers.items():
+            seen_by = container.sources - {Source.OCI_HOOK}
+            if seen_by and not container.ended and was_looked_at(container.unobservable):
+                pid = container.actual.pid if container.actual else None
+                self.known[id_] = Known(pid, container.assigned)
 
     def refs(self, container_id: str) -> tuple[PodRef, ContainerRef]:
         """Which pod and container that is, as far as it is known."""

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from nsledger.audit.observer import was_looked_at
-from nsledger.audit.picture import Known, Picture
-from nsledger.domain.events import ContainerWitnessed, Source
+from nsledger.audit.picture import Picture
+from nsledger.domain.events import ContainerWitnessed
 from nsledger.domain.record import Record, UnreadableRecordError, decode, rfc3339
 from nsledger.ledger import reader
 from nsledger.ledger.entry import Entry
@@ -20,7 +19,7 @@ from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
 from nsledger.spool.inbox import Inbox
 
-_OPENING_LIMIT_S: Final = 5.0
+_OPENING_LIMIT_S: Final = 10.0
 """How long the recorder may take to open the ledger; past it, the daemon knows nothing of it."""
 _FORGET_EVERY: Final = 4096
 """Records between two sweeps; each looks at all pods."""
@@ -63,7 +62,8 @@ class Recollection:
         workloads, at = self._picture.workloads, first.at
         workloads.apply(first.event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         workloads.forget_removed()
-        self._know()
+        for pod_sandbox_id in workloads.pods:
+            self._picture.know(pod_sandbox_id)
 
     def _take(self, record: Record) -> None:
         self._picture.workloads.apply_record(record)
@@ -72,18 +72,3 @@ class Recollection:
             self._spool.remember(event)
         if record.seq % _FORGET_EVERY == 0:
             self._picture.workloads.forget_removed()
-
-    def _know(self) -> None:
-        """What can be joined: everything that was looked at and has not ended since."""
-        known = self._picture.known
-        for pod in self._picture.workloads.pods.values():
-            if pod.sources and not pod.ended and was_looked_at(pod.unobservable):
-                pid = pod.actual.pid if pod.actual else None
-                known[pod.ref.pod_sandbox_id] = Known(
-                    pid, pod.assigned, pod.runtime_type, pod.ref.runtime_handler
-                )
-            for id_, container in pod.containers.items():
-                seen_by = container.sources - {Source.OCI_HOOK}
-                if seen_by and not container.ended and was_looked_at(container.unobservable):
-                    pid = container.actual.pid if container.actual else None
-                    known[id_] = Known(pid, container.assigned)

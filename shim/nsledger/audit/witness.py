@@ -19,7 +19,7 @@ import structlog
 
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.in_flight import InFlight
-from nsledger.audit.jobs import FollowUp, Job, LookUpSandbox, Remember
+from nsledger.audit.jobs import FollowUp, Job, Learn, LookUpSandbox, Remember
 from nsledger.audit.picture import Known
 from nsledger.audit.reconciliation import Reconciliation
 from nsledger.recorder.recorder import Recorder
@@ -28,8 +28,8 @@ log = structlog.get_logger(__name__)
 
 _QUEUE_LIMIT: Final = 10_000
 _SPOOL_INTERVAL_S: Final = 0.5
-_AFTER_FAILURE_S: Final = 1.0
-"""Until the next step of a reconciliation of which one failed."""
+_LATER_S: Final = 1.0
+"""Until the next step of a reconciliation of which one failed, or was not to be taken."""
 
 
 class Witness:
@@ -44,13 +44,27 @@ class Witness:
         recorder: Recorder,
         cgroup_version: int,
         recollect: Callable[[], None],
+        alone: Callable[[], bool],
     ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            evidence: Works the jobs.
+            reconciliation: Works when there are none.
+            in_flight: The calls whose answers are still to come.
+            recorder: Gets the gaps.
+            cgroup_version: Of this node.
+            recollect: Called first of all.
+            alone: Whether no other process follows up calls of this node, as one does that hands
+                over. What it makes is no find, so nothing is looked for meanwhile.
+        """
         self.cgroup_version = cgroup_version
         self._evidence = evidence
         self._reconciliation = reconciliation
         self._in_flight = in_flight
         self._recorder = recorder
         self._recollect = recollect
+        self._alone = alone
         self._spool_at_s = 0.0
         self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -101,10 +115,12 @@ class Witness:
             self._spool_at_s = now_s + _SPOOL_INTERVAL_S
             self._guarded("spool", self._evidence.take_in_spool)
         if now_s >= self._reconcile_at_s:
-            self._reconcile_at_s = now_s + _AFTER_FAILURE_S
+            self._reconcile_at_s = now_s + _LATER_S
             self._guarded("reconciliation", self._reconcile)
 
     def _reconcile(self) -> None:
+        if not self._alone():
+            return
         concerned = self._in_flight.concerned()
         # In this order: a call that was answered in between is in the queue.
         wait_s = self._reconciliation.step(concerned) if self._jobs.empty() else 0.0
@@ -114,6 +130,8 @@ class Witness:
         match job:
             case Remember():
                 self._evidence.remember(job.event)
+            case Learn():
+                self._evidence.picture.learn(job.event, job.at)
             case LookUpSandbox():
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)

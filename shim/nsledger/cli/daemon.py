@@ -17,6 +17,7 @@ from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
+from nsledger.audit.jobs import Learn
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
 from nsledger.audit.predictions import Predictions
@@ -118,6 +119,7 @@ class Daemon:
             recorder=self._recorder,
             cgroup_version=node.cgroup_version(),
             recollect=self._recollection.recollect,
+            alone=self._is_alone,
         )
         self.watcher = CallWatcher(
             recorder=self._recorder,
@@ -154,7 +156,9 @@ class Daemon:
         )
         self._witness.start()
         if self._predecessor is not None:
-            self._predecessor.serve(self._recorder)
+            self._predecessor.serve(
+                self._recorder, lambda event, at: self._witness.put(Learn(event, at))
+            )
         if self._metrics is not None:
             self._metrics.start()
 
@@ -210,6 +214,9 @@ class Daemon:
         self._inquiry.close()
         self._spool.close()
         log.info("daemon.stopped", appended=self._recorder.appended, lost=lost)
+
+    def _is_alone(self) -> bool:
+        return not self._handed_over and (self._predecessor is None or self._predecessor.gone)
 
     def _open_ledger(self, directory: str) -> LedgerWriter:
         if self._predecessor is not None:

@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from nsledger.domain.events import Event
 from nsledger.domain.record import Moment, UnreadableRecordError, decode_event
 from nsledger.errors import NsledgerError
 from nsledger.recorder.group_commit import word_for
@@ -134,11 +135,19 @@ class Predecessor:
         self._let_go = threading.Event()
         self._gone = threading.Event()
 
-    def serve(self, recorder: Recorder) -> None:
-        """Say that we accept, and record on a thread what the predecessor has still to tell."""
+    @property
+    def gone(self) -> bool:
+        """Whether it has told everything, or can tell nothing more."""
+        return self._gone.is_set()
+
+    def serve(self, recorder: Recorder, learn: Callable[[Event, Moment], None]) -> None:
+        """Say that we accept, and record on a thread what the predecessor has still to tell.
+
+        `learn` is called with each event too.
+        """
         self._connection.say(Serving())
         threading.Thread(
-            target=self._listen, args=(recorder,), name="predecessor", daemon=True
+            target=self._listen, args=(recorder, learn), name="predecessor", daemon=True
         ).start()
 
     def wait_for_ledger(self) -> None:
@@ -149,14 +158,14 @@ class Predecessor:
         """Let it tell what it has to tell."""
         self._gone.wait(timeout_s)
 
-    def _listen(self, recorder: Recorder) -> None:
+    def _listen(self, recorder: Recorder, learn: Callable[[Event, Moment], None]) -> None:
         connection = self._connection
         try:
             connection.hear(LetGo, timeout_s=None)
             self._let_go.set()
             while True:
                 batch = connection.hear(Batch, timeout_s=None)
-                connection.say(Kept(error=_keep(recorder, batch)))
+                connection.say(Kept(error=_keep(recorder, batch, learn)))
         except ConnectionError:
             log.info("takeover.completed", predecessor_pid=self.pid)
         except (OSError, NsledgerError) as error:
@@ -168,7 +177,7 @@ class Predecessor:
             connection.close()
 
 
-def _keep(recorder: Recorder, batch: Batch) -> str:
+def _keep(recorder: Recorder, batch: Batch, learn: Callable[[Event, Moment], None]) -> str:
     tickets: list[Ticket] = []
     for told in batch.told:
         try:
@@ -177,6 +186,7 @@ def _keep(recorder: Recorder, batch: Batch) -> str:
             recorder.gap("handover_unreadable")
         else:
             tickets.append(recorder.record(event, at=told.at, sync=batch.sync))
+            learn(event, told.at)
     deadline_s = time.monotonic() + _KEEP_S
     for ticket in tickets:
         if not ticket.wait(max(0.0, deadline_s - time.monotonic())):

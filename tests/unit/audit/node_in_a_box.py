@@ -170,6 +170,7 @@ def box(
     runtime: FakeRuntime | None = None,
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
+    alone: bool = True,
 ) -> Iterator[Box]:
     """A box that runs until `finish`; it recollects and reconciles if it is given an interval."""
     clock = FixedClock()
@@ -204,6 +205,7 @@ def box(
         recorder=recorder,
         cgroup_version=1,
         recollect=recollection.recollect if reconcile_interval_s else lambda: None,
+        alone=lambda: alone,
     )
     watcher = CallWatcher(
         recorder=recorder,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.audit.jobs import FollowUp
+from nsledger.audit.jobs import FollowUp, Learn
 from nsledger.audit.reconciliation import CALLS_PER_S
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -19,7 +19,8 @@ from nsledger.domain.events import (
     Source,
 )
 from nsledger.domain.namespaces import NamespaceType
-from nsledger.domain.workload import PodRef
+from nsledger.domain.record import Moment
+from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.proc.namespaces import read_namespaces
 from tests.unit.audit.listing_runtime import (
     INTERVAL_S,
@@ -121,6 +122,34 @@ def test_after_a_restart_a_known_sandbox_can_be_joined_at_once(tmp_path: Path) -
 
     assert known is not None
     assert known.pid == os.getpid()
+
+
+def test_nothing_is_looked_for_while_another_process_hands_over(tmp_path: Path) -> None:
+    there = one_pod()
+    with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S, alone=False) as node:
+        time.sleep(0.2)
+        node.finish()
+
+    assert there.asked == []
+
+
+def test_what_another_process_put_on_record_is_no_find(tmp_path: Path) -> None:
+    there = one_pod()
+    pod = PodRef(pod_sandbox_id="s1", name="pod-s1", k8s_namespace="shop")
+    ref, own = ContainerRef(container_id="c1"), read_namespaces(os.getpid())
+    told_before = (
+        PodAssigned(source=Source.CRI_PROXY, pod=pod, actual=own),
+        ContainerStarted(source=Source.CRI_PROXY, pod=pod, container=ref, actual=own),
+    )
+    with box(tmp_path, runtime=ListingRuntime(), reconcile_interval_s=INTERVAL_S) as node:
+        for event in told_before:
+            node.witness.put(Learn(event, Moment(1, 1, "boot")))
+        until(lambda: set(node.picture.known) == {"s1", "c1"})
+        assert isinstance(node.runtime, ListingRuntime)
+        node.runtime.sandboxes.update(there.sandboxes)
+        node.runtime.containers.update(there.containers)
+        rounds(node)
+        assert told(node.finish()) == []
 
 
 def test_what_a_call_under_way_is_about_is_left_to_its_answer(tmp_path: Path) -> None:

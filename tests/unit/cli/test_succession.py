@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.cli.succession import Predecessor, Succession, SuccessorConnection
-from nsledger.domain.events import Gap
+from nsledger.domain.events import Event, Gap
 from nsledger.domain.record import encode_event
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.recorder import Recorder
@@ -70,7 +70,8 @@ def test_the_ledger_goes_from_one_recorder_to_the_next_and_so_do_late_records(
     heir.start()
     heir.record(recording.event("mine"), at=recording.now())
 
-    predecessor.serve(heir)
+    learned: list[Event] = []
+    predecessor.serve(heir, lambda event, _at: learned.append(event))
 
     while not recorder.appended == recorder.synced == 2:
         pass
@@ -81,6 +82,7 @@ def test_the_ledger_goes_from_one_recorder_to_the_next_and_so_do_late_records(
     predecessor.wait_until_gone(SOON_S)
     assert heir.close(SOON_S) == 0
     assert recording.words(tmp_path) == ["ledger.created", "before", "mine", "late"]
+    assert learned[-1] == recording.event("late")
     assert succession.offered
     ours.leave()
     offered.sock.close()
@@ -94,7 +96,7 @@ def test_an_event_that_this_version_does_not_know_is_a_gap(
     ours, theirs = socket.socketpair()
     successor = SuccessorConnection(HandoverConnection(ours))
     predecessor = Predecessor(HandoverConnection(theirs), 1)
-    predecessor.serve(recorder)
+    predecessor.serve(recorder, lambda *_: None)
     ours.recv(100)  # that it serves
     successor.let_go()
     known = encode_event(recording.event("known"))
@@ -116,7 +118,7 @@ def test_a_predecessor_that_talks_nonsense_is_a_gap_and_no_more(
     ours, theirs = socket.socketpair()
     connection = HandoverConnection(ours)
     predecessor = Predecessor(HandoverConnection(theirs), 1)
-    predecessor.serve(recorder)
+    predecessor.serve(recorder, lambda *_: None)
 
     connection.say(Kept())
 
