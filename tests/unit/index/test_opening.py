@@ -4,7 +4,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -29,9 +28,8 @@ def ledger(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _an_index_of_any_size_is_kept(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _an_index_of_any_size_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(opening, "_KEPT_BYTES", 0)
-    return
 
 
 def ask(ledger: Path, *, cache: Path | None = None, told: list[int] | None = None) -> Answer:
