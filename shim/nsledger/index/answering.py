@@ -10,6 +10,8 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import msgspec
+
 from nsledger.domain.answer import Answer, conclude, find, owners
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.period import Period
@@ -47,22 +49,23 @@ def answer(
         OSError: it cannot be read.
     """
     tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
-    with Entries(ledger) as entries:
-        pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
-        if pointers is None:
-            everything = (decode(entry.line) for entry in reader.entries(ledger))
-            return find(everything, question, asked=asked, period=period)
-        found = owners([*_records(entries, pointers), *tail], question)
-        first = next(reader.entries(ledger), None)
-        last = tail[-1:] or _records(entries, [pointer_of(reached)])
-        return conclude(
-            found,
-            [] if found and period.is_always else _holes(database, entries, reached, tail, period),
-            asked=asked,
-            period=period,
-            first_time=None if first is None else decode(first.line).time,
-            last_time=last[0].time if last else None,
-        )
+    entries = Entries(ledger)
+    pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
+    if pointers is None:
+        everything = (decode(entry.line) for entry in reader.entries(ledger))
+        return find(everything, question, asked=asked, period=period)
+    found = owners([*_records(entries, pointers), *tail], question)
+    holes = [] if found and period.is_always else _holes(database, entries, reached, tail, period)
+    first = next(reader.entries(ledger), None)
+    last = tail[-1:] or _records(entries, [pointer_of(reached)])
+    return conclude(
+        found,
+        holes,
+        asked=asked,
+        period=period,
+        first_time=None if first is None else decode(first.line).time,
+        last_time=last[0].time if last else None,
+    )
 
 
 def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:
@@ -80,19 +83,17 @@ def _holes(
     since_ns = 0 if period.since is None else unix_ns(period.since)
     until_ns = _FOREVER_NS if period.until is None else unix_ns(period.until)
     holes: list[Unwatched] = []
-    for (packed,) in database.execute(
-        "SELECT entries FROM hole WHERE until_ns >= ? AND since_ns <= ? ORDER BY rowid",
+    for told, packed in database.execute(
+        "SELECT told, entries FROM hole WHERE until_ns >= ? AND since_ns <= ? ORDER BY rowid",
         (since_ns, until_ns),
     ):
+        # Read for their hashes, and to see that the ledger still has them all.
         pointers = list(unpack(packed))
-        evidence = tuple(at.seq for at in pointers)
-        told = _told(_records(entries, pointers))
-        holes += [hole for hole in told if hole.evidence == evidence]
-    before = _records(entries, unpack(reached.watch))
-    evidence = tuple(record.seq for record in before)
-    return holes + [hole for hole in _told([*before, *tail]) if hole.evidence != evidence]
-
-
-def _told(records: Iterable[Record]) -> list[Unwatched]:
+        if len(list(entries.read(pointers))) == len(pointers):
+            holes.append(msgspec.json.decode(told, type=Unwatched))
     watch = Watch()
-    return [hole for hole in map(watch.apply, records) if hole is not None]
+    for record in [*_records(entries, unpack(reached.recent)), *tail]:
+        hole = watch.apply(record)
+        if hole is not None and record.seq > reached.seq:
+            holes.append(hole)
+    return holes

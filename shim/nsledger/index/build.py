@@ -9,10 +9,13 @@ from typing import Final
 import msgspec
 
 from nsledger.domain.instant import NotAnInstantError
+from nsledger.domain.record import decode
+from nsledger.index.entries import Entries
 from nsledger.index.lines import lines
-from nsledger.index.pointer import DIGEST_CHARACTERS, Pointer, pack
+from nsledger.index.pointer import DIGEST_CHARACTERS, Pointer, pack, unpack
 from nsledger.index.skim import Opening, Skimmed, opening, skim
 from nsledger.index.store import Mark, Store, resume
+from nsledger.index.watching import ABOUT_PODS, Watching
 from nsledger.ledger.chain import digest_of
 
 BATCH: Final = 50_000
@@ -31,7 +34,10 @@ class Builder:
         self._database = database
         self._ledger = ledger
         self._scan = resume(database, reached)
+        pointers = {at.seq: at for at in unpack(reached.recent)}
+        recent = Entries(ledger).read(pointers.values()) if pointers else ()
         self._store = Store(database)
+        self._watching = Watching((pointers[one.seq], decode(one.line)) for one in recent)
 
     def extend(
         self,
@@ -59,7 +65,7 @@ class Builder:
             record = _read(line)
             if waiting is not None:
                 # What a line hashes to stands in the line after it.
-                self._apply(waiting[0], waiting[1], record.prev[:DIGEST_CHARACTERS])
+                self._apply(*waiting, record.prev)
                 if count >= batch:
                     self._commit(*waiting)
                     count = 0
@@ -72,23 +78,28 @@ class Builder:
             count += 1
             read_bytes += len(line)
         if waiting is not None:
-            self._apply(waiting[0], waiting[1], digest_of(waiting[2])[:DIGEST_CHARACTERS])
+            self._apply(*waiting, digest_of(waiting[2]))
             self._commit(*waiting)
             if progress is not None:
                 progress(read_bytes - began_at)
 
-    def _apply(self, record: Skimmed | Opening, offset: int, digest: str) -> None:
-        at = Pointer(record.seq, offset, int(digest, 16))
+    def _apply(self, record: Skimmed | Opening, offset: int, line: bytes, digest: str) -> None:
+        at = Pointer(record.seq, offset, int(digest[:DIGEST_CHARACTERS], 16))
         if isinstance(record, Opening):
             self._scan.odd.append(at)
             return
         try:
             self._scan.apply(record, at)
+            if record.event in ABOUT_PODS:
+                self._watching.last = at, line
+            else:
+                self._watching.apply(at, line)
         except NotAnInstantError:
             self._scan.odd.append(at)
 
     def _commit(self, record: Skimmed | Opening, offset: int, line: bytes) -> None:
-        scan = self._scan
+        scan, watching = self._scan, self._watching
+        watching.catch_up()
         reached = Mark(
             seq=record.seq,
             digest=digest_of(line),
@@ -96,12 +107,11 @@ class Builder:
             end=offset + len(line),
             boot_id=scan.boot_id,
             clock_ns=scan.clock_ns,
-            watch=b"" if scan.watch is None else pack(scan.watch),
-            watch_time=scan.watch_time,
+            recent=pack(number for at in watching.recent for number in at),
             host=scan.host,
         )
         with self._database:
-            self._store.save(scan, reached)
+            self._store.save(scan, watching, reached)
         self.reached = reached
 
 

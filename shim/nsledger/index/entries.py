@@ -1,18 +1,24 @@
-"""Reads entries by pointer, and takes none that is not what was indexed."""
+"""Reads entries by pointer, and takes none that is not what was indexed.
+
+A plain segment is read where the entry stands. A compressed one is read from its beginning, once
+for all that is wanted of it: that takes about a second for each gigabyte that it holds.
+"""
 
 from __future__ import annotations
 
 import bisect
+import itertools
 import os
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
+from nsledger.index.lines import lines_of
 from nsledger.index.pointer import DIGEST_CHARACTERS, Pointer
 from nsledger.ledger import files, place
 from nsledger.ledger.chain import MAX_LINE_BYTES, digest_of
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.segment import Segment
 
 _GUESS_BYTES: Final = 2048
 """Most lines are shorter."""
@@ -29,63 +35,58 @@ class EntryChangedError(LedgerError):
 
 
 class Entries:
-    """The segments of one ledger, opened as they are needed."""
+    """The segments of one ledger, as they were when this was made."""
 
     def __init__(self, ledger: str) -> None:
         self._segments = place.find(ledger).segments
         self._first_seqs = [first_seq for first_seq, _ in self._segments]
-        self._open: dict[int, int] = {}
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for segment in self._open.values():
-            os.close(segment)
-        self._open.clear()
-
-    @property
-    def first_seq(self) -> int:
-        """The oldest entry that the ledger still has."""
-        return self._first_seqs[0]
 
     def read(self, pointers: Iterable[Pointer]) -> Iterator[Entry]:
         """The entries at `pointers`, in order; those that the ledger has no more are left out.
 
         Raises:
             EntryChangedError: one of them is not what it was.
+            NotAnEntryError: a compressed segment is damaged.
             OSError: a segment cannot be read.
         """
-        for at in sorted(set(pointers)):
-            if at.seq >= self.first_seq:
-                yield self.entry(at)
+        wanted = sorted(at for at in set(pointers) if at.seq >= self._first_seqs[0])
+        for number, portion in itertools.groupby(wanted, self._number):
+            with place.opened(self._segments[number][1]) as segment:
+                if segment is None:
+                    continue  # the rules of retention took it meanwhile
+                read = _streamed if segment.compressed else _picked
+                for at, line in read(segment, portion):
+                    yield _checked(at, line)
 
-    def entry(self, at: Pointer) -> Entry:
-        """The entry at a pointer.
+    def _number(self, at: Pointer) -> int:
+        """Which segment an entry is in."""
+        return bisect.bisect_right(self._first_seqs, at.seq) - 1
 
-        Raises:
-            EntryChangedError: there is another, or none.
-            OSError: its segment cannot be read.
-        """
-        line = self._line(at)
-        if line.startswith(b'{"seq":%d,' % at.seq) and (
-            int(digest_of(line)[:DIGEST_CHARACTERS], 16) == at.digest
-        ):
-            return Entry.parse(line)
-        raise EntryChangedError(seq=at.seq)
 
-    def _line(self, at: Pointer) -> bytes:
-        number = bisect.bisect_right(self._first_seqs, at.seq) - 1
-        segment = self._open.get(number)
-        if segment is None:
-            segment = self._open[number] = files.open_file(self._segments[number][1])
-        data = os.pread(segment, _GUESS_BYTES, at.offset)
+def _checked(at: Pointer, line: bytes) -> Entry:
+    """`line` as the entry that was indexed, if that is what it is."""
+    if line.startswith(b'{"seq":%d,' % at.seq) and (
+        int(digest_of(line)[:DIGEST_CHARACTERS], 16) == at.digest
+    ):
+        return Entry.parse(line)
+    raise EntryChangedError(seq=at.seq)
+
+
+def _picked(segment: Segment, pointers: Iterable[Pointer]) -> Iterator[tuple[Pointer, bytes]]:
+    for at in pointers:
+        data = os.pread(segment.descriptor, _GUESS_BYTES, at.offset)
         if b"\n" not in data:
-            data = files.read_at(segment, MAX_LINE_BYTES, at.offset)
-        line, newline, _ = data.partition(b"\n")
-        return line + newline
+            data = files.read_at(segment.descriptor, MAX_LINE_BYTES, at.offset)
+        yield at, data[: data.find(b"\n") + 1]
+
+
+def _streamed(segment: Segment, pointers: Iterable[Pointer]) -> Iterator[tuple[Pointer, bytes]]:
+    wanted = {at.offset: at for at in pointers}
+    for offset, line in lines_of(segment):
+        at = wanted.pop(offset, None)
+        if at is not None:
+            yield at, line
+        if not wanted:
+            return
+    for at in wanted.values():
+        yield at, b""

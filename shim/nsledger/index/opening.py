@@ -117,10 +117,10 @@ def belongs(reached: Mark, ledger: str) -> bool:
     if not reached.seq:
         return True
     try:
-        with Entries(ledger) as entries:
-            return entries.entry(pointer_of(reached)).head.digest == reached.digest
-    except (LedgerError, OSError, IndexError):
+        found = list(Entries(ledger).read([pointer_of(reached)]))
+    except (LedgerError, OSError):
         return False
+    return [entry.head.digest for entry in found] == [reached.digest]
 
 
 def _has_rows_beside(path: str) -> bool:

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
-
 from nsledger.domain.namespaces import NEW
 from nsledger.domain.question import canonical_path
 from nsledger.index.clock import Times
@@ -31,19 +29,10 @@ _OF_CONTAINER: Final = frozenset(
     }
 )
 _ENDS: Final = frozenset({"pod.stopped", "pod.removed", "container.stopped", "container.removed"})
-_NOT_OF_A_DAEMON: Final = frozenset({"ledger.created", "ledger.recovered"})
 _TYPE: Final = {str(type_): at for at, type_ in enumerate(TYPES)}
 _REMEMBERED: Final = 4096
 """Removed containers and sandboxes whose late records are told from those of new ones."""
 _NO_POD: Final = Pod()
-
-
-class Hole(msgspec.Struct, frozen=True):
-    """Records that, put together, tell when nobody watched."""
-
-    since_ns: int
-    until_ns: int
-    entries: tuple[Pointer, ...]
 
 
 class Scan:
@@ -54,16 +43,12 @@ class Scan:
         self.clock_ns = 0
         """The latest time told by any record: no interval on record ends later."""
         self.host: dict[TypeName, Identity] = {}
-        self.watch: Pointer | None = None
-        """The last record of a daemon."""
-        self.watch_time = ""
         self.pods: dict[str, PodRow] = {}
         """By `pod_sandbox_id`; under the empty one, containers of which no record told the pod."""
 
         self.changed: list[ProcessRow] = []
         self.hosts: list[tuple[Pointer, bool, Reading]] = []
         """With whether it told other namespaces than the one before."""
-        self.holes: list[Hole] = []
         self.boots: list[tuple[Pointer, str, int]] = []
         """The first record of each boot, its id and when it was."""
         self.odd: list[Pointer] = []
@@ -87,13 +72,8 @@ class Scan:
         elif event in _OF_CONTAINER or event == "namespace.changed":
             if record.container is not None and record.container.container_id:
                 self._of_container(record, record.pod or _NO_POD, record.container, at)
-        elif event == "gap":
-            since_ns, until_ns = self._ns(record.first_time), self._ns(record.last_time)
-            self.holes.append(Hole(since_ns, until_ns, (at,)))
         elif event == "daemon.started":
             self._daemon(record, at)
-        if event not in _NOT_OF_A_DAEMON:
-            self.watch, self.watch_time = at, record.time
 
     def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
         """Go on with a pod and its open processes, as an index had them."""
@@ -111,15 +91,14 @@ class Scan:
         self.boots.append((at, record.boot_id, time_ns))
         for pod in self.pods.values():
             self._end_pod(pod, at.seq, time_ns)
+            pod.sandbox = None
+            pod.containers.clear()
         self.pods.clear()
         self._pod_of.clear()
         self._removed.clear()
         self.boot_id, self.host = record.boot_id, {}
 
     def _daemon(self, record: Skimmed, at: Pointer) -> None:
-        if self.watch is not None:
-            span = self._ns(self.watch_time), self._ns(record.time)
-            self.holes.append(Hole(*span, (self.watch, at)))
         reading = record.host or Reading(pid=0)
         self.hosts.append((at, reading.namespaces != self.host, reading))
         self.host = reading.namespaces
@@ -240,6 +219,7 @@ class Scan:
         del self.pods[pod.ref.pod_sandbox_id]
         for id_, container in list(pod.containers.items()):
             self._remove(id_, container)
+        pod.sandbox = None
         self._remember(pod.ref.pod_sandbox_id)
 
     def _remove(self, id_: str, container: ProcessRow) -> None:

@@ -75,8 +75,12 @@ CREATE TABLE host (      -- daemon.started
     pid INTEGER NOT NULL
 ) STRICT;
 CREATE TABLE host_place (type INTEGER NOT NULL, ino INTEGER NOT NULL, ns_id INTEGER) STRICT;
-CREATE TABLE hole (since_ns INTEGER NOT NULL, until_ns INTEGER NOT NULL, entries BLOB NOT NULL)
-    STRICT;
+CREATE TABLE hole (
+    since_ns INTEGER NOT NULL,
+    until_ns INTEGER NOT NULL,
+    told TEXT NOT NULL,           -- domain.unwatched.Unwatched as JSON
+    entries BLOB NOT NULL
+) STRICT;
 CREATE TABLE boot (entry BLOB NOT NULL, boot_id TEXT NOT NULL, since_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE odd (entry BLOB NOT NULL) STRICT; -- records that could not be understood
 """

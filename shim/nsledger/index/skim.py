@@ -64,8 +64,6 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     hook_time: str = ""
     netns_path: str = ""
     ips: tuple[str, ...] = ()
-    first_time: str = ""
-    last_time: str = ""
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):

@@ -9,12 +9,14 @@ from typing import Final
 
 import msgspec
 
+from nsledger.domain.instant import unix_ns
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.index import schema
 from nsledger.index.pointer import Pointer, pack, unpack
 from nsledger.index.rows import PodRow, ProcessRow
 from nsledger.index.scan import Scan
 from nsledger.index.skim import Container, Identity, Pod, TypeName
+from nsledger.index.watching import Hole, Watching
 from nsledger.ledger.chain import GENESIS
 
 _PROCESS: Final = (
@@ -40,8 +42,8 @@ class Mark(msgspec.Struct, frozen=True):
     """Where the next one begins."""
     boot_id: str = ""
     clock_ns: int = 0
-    watch: bytes = b""
-    watch_time: str = ""
+    recent: bytes = b""
+    """Entries that a fold for holes in what follows begins with (`watching`)."""
     host: dict[TypeName, Identity] = {}
 
 
@@ -73,8 +75,8 @@ class Store:
         self._pods = _last_id(database, "pod")
         self._processes = _last_id(database, "process")
 
-    def save(self, scan: Scan, reached: Mark) -> None:
-        """Write all that changed in `scan` since the last call, which took it up to `reached`."""
+    def save(self, scan: Scan, watching: Watching, reached: Mark) -> None:
+        """Write all that was found since the last call, which took both up to `reached`."""
         database, changed = self._database, scan.changed
         database.executemany(_POD, self._new_pods(changed))
         database.executemany(_PROCESS, [self._values(row) for row in changed])
@@ -89,6 +91,8 @@ class Store:
                 row.stored_names = len(row.names)
         database.executemany("INSERT INTO place VALUES (?, ?, ?, ?)", places)
         self._save_rest(scan)
+        database.executemany("INSERT INTO hole VALUES (?, ?, ?, ?)", map(_hole, watching.holes))
+        watching.holes.clear()
         _write_mark(database, reached)
 
     def _new_pods(self, changed: Iterable[ProcessRow]) -> Iterable[tuple[int | str, ...]]:
@@ -145,18 +149,11 @@ class Store:
                     ],
                 )
         self._database.executemany(
-            "INSERT INTO hole VALUES (?, ?, ?)",
-            [
-                (hole.since_ns, hole.until_ns, b"".join(pack(at) for at in hole.entries))
-                for hole in scan.holes
-            ],
-        )
-        self._database.executemany(
             "INSERT INTO boot VALUES (?, ?, ?)",
             [(pack(at), boot_id, time_ns) for at, boot_id, time_ns in scan.boots],
         )
         self._database.executemany("INSERT INTO odd VALUES (?)", [(pack(at),) for at in scan.odd])
-        for told in (scan.changed, scan.hosts, scan.holes, scan.boots, scan.odd):
+        for told in (scan.changed, scan.hosts, scan.boots, scan.odd):
             told.clear()
 
 
@@ -168,8 +165,6 @@ def resume(database: sqlite3.Connection, reached: Mark) -> Scan:
     """
     scan = Scan()
     scan.boot_id, scan.clock_ns, scan.host = reached.boot_id, reached.clock_ns, reached.host
-    scan.watch_time = reached.watch_time
-    scan.watch = next(unpack(reached.watch), None)
     pods = "SELECT * FROM pod WHERE id IN (SELECT pod FROM process WHERE last_seq IS NULL)"
     for number, id_, k8s_namespace, name, uid, attempt in database.execute(pods).fetchall():
         pod = PodRow(Pod(id_, k8s_namespace, name, uid, attempt))
@@ -200,6 +195,15 @@ def _open_rows(database: sqlite3.Connection, pod: PodRow) -> list[ProcessRow]:
         row.entries = [number for at in unpack(entries) for number in at]
         rows.append(row)
     return rows
+
+
+def _hole(hole: Hole) -> tuple[int, int, str, bytes]:
+    return (
+        unix_ns(hole.told.since),
+        unix_ns(hole.told.until),
+        msgspec.json.encode(hole.told).decode(),
+        pack(number for at in hole.entries for number in at),
+    )
 
 
 def _last_id(database: sqlite3.Connection, table: str) -> int:

@@ -22,8 +22,7 @@ def test_entries_are_read_where_they_stand_in_their_order(tmp_path: Path) -> Non
     ledgers.write(tmp_path, range(5))
     first, _, third, *_ = pointers(tmp_path)
 
-    with Entries(str(tmp_path)) as entries:
-        found = list(entries.read([third, first, third]))
+    found = list(Entries(str(tmp_path)).read([third, first, third]))
 
     assert [one.line for one in found] == [ledgers.lines(tmp_path)[at] for at in (0, 2)]
 
@@ -38,8 +37,9 @@ def test_a_long_line_is_read_whole(tmp_path: Path) -> None:
     writer.append(writer_lines)
     writer.close()
 
-    with Entries(str(tmp_path)) as entries:
-        assert len(entries.entry(pointers(tmp_path)[1]).line) > 100_000
+    (found,) = Entries(str(tmp_path)).read([pointers(tmp_path)[1]])
+
+    assert len(found.line) > 100_000
 
 
 def test_an_entry_that_was_changed_since_is_not_taken(tmp_path: Path) -> None:
@@ -49,8 +49,8 @@ def test_an_entry_that_was_changed_since_is_not_taken(tmp_path: Path) -> None:
         tmp_path, [line.replace(b'"number":1', b'"number":7') for line in ledgers.lines(tmp_path)]
     )
 
-    with Entries(str(tmp_path)) as entries, pytest.raises(EntryChangedError) as caught:
-        entries.entry(at)
+    with pytest.raises(EntryChangedError) as caught:
+        list(Entries(str(tmp_path)).read([at]))
 
     assert caught.value.seq == 2
 
@@ -59,8 +59,8 @@ def test_another_entry_in_its_place_is_not_taken(tmp_path: Path) -> None:
     ledgers.write(tmp_path, range(3))
     first, second, _ = pointers(tmp_path)
 
-    with Entries(str(tmp_path)) as entries, pytest.raises(EntryChangedError):
-        entries.entry(Pointer(second.seq, first.offset, first.digest))
+    with pytest.raises(EntryChangedError):
+        list(Entries(str(tmp_path)).read([Pointer(second.seq, first.offset, first.digest)]))
 
 
 def test_what_the_ledger_has_no_more_is_left_out(tmp_path: Path) -> None:
@@ -70,6 +70,6 @@ def test_what_the_ledger_has_no_more_is_left_out(tmp_path: Path) -> None:
     ledgers.segment(tmp_path).unlink()
     ledgers.segment(tmp_path, 4).write_bytes(b"".join(kept))
 
-    with Entries(str(tmp_path)) as entries:
-        first = Pointer(4, 0, found[3].digest)
-        assert [one.seq for one in entries.read([found[0], first])] == [4]
+    first = Pointer(4, 0, found[3].digest)
+
+    assert [one.seq for one in Entries(str(tmp_path)).read([found[0], first])] == [4]
