@@ -116,6 +116,11 @@ class PrivateNode:
         """The base spec that nsledger generates."""
         return self.directory / "base-runtime-spec.json"
 
+    @property
+    def host(self) -> Host:
+        """The node as an installation sees it: its files, and how its programs are started."""
+        return Host(root=f"/proc/{self._anchor}/root", enter=tuple(self._inside()))
+
     def start(self, hook: OciHook | None) -> None:
         """Configure the node, with `hook` in every container start, and start containerd.
 

@@ -113,7 +113,7 @@ def require_records_of_a_pod(configuration: Configuration, *, socket: str, ledge
     """
     pod = ProbePod(
         image=configuration.sandbox_image,
-        cgroup_parent="system.slice" if configuration.has_systemd_cgroup else "/nsledger-probe",
+        cgroup_parent="system.slice" if configuration.has_systemd_cgroup else "/",
     )
 
     def look(container_id: str) -> None:
