@@ -18,6 +18,8 @@ DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
 
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(gt=0, le=1_000_000_000)]
+Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
+LongSeconds = Annotated[float, msgspec.Meta(ge=0, le=366 * 86_400)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
@@ -115,6 +117,54 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             ),
         ),
     ] = ""
+    ledger_group: Annotated[
+        str,
+        msgspec.Meta(
+            description="Group that may read the ledger; empty is whichever its directory has."
+        ),
+    ] = ""
+    segment_max_bytes: Annotated[
+        Size, msgspec.Meta(description="Size at which a segment is closed and compressed.")
+    ] = 64 << 20
+    segment_max_age_s: Annotated[
+        LongSeconds, msgspec.Meta(description="Age at which it is, in seconds.")
+    ] = 86_400.0
+    retention_max_age_days: Annotated[
+        int,
+        msgspec.Meta(
+            ge=0,
+            le=36_500,
+            description="Days after which closed segments are removed; 0 keeps them.",
+        ),
+    ] = 365
+    retention_max_bytes: Annotated[
+        Size,
+        msgspec.Meta(
+            description="Size of the ledger from which its oldest segments are removed; 0 is none."
+        ),
+    ] = 4 << 30
+    disk_warn_free_bytes: Annotated[
+        Size, msgspec.Meta(description="Free space below which the disk counts as filling up.")
+    ] = 1 << 30
+    disk_prune_free_bytes: Annotated[
+        Size,
+        msgspec.Meta(
+            description=(
+                "Free space below which the oldest segments are removed, whatever is to be kept; "
+                "0 never does."
+            )
+        ),
+    ] = 512 << 20
+    disk_stop_free_bytes: Annotated[
+        Size,
+        msgspec.Meta(description="Free space below which nothing is written until there is more."),
+    ] = 64 << 20
+    disk_reserve_bytes: Annotated[
+        Size,
+        msgspec.Meta(
+            description="Space that is kept for the record which says that the disk is full."
+        ),
+    ] = 1 << 20
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         msgspec.Meta(description="Least severity that is logged to standard error."),

@@ -25,6 +25,7 @@ from nsledger.audit.recollection import Recollection
 from nsledger.audit.reconciliation import Reconciliation
 from nsledger.audit.watcher import CallWatcher, Policy
 from nsledger.audit.witness import Witness
+from nsledger.cli import storage
 from nsledger.cli.configuration import Configuration
 from nsledger.cli.succession import (
     Predecessor,
@@ -41,6 +42,7 @@ from nsledger.proc.clock import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.last_moment import last_moment
 from nsledger.recorder.recorder import Recorder
+from nsledger.recorder.upkeep import Upkeep
 from nsledger.spool.inbox import Inbox
 
 if TYPE_CHECKING:
@@ -53,6 +55,7 @@ _WITNESS_CLOSE_S: Final = 5.0
 _RECORDER_CLOSE_S: Final = 5.0
 _INDEX_CLOSE_S: Final = 1.0
 _CHECKPOINTER_CLOSE_S: Final = 2.0
+_UPKEEP_CLOSE_S: Final = 2.0
 
 
 class Daemon:
@@ -66,11 +69,20 @@ class Daemon:
         self._metrics: MetricsServer | None = None
         self._clock = NodeClock(node.boot_id())
         self._host = node.host_reference()
+        group_id = storage.group_id(configuration.ledger_group)
         self._recorder = Recorder(
-            lambda: self._open_ledger(configuration.ledger),
+            lambda: self._open_ledger(configuration.ledger, group_id),
             now=self._clock.now,
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
             last_moment=lambda: last_moment(configuration.ledger),
+            limits=storage.writer_limits(configuration),
+        )
+        self._upkeep = Upkeep(
+            self._recorder,
+            configuration.ledger,
+            limits=storage.retention_limits(configuration),
+            prune_bytes=configuration.disk_prune_free_bytes,
+            now=self._clock.now,
         )
         self._index = IndexKeeper(configuration.ledger)
         self._checkpointer = Checkpointer(
@@ -155,6 +167,7 @@ class Daemon:
             at=self._clock.now(),
         )
         self._witness.start()
+        self._upkeep.start()
         if self._predecessor is not None:
             self._predecessor.serve(
                 self._recorder, lambda event, at: self._witness.put(Learn(event, at))
@@ -208,6 +221,7 @@ class Daemon:
             self._predecessor.wait_until_gone(patience_s)
         if not self._handed_over:
             self._record_end("signal")
+        self._upkeep.close(_UPKEEP_CLOSE_S)
         lost = self._recorder.close(_RECORDER_CLOSE_S)
         self._index.close(_INDEX_CLOSE_S)
         self._checkpointer.close(_CHECKPOINTER_CLOSE_S)
@@ -218,10 +232,10 @@ class Daemon:
     def _is_alone(self) -> bool:
         return not self._handed_over and (self._predecessor is None or self._predecessor.gone)
 
-    def _open_ledger(self, directory: str) -> LedgerWriter:
+    def _open_ledger(self, directory: str, group_id: int | None) -> LedgerWriter:
         if self._predecessor is not None:
             self._predecessor.wait_for_ledger()
-        return LedgerWriter.open(directory)
+        return LedgerWriter.open(directory, group_id=group_id)
 
     def _record_end(self, reason: str) -> None:
         stopped = DaemonStopped(source=Source.DAEMON, reason=reason)

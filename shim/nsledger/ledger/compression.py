@@ -36,9 +36,9 @@ class CompressionError(LedgerError):
 
 
 def clear_unfinished(directory: str) -> None:
-    """Remove what a process that died had begun to make."""
+    """Remove compressed segments that a process which died had begun to make."""
     for name in os.listdir(directory):
-        if name.endswith(layout.UNFINISHED_SUFFIX):
+        if name.endswith(layout.COMPRESSED_SUFFIX + layout.UNFINISHED_SUFFIX):
             os.unlink(os.path.join(directory, name))
 
 

@@ -27,6 +27,34 @@ def make_directory(path: str, mode: int) -> None:
     sync_directory(parent)
 
 
+def secure_directory(path: str, mode: int, group_id: int | None) -> None:
+    """Nobody but the owner can write in `path`, and no more than `mode` allows; it keeps its group.
+
+    Args:
+        path: An existing directory.
+        mode: The most that it allows.
+        group_id: The group that it is to have, if any.
+    """
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        status = os.fstat(directory)
+        if os.geteuid() == 0 and status.st_uid != 0:
+            os.fchown(directory, 0, -1)
+        if group_id is not None and status.st_gid != group_id:
+            os.fchown(directory, -1, group_id)
+        if status.st_mode & 0o7777 & ~mode:
+            os.fchmod(directory, status.st_mode & mode)
+    finally:
+        os.close(directory)
+
+
+def give_to_group(path: str, group_id: int, *, but: str) -> None:
+    """What is in the directory `path` belongs to the group, all but the file named `but`."""
+    for name in os.listdir(path):
+        if name != but:
+            os.chown(os.path.join(path, name), -1, group_id, follow_symlinks=False)
+
+
 def sync_directory(path: str) -> None:
     """Names made or removed in `path` before this call survive a power cut."""
     directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -36,15 +64,30 @@ def sync_directory(path: str) -> None:
         os.close(directory)
 
 
+def new_file(path: str, mode: int) -> int:
+    """A new empty file, open for reading and writing; its name is not durable yet.
+
+    It belongs to its directory's group where the kernel lets this process give it away.
+
+    Raises:
+        FileExistsError: `path` exists, be it a dangling symbolic link.
+    """
+    descriptor = os.open(path, _NEW_FILE, mode)
+    # From here on the name is there. Who cannot set its mode and group has one that less may read.
+    with contextlib.suppress(OSError):
+        os.fchown(descriptor, -1, os.stat(os.path.dirname(path)).st_gid)
+        os.fchmod(descriptor, mode)
+    return descriptor
+
+
 def create_file(path: str, mode: int) -> int:
     """A new empty file, its name durable, open for reading and writing.
 
     Raises:
         FileExistsError: `path` exists, be it a dangling symbolic link.
     """
-    descriptor = os.open(path, _NEW_FILE, mode)
+    descriptor = new_file(path, mode)
     try:
-        os.fchmod(descriptor, mode)
         sync_directory(os.path.dirname(path))
     except OSError:
         os.close(descriptor)
@@ -102,6 +145,21 @@ def lock_file(path: str, mode: int) -> int:
 def wait_for_lock(descriptor: int) -> None:
     """Nobody else who asks for it has the file until it is closed, or this process dies."""
     fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def lock_directory(path: str) -> int:
+    """A descriptor that holds the one lock on the directory `path` itself.
+
+    Raises:
+        BlockingIOError: someone else holds it.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def write_at(descriptor: int, data: bytes, offset: int) -> None:

@@ -2,6 +2,8 @@
 
 00000000000000000001.jsonl       a segment, named after the `seq` of its first entry
 00000000000000000001.jsonl.zst   the same segment closed and compressed: one zstd frame
+foreign-<seq>-<n>                what someone else had put in place of the segment being written,
+                                 or behind entry `seq`, its last
 *.tmp                            something that was being made when its maker died
 pruned.json                      where the ledger begins since older segments were removed
 reserve                          room that is given back so that the last record fits on a full disk
@@ -40,6 +42,11 @@ def compressed_name(first_seq: int) -> str:
 def torn_name(seq: int, number: int) -> str:
     """The file name of the `number`th torn tail found where entry `seq` belongs."""
     return f"torn-{seq:020d}-{number}"
+
+
+def foreign_name(seq: int, number: int) -> str:
+    """The file name of the `number`th thing that someone put where entry `seq` was the last."""
+    return f"foreign-{seq:020d}-{number}"
 
 
 def torn_names(names: Iterable[str], seq: int) -> list[str]:

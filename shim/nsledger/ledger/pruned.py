@@ -7,6 +7,7 @@ have to read the whole ledger to know where it begins.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import Annotated, Final, Literal
 
@@ -106,3 +107,22 @@ def save(directory: str, pruned: Pruned) -> None:
         msgspec.json.encode(pruned) + b"\n",
         layout.FILE_MODE,
     )
+
+
+def remove_pruned(directory: str) -> None:
+    """Remove what the ledger in `directory` says is removed, the oldest segments first.
+
+    Raises:
+        OSError: some are still there. Readers pass over them, and it may be tried again.
+    """
+    pruned = load(directory)
+    if pruned is None:
+        return
+    names = os.listdir(directory)
+    gone = [seq for seq in layout.first_seqs(names) if seq < pruned.first_seq]
+    for seq in gone:
+        for name in (layout.segment_name(seq), layout.compressed_name(seq)):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(directory, name))
+    if gone:
+        files.sync_directory(directory)

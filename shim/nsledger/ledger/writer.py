@@ -2,7 +2,7 @@
 
 It appends whole batches or nothing: whatever fails, the file ends after the last entry of the last
 batch that succeeded, or the writer refuses to go on until it does. It may not be shared between
-threads, knows no clock, and says what it found at the start as data (`recoveries`).
+threads, knows no clock, and says what it found as data (`recoveries`, `take_alterations`).
 """
 
 from __future__ import annotations
@@ -10,81 +10,50 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Self
+from typing import Self, assert_never
 
+from nsledger.domain.events import Alteration
 from nsledger.ledger import files, layout
-from nsledger.ledger.chain import GENESIS, Head, link
-from nsledger.ledger.errors import LedgerLockedError, LedgerUnusableError, SyncBehindError
-from nsledger.ledger.recovery import UNSYNCED_LIMIT_BYTES, WINDOW_BYTES, find_end
-
-
-@dataclass(frozen=True, slots=True)
-class Recovery:
-    """What a writer left half-written and a later one moved aside; no entry followed it yet."""
-
-    torn_bytes: int
-    kept_as: str
-    """File name, in the ledger's directory, of the torn bytes."""
-    at_seq: int
-    """The entry that the torn bytes would have been."""
-
-
-@dataclass(frozen=True, slots=True)
-class PendingSync:
-    """A sync that was begun: `run` it on any thread, then tell the writer by `end_sync`."""
-
-    descriptor: int
-    """Of the segment, its own."""
-    batches: int
-    size_bytes: int
-    head: Head
-    """The last entry that will survive a power cut."""
-
-    def run(self) -> None:
-        """Wait for the disk, for as long as it takes.
-
-        Raises:
-            OSError: what was to be synced may be lost.
-        """
-        try:
-            os.fdatasync(self.descriptor)
-        finally:
-            os.close(self.descriptor)
+from nsledger.ledger.chain import Head, link
+from nsledger.ledger.errors import LedgerLockedError, SyncBehindError
+from nsledger.ledger.opening import Opened, begin_segment, free_name, open_last, set_aside
+from nsledger.ledger.pending_sync import PendingSync
+from nsledger.ledger.recovery import UNSYNCED_LIMIT_BYTES
+from nsledger.ledger.vigil import Altered, Vigil, extra_bytes, put_back
 
 
 class LedgerWriter:
     """An open ledger, locked. Made by `open`, given back by `close`."""
 
-    def __init__(
-        self,
-        *,
-        lock: int,
-        segment: int,
-        size_bytes: int,
-        head: Head,
-        recoveries: tuple[Recovery, ...],
-    ) -> None:
+    def __init__(self, *, directory: str, lock: int, opened: Opened) -> None:
+        self.directory = directory
         self._lock = lock
-        self._segment = segment
-        self._size_bytes = size_bytes
-        self._synced_bytes = size_bytes
+        self._segment = opened.descriptor
+        self._vigil = Vigil(directory, opened.name, opened.descriptor)
+        self._size_bytes = opened.size_bytes
+        self._synced_bytes = opened.size_bytes
         self._unsynced: list[bytes] = []
         self._tail_is_clean = True
         self._sync_failed = False
         self._syncing: PendingSync | None = None
-        self._head = head
-        self.recoveries = recoveries
+        self._name_is_durable = True
+        self._head = opened.head
+        self._altered: list[Altered] = []
+        self.recoveries = opened.recoveries
         """What was cut off where this writer goes on; empty if the last one ended between lines.
 
         A caller that dies before it could say so in an entry finds them here again.
         """
 
     @classmethod
-    def open(cls, directory: str) -> Self:
+    def open(cls, directory: str, *, group_id: int | None = None) -> Self:
         """Lock the ledger in `directory`, made if missing, and find where to go on.
 
         A torn tail is first copied beside the segment, durably, and then cut off.
+
+        Args:
+            directory: Root's, or this user's, afterwards, and nobody else may write in it.
+            group_id: The group that may read it, if not the one that may already.
 
         Raises:
             LedgerLockedError: another process writes it.
@@ -92,6 +61,7 @@ class LedgerWriter:
             OSError: the disk refuses.
         """
         files.make_directory(directory, layout.DIRECTORY_MODE)
+        files.secure_directory(directory, layout.DIRECTORY_MODE, group_id)
         lock_path = os.path.join(directory, layout.LOCK_NAME)
         with contextlib.ExitStack() as on_failure:
             try:
@@ -99,32 +69,26 @@ class LedgerWriter:
             except BlockingIOError as error:
                 raise LedgerLockedError(path=lock_path) from error
             on_failure.callback(os.close, lock)
-            segment, before = _last_segment(directory)
-            on_failure.callback(os.close, segment)
-            size = os.fstat(segment).st_size
-            end = find_end(segment, size)
-            if end.head is None and end.size_bytes > 0:
-                raise LedgerUnusableError(path=directory, looked_at_bytes=WINDOW_BYTES)
-            head = end.head or before
-            if end.size_bytes < size:
-                torn = files.read_at(segment, size - end.size_bytes, end.size_bytes)
-                _keep(directory, torn, head.seq + 1)
-                files.cut_at(segment, end.size_bytes)
-                os.fsync(segment)
-            recoveries = _recoveries(directory, head.seq + 1)
+            if group_id is not None:
+                files.give_to_group(directory, group_id, but=layout.LOCK_NAME)
+            opened = open_last(directory)
             on_failure.pop_all()
-        return cls(
-            lock=lock,
-            segment=segment,
-            size_bytes=end.size_bytes,
-            head=head,
-            recoveries=recoveries,
-        )
+        return cls(directory=directory, lock=lock, opened=opened)
 
     @property
     def head(self) -> Head:
         """The last entry that was appended."""
         return self._head
+
+    @property
+    def segment_bytes(self) -> int:
+        """How long the segment is that is being written."""
+        return self._size_bytes
+
+    @property
+    def segment_path(self) -> str:
+        """Where it is."""
+        return self._vigil.path
 
     @property
     def unsynced_bytes(self) -> int:
@@ -143,11 +107,12 @@ class LedgerWriter:
             OSError: the disk refuses, or refuses to take back half of a batch.
         """
         data, head = link(self._head, records)
+        self._take_back()
+        self.keep_in_place()
         if self.unsynced_bytes and self.unsynced_bytes + len(data) > UNSYNCED_LIMIT_BYTES:
             if self._syncing is not None:
                 raise SyncBehindError(unsynced_bytes=self.unsynced_bytes)
             self.sync()
-        self._take_back()
         self._tail_is_clean = False
         try:
             files.write_at(self._segment, data, self._size_bytes)
@@ -189,22 +154,55 @@ class LedgerWriter:
         Raises:
             OSError: it cannot be written once more.
         """
-        if self._syncing is not None or not self._unsynced:
+        if self._syncing is not None:
+            return None
+        self.keep_in_place()
+        if not self._unsynced:
             return None
         if self._sync_failed:
             files.write_at(self._segment, b"".join(self._unsynced), self._synced_bytes)
         self._syncing = PendingSync(
-            os.dup(self._segment), len(self._unsynced), self._size_bytes, self._head
+            descriptor=os.dup(self._segment),
+            new_name_in=None if self._name_is_durable else self.directory,
+            batches=len(self._unsynced),
+            size_bytes=self._size_bytes,
+            head=self._head,
         )
         return self._syncing
 
     def end_sync(self, *, succeeded: bool) -> None:
         """Take note of how what `begin_sync` began went."""
         done, self._syncing = self._syncing, None
+        if done is None:
+            return  # of a segment that is no longer written
         self._sync_failed = not succeeded
-        if done is not None and succeeded:
+        if succeeded:
+            self._name_is_durable = True
             self._synced_bytes = done.size_bytes
             del self._unsynced[: done.batches]
+
+    def rotate(self) -> None:
+        """Go on in a new segment; nobody touches the one before any more. An empty one stays.
+
+        Best when nothing is unsynced, for that is synced first: else a power cut could take the end
+        of a segment and leave the next one.
+
+        Raises:
+            SyncBehindError: the disk is busy with a sync.
+            OSError: the disk refuses; the segment is the same as before.
+        """
+        if not self._size_bytes:
+            return
+        self._take_back()
+        self.sync()
+        if self._unsynced:
+            raise SyncBehindError(unsynced_bytes=self.unsynced_bytes)
+        self._begin_segment()
+
+    def take_alterations(self) -> list[Altered]:
+        """What others did to the segment since the last call; entries are to tell of it."""
+        taken, self._altered = self._altered, []
+        return taken
 
     def close(self) -> None:
         """Sync, and let another writer in, which happens even if the sync fails.
@@ -226,50 +224,57 @@ class LedgerWriter:
             files.cut_at(self._segment, self._size_bytes)
             self._tail_is_clean = True
 
+    def keep_in_place(self) -> None:
+        """Undo what others did to the segment since the last look, as far as that is possible.
 
-def _last_segment(directory: str) -> tuple[int, Head]:
-    """The segment to append to, opened, and the head of the ledger before it."""
-    first_seqs = layout.first_seqs(os.listdir(directory))
-    if not first_seqs:
-        path = os.path.join(directory, layout.segment_name(1))
-        return files.create_file(path, layout.FILE_MODE), GENESIS
-    path = os.path.join(directory, layout.segment_name(first_seqs[-1]))
-    before = GENESIS
-    if len(first_seqs) > 1:
-        before = _head_of(os.path.join(directory, layout.segment_name(first_seqs[-2])))
-    return files.open_file(path, writable=True), before
-
-
-def _head_of(path: str) -> Head:
-    """The head at the end of a finished segment."""
-    segment = files.open_file(path)
-    try:
-        end = find_end(segment, os.fstat(segment).st_size)
-    finally:
-        os.close(segment)
-    if end.head is None:
-        raise LedgerUnusableError(path=path, looked_at_bytes=WINDOW_BYTES)
-    return end.head
-
-
-def _keep(directory: str, torn: bytes, seq: int) -> None:
-    """Copy torn bytes to a file of their own, durably."""
-    number = 1
-    while True:
-        path = os.path.join(directory, layout.torn_name(seq, number))
-        try:
-            files.write_file(path, torn, layout.FILE_MODE)
-        except FileExistsError:
-            number += 1
-        else:
+        Raises:
+            OSError: it cannot be undone just now.
+        """
+        if not self._tail_is_clean:
             return
+        alteration = self._vigil.look(self._size_bytes)
+        if alteration is None:
+            return
+        name, seq, kept_as = self._vigil.name, self._head.seq, ""
+        match alteration:
+            case Alteration.REMOVED | Alteration.REPLACED:
+                kept_as = self._put_back()
+            case Alteration.EXTENDED:
+                extra = extra_bytes(self._segment, self._size_bytes)
+                kept_as = set_aside(self.directory, extra, layout.foreign_name(seq, 1))
+                files.cut_at(self._segment, self._size_bytes)
+            case Alteration.TRUNCATED:
+                self._go_on_behind_what_is_left()
+            case _:
+                assert_never(alteration)
+        self._altered.append(Altered(alteration, name, seq, kept_as))
 
+    def _put_back(self) -> str:
+        foreign = free_name(self.directory, layout.foreign_name(self._head.seq, 1))
+        copy, kept_as = put_back(self._vigil.path, self._segment, self._size_bytes, foreign)
+        self._go_on_in(copy, self._vigil.name)
+        self._synced_bytes = self._size_bytes
+        self._unsynced.clear()
+        return kept_as
 
-def _recoveries(directory: str, seq: int) -> tuple[Recovery, ...]:
-    """What lies aside that would have been entry `seq`."""
-    return tuple(
-        Recovery(
-            torn_bytes=os.stat(os.path.join(directory, name)).st_size, kept_as=name, at_seq=seq
-        )
-        for name in layout.torn_names(os.listdir(directory), seq)
-    )
+    def _go_on_behind_what_is_left(self) -> None:
+        if os.fstat(self._segment).st_size >= self._synced_bytes:
+            files.write_at(self._segment, b"".join(self._unsynced), self._synced_bytes)
+        else:
+            self._begin_segment()
+
+    def _begin_segment(self) -> None:
+        descriptor, name = begin_segment(self.directory, self._head)
+        # The name is there: from here on, entries go nowhere else.
+        self._go_on_in(descriptor, name)
+        self._size_bytes = self._synced_bytes = 0
+        self._unsynced.clear()
+        self._name_is_durable = False
+
+    def _go_on_in(self, descriptor: int, name: str) -> None:
+        before, self._segment = self._segment, descriptor
+        self._vigil = Vigil(self.directory, name, descriptor)
+        self._sync_failed = False
+        self._syncing = None
+        with contextlib.suppress(OSError):  # it holds nothing that is not on the disk, or lost
+            os.close(before)

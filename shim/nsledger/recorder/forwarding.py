@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from nsledger.domain.record import Moment, encode_event
 from nsledger.errors import NsledgerError
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
-from nsledger.recorder.group_commit import NEVER
+from nsledger.recorder.rotation import NEVER
 from nsledger.recorder.ticket import RecordLostError, Ticket
 
 _BATCH: Final = 512

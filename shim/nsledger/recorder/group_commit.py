@@ -10,19 +10,25 @@ import contextlib
 import errno
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
-from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, Source
+from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, SegmentAltered, Source
 from nsledger.domain.record import Moment, encode
 from nsledger.domain.timeline import discontinuity
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
-from nsledger.ledger.writer import LedgerWriter, PendingSync
+from nsledger.ledger.errors import SyncBehindError
+from nsledger.ledger.pending_sync import PendingSync
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
+from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.recorder.rotation import NEVER, Rotation
 from nsledger.recorder.syncing import at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
+from nsledger.recorder.unclean_stop import unclean_stop
 
-NEVER: Final = float("inf")
 _BATCH: Final = 512
 """Records in one write: bounds how long the first waits for the last."""
 _FIRST_RETRY_S: Final = 0.05
@@ -54,6 +60,7 @@ class GroupCommit:
         last_moment: Callable[[], Moment | None] = lambda: None,
         run_sync: Callable[[Callable[[], None]], None] = at_once,
         on_sync_over: Callable[[], None] = lambda: None,
+        limits: WriterLimits = UNLIMITED,
     ) -> None:
         """Nothing is opened yet.
 
@@ -65,6 +72,7 @@ class GroupCommit:
             last_moment: Of the newest record in the opened ledger.
             run_sync: Takes what waits for the disk, to be run wherever there is time.
             on_sync_over: Called after that, on the same thread: `write` takes note of it.
+            limits: What the ledger may take of its disk.
         """
         self.appended = 0
         self.synced = 0
@@ -89,12 +97,28 @@ class GroupCommit:
         self._run_sync = run_sync
         self._on_sync_over = on_sync_over
         self._syncing: _Syncing | None = None
+        self._written: list[Ticket] = []
         self._retry_s = _FIRST_RETRY_S
+        self._gate = DiskGate(limits.room, now)
+        self._rotation = Rotation(limits.rotation)
 
     @property
     def sync_at_s(self) -> float:
-        """When what is unsynced must be synced; never as long as the disk is busy with it."""
-        return NEVER if self.syncing else self._sync_due_s
+        """When what is unsynced must be synced, or nothing more is held back for that.
+
+        Never as long as the disk is busy with it.
+        """
+        return self._rotation.held_until_s if self.syncing else self._sync_due_s
+
+    @property
+    def gate(self) -> DiskGate:
+        """How much room there is."""
+        return self._gate
+
+    @property
+    def holds_ledger(self) -> bool:
+        """Whether the ledger is open, and nobody else's."""
+        return self._ledger is not None
 
     @property
     def syncing(self) -> bool:
@@ -120,7 +144,7 @@ class GroupCommit:
             raise RecordLostError(reason="unencodable", event=ticket.event) from error
         if len(record) > MAX_RECORD_BYTES:
             raise RecordLostError(reason="oversized", event=ticket.event)
-        if self.failing is not None:
+        if self.failing is not None and not ticket.urgent:
             ticket.finish(self.failing)
             if not ticket.retry:
                 return
@@ -137,23 +161,25 @@ class GroupCommit:
             time_s: Now, by the clock of `retry_at_s` and `sync_at_s`.
             sync: Whether to sync also what could wait.
         """
-        written: list[Ticket] = []
+        self._written = []
         try:
-            ledger = self._ledger = self._ledger or self._open()
+            ledger = self._ledger = self._ledger or self._open(time_s)
             self._end_sync(ledger)
-            while self._waiting:
-                written += self._append(ledger, self._waiting[:_BATCH], time_s)
+            self._look_around(ledger, time_s)
+            while self._waiting and (sync or not self._closing_segment(ledger, time_s)):
+                self._append(ledger, self._waiting[:_BATCH], time_s)
             if self._syncing is None and (
                 self._sync_due_s <= time_s or (sync and self.synced < self.appended)
             ):
                 self._begin_sync(ledger)
                 self._end_sync(ledger)
         except Exception as error:  # noqa: BLE001 - a writer that dies loses in silence
+            self._leave_last_words(error, time_s)
             self._hold(error, time_s)
         else:
             self.failing = None
             self._retry_s = _FIRST_RETRY_S
-        return written
+        return self._written
 
     def give_back(self, patience_s: float = 0.0) -> list[Ticket]:
         """Close the ledger for another process to open; return what is not written.
@@ -184,28 +210,39 @@ class GroupCommit:
         if self._ledger is not None:
             self._ledger.close()
 
-    def _open(self) -> LedgerWriter:
+    def _open(self, time_s: float) -> LedgerWriter:
         ledger = self._open_ledger()
         try:
             last = self._last_moment()
+            about: list[Event] = [
+                LedgerRecovered(
+                    source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as
+                )
+                for torn in ledger.recoveries
+            ]
+            if ledger.head.seq == 0:
+                # Whatever else has to be said, this comes first.
+                ledger_id = self._new_ledger_id()
+                self._tell(ledger, LedgerCreated(source=Source.DAEMON, ledger_id=ledger_id), time_s)
+            elif (gap := unclean_stop(ledger.directory, self._now())) is not None:
+                about.append(gap)
+            self._rotation.opened(ledger.segment_path, time_s, self._now().time_ns)
         except BaseException:
-            ledger.close()
+            with contextlib.suppress(OSError):  # the caller hears of the first failure
+                ledger.close()
             raise
-        about: list[Event] = []
-        if ledger.head.seq == 0:
-            about.append(LedgerCreated(source=Source.DAEMON, ledger_id=self._new_ledger_id()))
-        about += [
-            LedgerRecovered(source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as)
-            for torn in ledger.recoveries
-        ]
-        before, self._waiting = self._waiting, []
         newest, self._moment = self._moment, last
-        self._note_time(self._now())
-        for event in about:
-            self.take_in(Ticket(event, self._now()))
-        self._waiting += before
+        self._put_first(about)
         self._moment = newest or self._moment
         return ledger
+
+    def _put_first(self, events: Iterable[Event]) -> None:
+        """Have the ledger tell these before anything that waits."""
+        before, self._waiting = self._waiting, []
+        self._note_time(self._now())
+        for event in events:
+            self.take_in(Ticket(event, self._now()))
+        self._waiting += before
 
     def _note_time(self, at: Moment) -> None:
         """Before a record of the moment `at`: if time did not just go on, one that says so."""
@@ -214,26 +251,91 @@ class GroupCommit:
         if event is not None:
             self._waiting.append((Ticket(event, at), encode(event, at)))
 
+    def _look_around(self, ledger: LedgerWriter, time_s: float) -> None:
+        """See to what others do to the ledger's file and to its disk."""
+        ledger.keep_in_place()
+        if alterations := ledger.take_alterations():
+            self._put_first(
+                SegmentAltered(
+                    source=Source.DAEMON,
+                    alteration=altered.alteration,
+                    segment=altered.segment,
+                    at_seq=altered.at_seq,
+                    kept_as=altered.kept_as,
+                )
+                for altered in alterations
+            )
+        self._gate.look(ledger.directory, partial(self._tell, ledger, time_s=time_s))
+        if not self._waiting:
+            self._closing_segment(ledger, time_s)
+
+    def _closing_segment(self, ledger: LedgerWriter, time_s: float) -> bool:
+        """Whether to wait with the next entry, since the segment is about to be closed.
+
+        It is closed when all of it is synced. For that, appending pauses for a moment; a disk that
+        takes longer gets its new segment another time.
+        """
+        if not self._rotation.due(ledger.segment_bytes, time_s, self._gate.stage):
+            return False
+        try:
+            if ledger.unsynced_bytes:
+                self._begin_sync(ledger)
+                self._end_sync(ledger)
+            if ledger.unsynced_bytes:
+                return self._rotation.hold(time_s)
+            ledger.rotate()
+        except (OSError, SyncBehindError) as error:
+            self.failures[f"rotate {word_for(error)}"] += 1
+            self._rotation.failed(time_s)
+        else:
+            self._rotation.begun(time_s)
+        return False
+
+    def _leave_last_words(self, error: Exception, time_s: float) -> None:
+        """On a full disk: say that it is, and what cannot wait, as far as there is room."""
+        if self._ledger is None or not (isinstance(error, DiskFullError) or is_out_of_room(error)):
+            return
+        try:
+            self._gate.stop(partial(self._tell, self._ledger, time_s=time_s))
+            self._waiting.sort(key=lambda waiting: not waiting[0].urgent)
+            urgent = [waiting for waiting in self._waiting if waiting[0].urgent]
+            if urgent:
+                self._append(self._ledger, urgent, time_s)
+            self._begin_sync(self._ledger)
+            self._end_sync(self._ledger)
+        except OSError as worse:
+            self.failures[word_for(worse)] += 1
+
+    def _tell(self, ledger: LedgerWriter, event: Event, time_s: float) -> None:
+        """Append one event about the ledger itself before all that waits."""
+        ticket = Ticket(event, self._now())
+        self._waiting.insert(0, (ticket, encode(event, ticket.at)))
+        try:
+            self._append(ledger, self._waiting[:1], time_s)
+        except BaseException:
+            del self._waiting[0]
+            raise
+
     def _append(
         self, ledger: LedgerWriter, batch: list[tuple[Ticket, bytes]], time_s: float
-    ) -> list[Ticket]:
+    ) -> None:
+        """Append what stands first in `_waiting`."""
         first_seq = ledger.head.seq + 1
         ledger.append([record for _, record in batch])
         del self._waiting[: len(batch)]
         self.appended += len(batch)
         self._sync_due_s = min(self._sync_due_s, time_s + self._sync_interval_s)
-        tickets = [ticket for ticket, _ in batch]
-        for seq, ticket in enumerate(tickets, start=first_seq):
+        for seq, (ticket, _) in enumerate(batch, start=first_seq):
             ticket.seq = seq
+            self._written.append(ticket)
             if ticket.sync:
                 self._to_sync.append(ticket)
                 self._sync_due_s = time_s
             else:
                 ticket.finish(None)
-        return tickets
 
     def _begin_sync(self, ledger: LedgerWriter) -> None:
-        pending = ledger.begin_sync()
+        pending = ledger.begin_sync() if self._syncing is None else None
         if pending is None:
             return
         syncing = _Syncing(pending, self.appended, self._to_sync)
@@ -276,9 +378,10 @@ class GroupCommit:
         self.retry_at_s = time_s + self._retry_s
         self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)
         for ticket in [*(ticket for ticket, _ in self._waiting), *self._to_sync]:
-            ticket.finish(error)
+            if not ticket.urgent:
+                ticket.finish(error)
         self._waiting = [(ticket, record) for ticket, record in self._waiting if ticket.retry]
-        self._to_sync = []
+        self._to_sync = [ticket for ticket in self._to_sync if ticket.urgent]
 
 
 def word_for(error: Exception) -> str:

@@ -18,13 +18,16 @@ from typing import Final
 
 import structlog
 
-from nsledger.domain.events import Event
+from nsledger.domain.events import DISK_FULL, DiskStage, Event
 from nsledger.domain.record import Moment
 from nsledger.ledger.chain import Head
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.disk_gate import DiskFullError, is_out_of_room
 from nsledger.recorder.forwarding import Forwarding, Successor
 from nsledger.recorder.gaps import GapTally
-from nsledger.recorder.group_commit import NEVER, GroupCommit, word_for
+from nsledger.recorder.group_commit import GroupCommit, word_for
+from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.recorder.rotation import NEVER
 from nsledger.recorder.syncing import Syncer
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
@@ -54,6 +57,7 @@ class Recorder:
         queue_limit: int = 8192,
         sync_interval_s: float = 0.05,
         last_moment: Callable[[], Moment | None] = lambda: None,
+        limits: WriterLimits = UNLIMITED,
     ) -> None:
         """Nothing is opened yet.
 
@@ -65,6 +69,7 @@ class Recorder:
             sync_interval_s: How long a record may be unsynced.
             last_moment: Of the newest record in the opened ledger, on the recorder's thread; a
                 reboot or a step of the clock since then becomes a record.
+            limits: What the ledger may take of its disk.
         """
         self._syncer = Syncer()
         self._own_ledger = partial(
@@ -76,6 +81,7 @@ class Recorder:
             last_moment=last_moment,
             run_sync=self._syncer.put,
             on_sync_over=lambda: self._queue.put(None),
+            limits=limits,
         )
         self._commit: GroupCommit | Forwarding = self._own_ledger()
         self._successor: Successor | None = None
@@ -125,6 +131,23 @@ class Recorder:
         return self._commit.failing
 
     @property
+    def disk_full(self) -> bool:
+        """Whether it cannot because there is no room."""
+        error = self._commit.failing
+        return isinstance(error, DiskFullError) or (error is not None and is_out_of_room(error))
+
+    @property
+    def disk_stage(self) -> DiskStage:
+        """How full the ledger's disk is; OK as long as another process has the ledger."""
+        commit = self._commit
+        return commit.gate.stage if isinstance(commit, GroupCommit) else DiskStage.OK
+
+    @property
+    def holds_ledger(self) -> bool:
+        """Whether the ledger is open here, and thus nobody else's."""
+        return isinstance(self._commit, GroupCommit) and self._commit.holds_ledger
+
+    @property
     def queue_depth(self) -> int:
         """Events that are not in the ledger yet."""
         return self._queue.qsize() + self._commit.waiting
@@ -148,7 +171,15 @@ class Recorder:
         """
         self._sync_listeners.append(listener)
 
-    def record(self, event: Event, *, at: Moment, sync: bool = False, retry: bool = True) -> Ticket:
+    def record(
+        self,
+        event: Event,
+        *,
+        at: Moment,
+        sync: bool = False,
+        retry: bool = True,
+        urgent: bool = False,
+    ) -> Ticket:
         """Have `event` written; returns at once. The ledger's order is the order of these calls.
 
         Args:
@@ -157,13 +188,14 @@ class Recorder:
             sync: Sync it at once; the ticket is done when it is synced.
             retry: Keep it if it cannot be written now. False is for a caller who has another copy
                 and comes again; such an event is never counted as lost.
+            urgent: Write it even while the disk counts as full. For what makes room.
         """
-        ticket = Ticket(event, at, sync=sync, retry=retry)
+        ticket = Ticket(event, at, sync=sync, retry=retry, urgent=urgent)
         with self._lock:
             if self._closed:
                 reason = "closed"
             elif self.queue_depth >= self._queue_limit:
-                reason = "queue_full"
+                reason = DISK_FULL if self.disk_full else "queue_full"
             else:
                 self._queue.put(ticket)
                 return ticket
@@ -177,6 +209,10 @@ class Recorder:
         """
         if self._gaps.add(reason, count, detail):
             self._queue.put(None)
+
+    def wake(self) -> None:
+        """Have the ledger's file and its disk looked at, even if nothing is to be written."""
+        self._queue.put(None)
 
     def hand_over(self, successor: Successor) -> None:
         """Let the ledger go to `successor`, and pass on to it what is recorded from now on.

@@ -38,13 +38,23 @@ class Ticket:
     recorder keeps the event and writes it when that works again, but nobody should wait for it.
     """
 
-    __slots__ = ("_callbacks", "at", "done", "error", "event", "retry", "seq", "sync")
+    __slots__ = ("_callbacks", "at", "done", "error", "event", "retry", "seq", "sync", "urgent")
 
-    def __init__(self, event: Event, at: Moment, *, sync: bool = False, retry: bool = True) -> None:
+    def __init__(
+        self,
+        event: Event,
+        at: Moment,
+        *,
+        sync: bool = False,
+        retry: bool = True,
+        urgent: bool = False,
+    ) -> None:
         self.event = event
         self.at = at
         self.sync = sync
         self.retry = retry
+        self.urgent = urgent
+        """Written even while the disk counts as full, since room will follow from it."""
         self.done = False
         self.error: Exception | None = None
         self.seq: int | None = None

@@ -8,22 +8,30 @@ from pathlib import Path
 import pytest
 
 from nsledger.domain.events import (
+    UNCLEAN_STOP,
+    Alteration,
     ClockStepped,
     DaemonStopped,
     Event,
     LedgerCreated,
     LedgerRecovered,
     NodeRebooted,
+    SegmentAltered,
     Source,
 )
 from nsledger.domain.record import Moment
 from nsledger.ledger.chain import MAX_RECORD_BYTES
 from nsledger.ledger.errors import LedgerLockedError
+from nsledger.ledger.room import RoomLimits
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder import group_commit
-from nsledger.recorder.group_commit import NEVER, GroupCommit
+from nsledger.recorder import disk_gate, group_commit
+from nsledger.recorder.disk_gate import DiskFullError
+from nsledger.recorder.group_commit import GroupCommit
 from nsledger.recorder.last_moment import last_moment
+from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.recorder.rotation import NEVER, RotationLimits
+from nsledger.recorder.syncing import at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from tests import ledgers, recording
 from tests.failing_disk import FailingDisk
@@ -46,12 +54,18 @@ def commit(tmp_path: Path, disk: FailingDisk) -> Iterator[GroupCommit]:
     commit.close()
 
 
-def commit_to(directory: Path) -> GroupCommit:
+def commit_to(
+    directory: Path,
+    limits: WriterLimits = UNLIMITED,
+    run_sync: Callable[[Callable[[], None]], None] = at_once,
+) -> GroupCommit:
     return GroupCommit(
         lambda: LedgerWriter.open(str(directory)),
         now=recording.now,
         new_ledger_id=lambda: recording.LEDGER_ID,
         sync_interval_s=INTERVAL_S,
+        limits=limits,
+        run_sync=run_sync,
     )
 
 
@@ -88,6 +102,7 @@ def test_a_crash_of_the_writer_before_is_on_record(tmp_path: Path) -> None:
 def test_an_event_is_done_when_it_is_written_and_a_synced_one_when_it_is_synced(
     commit: GroupCommit, disk: FailingDisk
 ) -> None:
+    commit.write(0)
     order: list[str] = []
     disk.waits(lambda: order.append("write"))
     disk.waits(lambda: order.append("sync"), at="fdatasync")
@@ -97,7 +112,7 @@ def test_an_event_is_done_when_it_is_written_and_a_synced_one_when_it_is_synced(
     for each in (plain, synced):
         commit.take_in(each)
 
-    assert [each.seq for each in commit.write(0)] == [1, 2, 3]
+    assert [each.seq for each in commit.write(0)] == [2, 3]
 
     assert order == ["write", "plain done", "sync", "synced done"]
     assert (plain.seq, synced.seq) == (2, 3)
@@ -139,7 +154,7 @@ def test_while_the_disk_fails_callers_are_told_and_events_are_kept(
         assert each.error.errno == code
         assert each.seq is None
     assert commit.failures == {errno.errorcode[code]: 1}
-    assert (commit.appended, commit.waiting) == (0, 3)
+    assert (commit.appended, commit.waiting) == (0, 2)
 
     disk.works()
     commit.write(commit.retry_at_s)
@@ -473,3 +488,147 @@ def test_the_ledger_is_given_back_without_waiting_for_a_disk_that_hangs(tmp_path
     assert isinstance(written.error, RecordLostError)
     LedgerWriter.open(str(tmp_path)).close()
     begun.pop()()
+
+
+def test_segments_are_closed_at_their_size_and_listeners_miss_nothing(tmp_path: Path) -> None:
+    commit = commit_to(tmp_path, WriterLimits(rotation=RotationLimits(max_bytes=300)))
+    written: list[int | None] = []
+    for word in range(20):
+        commit.take_in(ticket(word))
+        written += [each.seq for each in commit.write(0)]
+    commit.close()
+
+    assert written == list(range(1, 22))
+    assert len(list(tmp_path.glob("*.jsonl"))) >= 10
+    assert verify(str(tmp_path)).head.seq == 21
+
+
+def test_a_segment_that_cannot_be_closed_goes_on(tmp_path: Path, disk: FailingDisk) -> None:
+    commit = commit_to(tmp_path, WriterLimits(rotation=RotationLimits(max_bytes=500)))
+    for word in "abc":
+        commit.take_in(ticket(word))
+    commit.write(0)
+    disk.fails(errno.ENOSPC, at="open")
+    commit.take_in(ticket("d"))
+
+    commit.write(0)
+
+    assert commit.failing is None
+    assert commit.failures == {"rotate ENOSPC": 1}
+    disk.works()
+    commit.close()
+    assert recording.words(tmp_path) == ["ledger.created", "a", "b", "c", "d"]
+
+
+def test_records_wait_for_a_segment_to_be_synced_and_closed_but_not_for_long(
+    tmp_path: Path,
+) -> None:
+    disk_is_busy: list[Callable[[], None]] = []
+    commit = commit_to(
+        tmp_path,
+        WriterLimits(rotation=RotationLimits(max_bytes=500)),
+        run_sync=disk_is_busy.append,
+    )
+    for word in "abc":
+        commit.take_in(ticket(word))
+    commit.write(0)
+    waiting = ticket("d")
+    commit.take_in(waiting)
+
+    commit.write(1)
+    assert not waiting.done
+    assert 1 < commit.sync_at_s < 1.1
+    commit.write(commit.sync_at_s)
+
+    assert waiting.seq == 5
+    assert commit.failing is None
+    assert len(list(tmp_path.glob("*.jsonl"))) == 1
+    disk_is_busy.pop()()
+    commit.close()
+
+
+def test_a_segment_is_closed_as_soon_as_it_is_synced(tmp_path: Path) -> None:
+    disk_is_busy: list[Callable[[], None]] = []
+    commit = commit_to(
+        tmp_path,
+        WriterLimits(rotation=RotationLimits(max_bytes=500)),
+        run_sync=disk_is_busy.append,
+    )
+    for word in "abc":
+        commit.take_in(ticket(word))
+    commit.write(0)
+    commit.take_in(ticket("d"))
+    commit.write(1)
+    disk_is_busy.pop()()
+
+    commit.write(1.001)
+
+    commit.close()
+    assert len(list(tmp_path.glob("*.jsonl"))) == 2
+    assert verify(str(tmp_path)).head.seq == 5
+
+
+def test_what_someone_did_to_the_segment_is_on_record_behind_what_it_was_done_to(
+    tmp_path: Path, commit: GroupCommit
+) -> None:
+    commit.take_in(ticket("before"))
+    commit.write(0)
+    ledgers.segment(tmp_path).unlink()
+
+    commit.take_in(ticket("after"))
+    commit.write(0)
+
+    assert recording.words(tmp_path) == ["ledger.created", "before", "segment.altered", "after"]
+    altered = recording.records(tmp_path)[2].event
+    assert isinstance(altered, SegmentAltered)
+    assert (altered.alteration, altered.at_seq) == (Alteration.REMOVED, 2)
+
+
+def test_after_a_daemon_that_was_killed_the_ledger_says_that_more_may_be_missing(
+    tmp_path: Path,
+) -> None:
+    killed = commit_to(tmp_path)
+    killed.write(0)
+    killed.close()
+
+    commit = commit_to(tmp_path)
+    commit.write(0)
+    commit.close()
+
+    assert recording.words(tmp_path) == ["ledger.created", UNCLEAN_STOP]
+
+
+def test_what_makes_room_is_written_while_the_disk_counts_as_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    commit = commit_to(tmp_path, WriterLimits(room=RoomLimits(stop_bytes=1000)))
+    commit.write(0)
+    monkeypatch.setattr(disk_gate, "free_bytes", lambda _: 10)
+    commit.write(0)
+    kept = ticket("kept")
+    urgent = Ticket(recording.event("urgent"), recording.now(), retry=False, urgent=True)
+    for each in (kept, urgent):
+        commit.take_in(each)
+
+    commit.write(10)
+
+    assert isinstance(kept.error, DiskFullError)
+    assert (urgent.error, urgent.seq) == (None, 3)
+    assert recording.words(tmp_path) == ["ledger.created", "disk_full", "urgent"]
+    monkeypatch.setattr(disk_gate, "free_bytes", lambda _: 10_000)
+    commit.write(20)
+    assert recording.words(tmp_path)[3:] == ["ledger.resumed", "disk.stage_changed", "kept"]
+    commit.close()
+
+
+def test_a_new_ledger_on_a_full_disk_begins_with_its_creation_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk_gate, "free_bytes", lambda _: 10)
+    commit = commit_to(tmp_path, WriterLimits(room=RoomLimits(stop_bytes=1000)))
+    commit.take_in(ticket("kept"))
+
+    commit.write(0)
+    commit.close()
+
+    assert recording.words(tmp_path) == ["ledger.created", "disk_full"]

@@ -187,8 +187,8 @@ def test_a_full_disk_is_a_gap_and_no_wait(tmp_path: Path, disk: FailingDisk) -> 
     assert recorder.close(SOON_S) == 0
 
     kept = [str(number) for number in range(10)]
-    assert recording.words(tmp_path) == ["ledger.created", "before", *kept, "queue_full"]
-    assert gaps(tmp_path) == [("queue_full", 90, "daemon.stopped")]
+    assert recording.words(tmp_path) == ["ledger.created", "before", *kept, "disk_full"]
+    assert gaps(tmp_path) == [("disk_full", 90, "daemon.stopped")]
     assert verify(str(tmp_path)).head.seq == recorder.appended
 
 
