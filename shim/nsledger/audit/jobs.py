@@ -6,15 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from nsledger.cri.methods import Method
-from nsledger.domain.events import ContainerRequested, Event, PodRequested
+from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
-
-
-@dataclass(frozen=True, slots=True)
-class Remember:
-    """A request was recorded and goes on: its answer will be joined with it."""
-
-    event: PodRequested | ContainerRequested
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +39,4 @@ class FollowUp:
     audit_id: str = ""
 
 
-Job = Remember | Learn | LookUpSandbox | FollowUp
+Job = Learn | LookUpSandbox | FollowUp

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from nsledger.audit.in_flight import InFlight
-from nsledger.audit.jobs import FollowUp, LookUpSandbox, Remember
+from nsledger.audit.jobs import FollowUp, LookUpSandbox
 from nsledger.audit.predictions import Predictions
 from nsledger.audit.witness import Witness
 from nsledger.cri import methods
@@ -157,7 +157,7 @@ class CallWatcher:
             for restored in asked.containers
         ]
         for event in events:
-            self._witness.put(Remember(event))
+            self._witness.remember(event)
             self._recorder.record(event, at=self._clock.now())
 
     def _create_container(self, call: HeldCall, message: bytes) -> None:
@@ -214,7 +214,7 @@ class CallWatcher:
     def _record_then_let_go(
         self, call: HeldCall, event: PodRequested | ContainerRequested, annotated: bytes
     ) -> None:
-        self._witness.put(Remember(event))
+        self._witness.remember(event)
         ticket = self._recorder.record(event, at=self._clock.now(), sync=self._policy.sync)
         message = annotated if self._policy.annotate else None
         ticket.on_done(lambda: self._let_go(call, message, recorded=ticket.error is None))

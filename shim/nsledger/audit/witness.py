@@ -12,21 +12,27 @@ from __future__ import annotations
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, assert_never
 
 import structlog
 
+from nsledger.audit.courtesy import Courtesy
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.in_flight import InFlight
-from nsledger.audit.jobs import FollowUp, Job, Learn, LookUpSandbox, Remember
+from nsledger.audit.jobs import FollowUp, Job, Learn, LookUpSandbox
 from nsledger.audit.picture import Known
 from nsledger.audit.reconciliation import Reconciliation
+from nsledger.cri.methods import Method
+from nsledger.domain.events import ContainerRequested, PodRequested
 from nsledger.recorder.recorder import Recorder
 
 log = structlog.get_logger(__name__)
 
 _QUEUE_LIMIT: Final = 10_000
+_COURTEOUS_UP_TO: Final = 1000
+"""With more jobs than this the witness gives way to nobody."""
 _SPOOL_INTERVAL_S: Final = 0.5
 _LATER_S: Final = 1.0
 """Until the next step of a reconciliation of which one failed, or was not to be taken."""
@@ -45,6 +51,7 @@ class Witness:
         cgroup_version: int,
         recollect: Callable[[], None],
         alone: Callable[[], bool],
+        courtesy: Courtesy,
     ) -> None:
         """Nothing runs yet.
 
@@ -57,6 +64,7 @@ class Witness:
             recollect: Called first of all.
             alone: Whether no other process follows up calls of this node, as one does that hands
                 over. What it makes is no find, so nothing is looked for meanwhile.
+            courtesy: Keeps what can wait from the relay's way.
         """
         self.cgroup_version = cgroup_version
         self._evidence = evidence
@@ -65,6 +73,10 @@ class Witness:
         self._recorder = recorder
         self._recollect = recollect
         self._alone = alone
+        self._courtesy = courtesy
+        self._hurry = threading.Event()
+        """Set while the queue holds what somebody waits for, or what is gone soon."""
+        self._to_remember: deque[PodRequested | ContainerRequested] = deque()
         self._spool_at_s = 0.0
         self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
@@ -74,9 +86,18 @@ class Witness:
         """Begin to work."""
         self._thread.start()
 
+    def remember(self, event: PodRequested | ContainerRequested) -> None:
+        """A request was recorded and goes on: its answer will be joined with it.
+
+        It is folded with the next job. To wake the thread for it would add to the call.
+        """
+        self._to_remember.append(event)
+
     def put(self, job: Job) -> None:
         """Add a job. Never blocks: past the limit it is dropped, which is a gap."""
         if self._jobs.qsize() < _QUEUE_LIMIT:
+            if not _can_wait(job):
+                self._hurry.set()
             self._jobs.put(job)
             return
         self._recorder.gap("witness_queue_full", detail=type(job).__name__)
@@ -85,6 +106,7 @@ class Witness:
 
     def close(self, timeout_s: float) -> None:
         """Work what is queued, for at most `timeout_s`; what is left is a gap."""
+        self._hurry.set()
         self._jobs.put(None)
         self._thread.join(timeout_s)
         left = self._jobs.qsize()
@@ -99,6 +121,8 @@ class Witness:
         self._guarded("recollection", self._recollect)
         while True:
             wait_s = min(self._spool_at_s, self._reconcile_at_s) - time.monotonic()
+            if self._jobs.empty():
+                self._hurry.clear()
             try:
                 job = self._jobs.get(timeout=max(0.0, wait_s))
             except queue.Empty:
@@ -127,9 +151,11 @@ class Witness:
         self._reconcile_at_s = time.monotonic() + wait_s
 
     def _work(self, job: Job) -> None:
+        if _can_wait(job) and self._jobs.qsize() < _COURTEOUS_UP_TO:
+            self._courtesy.wait(self._hurry)
+        while self._to_remember:
+            self._evidence.remember(self._to_remember.popleft())
         match job:
-            case Remember():
-                self._evidence.remember(job.event)
             case Learn():
                 self._evidence.picture.learn(job.event, job.at)
             case LookUpSandbox():
@@ -149,3 +175,8 @@ class Witness:
                 "witness.job_failed", job=name, error=type(error).__name__
             )
             self._recorder.gap("witness_failed", detail=f"{name}: {type(error).__name__}")
+
+
+def _can_wait(job: Job) -> bool:
+    """Whether a moment more changes nothing: a container that was created has no process yet."""
+    return isinstance(job, FollowUp) and job.method is Method.CREATE_CONTAINER

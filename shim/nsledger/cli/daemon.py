@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
+from nsledger.audit.courtesy import Courtesy
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
 from nsledger.audit.in_flight import InFlight
@@ -61,7 +62,10 @@ _UPKEEP_CLOSE_S: Final = 2.0
 class Daemon:
     """Everything beside the relay: the watcher of its calls, and who works for it."""
 
-    def __init__(self, configuration: Configuration, predecessor: Predecessor | None) -> None:
+    def __init__(
+        self, configuration: Configuration, predecessor: Predecessor | None, counters: Counters
+    ) -> None:
+        """`counters` are the relay's."""
         self._configuration = configuration
         self._predecessor = predecessor
         self._handed_over = False
@@ -132,6 +136,7 @@ class Daemon:
             cgroup_version=node.cgroup_version(),
             recollect=self._recollection.recollect,
             alone=self._is_alone,
+            courtesy=Courtesy(lambda: counters.client_bytes + counters.runtime_bytes),
         )
         self.watcher = CallWatcher(
             recorder=self._recorder,

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nsledger.cli.configuration import Configuration
 from nsledger.cri import methods
@@ -29,6 +30,10 @@ if TYPE_CHECKING:
     from nsledger.cli.daemon import Daemon
     from nsledger.cli.succession import Predecessor, Succession, SuccessorConnection
 
+_SWITCH_S: Final = 0.0005
+"""How long another thread may run on while the relay's wants to: a tenth of Python's default, since
+the relay gives way at each system call of a call."""
+
 
 def serve(configuration: Configuration, *, take_over: bool = False) -> None:
     """Relay and record until SIGTERM or SIGINT, or until another process has taken over.
@@ -44,6 +49,7 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
         HandoverError: the running process does not hand over.
         OSError: the kernel refuses it.
     """
+    sys.setswitchinterval(_SWITCH_S)
     began_s = time.monotonic()
     ours, predecessor = _listen(configuration, take_over=take_over)
     watcher = LateWatcher(methods.treatment)
@@ -165,7 +171,7 @@ class _Behind:
         from nsledger.cli import daemon, log_output, succession  # noqa: PLC0415 - see above
 
         log_output.configure(self._configuration.log_level, self._configuration.log_format)
-        self._daemon = daemon.Daemon(self._configuration, predecessor)
+        self._daemon = daemon.Daemon(self._configuration, predecessor, self._relay.counters)
         if self._latencies is not None:
             self._daemon.offer_metrics(
                 self._configuration.metrics_listen, self._relay.counters, self._latencies

@@ -11,6 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
+from nsledger.audit.courtesy import Courtesy
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
 from nsledger.audit.in_flight import InFlight
@@ -206,6 +207,7 @@ def box(
         cgroup_version=1,
         recollect=recollection.recollect if reconcile_interval_s else lambda: None,
         alone=lambda: alone,
+        courtesy=Courtesy(lambda: 0),
     )
     watcher = CallWatcher(
         recorder=recorder,

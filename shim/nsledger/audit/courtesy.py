@@ -1,0 +1,34 @@
+"""Lets the kubelet's calls go first: Python runs one thread at a time, and the relay is one.
+
+Following up a CreateContainer takes about a millisecond of it, in which a call that is relayed at
+the same time would wait at each of its system calls. Nobody waits for the follow-up, so it does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+_REST_S: Final = 0.002
+"""Nothing relayed for so long is a rest."""
+_LONGEST_S: Final = 0.02
+"""A job waits no longer, however busy the relay is."""
+
+
+class Courtesy:
+    """Waits, on a thread that does not matter, for a rest of the relay's."""
+
+    def __init__(self, relayed_bytes: Callable[[], int]) -> None:
+        """`relayed_bytes` is how much has passed so far; any change is no rest."""
+        self._relayed_bytes = relayed_bytes
+
+    def wait(self, hurry: threading.Event) -> None:
+        """Return when the relay rests, at the latest after 20 ms, and at once if `hurry` is set."""
+        deadline_s = time.monotonic() + _LONGEST_S
+        relayed = self._relayed_bytes()
+        while not hurry.wait(_REST_S):
+            before, relayed = relayed, self._relayed_bytes()
+            if relayed == before or time.monotonic() >= deadline_s:
+                return

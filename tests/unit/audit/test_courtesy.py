@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+import threading
+import time
+from itertools import count
+
+from nsledger.audit.courtesy import Courtesy
+
+
+def test_it_waits_for_a_rest_of_the_relay() -> None:
+    relayed = iter([100, 200, 300, 300])
+
+    Courtesy(lambda: next(relayed)).wait(threading.Event())
+
+    assert next(relayed, None) is None
+
+
+def test_a_relay_that_never_rests_is_not_waited_for() -> None:
+    relayed = count()
+    began_s = time.monotonic()
+
+    Courtesy(lambda: next(relayed)).wait(threading.Event())
+
+    assert 0.02 <= time.monotonic() - began_s < 1
+    assert next(relayed) > 2
+
+
+def test_what_is_urgent_waits_for_nothing() -> None:
+    hurry = threading.Event()
+    hurry.set()
+    relayed = count()
+
+    Courtesy(lambda: next(relayed)).wait(hurry)
+
+    assert next(relayed) == 1
