@@ -18,20 +18,20 @@ Each finding has a severity, the pod and container, when it was so, the records 
 what to do. The kinds are stable words:
 
 \b
-  mismatch.requested_assigned  the spec is not what CRI asked for    high
-  mismatch.requested_actual    the process is not where CRI asked    high
-  mismatch.assigned_actual     it is not where its spec says         high
-  shim_bypassed                started or removed without a call     high
-  namespace_changed            a process moved after it started      high, medium
-  segment_altered              someone else wrote to the ledger      high
-  host_namespace               a pod in the node's net, pid, ipc, …  medium, low
-  hook_missing                 a start that the hook did not see     medium
-  process_gone                 ended unasked, or though listed       medium
-  gap                          something is missing on record        medium
-  unwatched                    nobody watched                        medium, low
-  spool_quarantined            a spool file that is no record        low
-  partial_read                 some namespaces could not be read     low
-  unobservable                 no process on this kernel             info
+  mismatch.requested_assigned the spec is not what CRI asked for high
+  mismatch.requested_actual   the process is not where CRI asked high
+  mismatch.assigned_actual    it is not where its spec says      high
+  shim_bypassed               started or removed without a call  high
+  namespace_changed           a process moved after it started   high, medium
+  segment_altered             someone else wrote to the ledger   high
+  host_namespace              a pod in the node's namespaces     medium, low
+  hook_missing                a start that the hook did not see  medium
+  process_gone                ended unasked, or though listed    medium
+  gap                         something is missing on record     medium
+  unwatched                   nobody watched                     medium, low
+  spool_quarantined           a spool file that is no record     low
+  partial_read                some namespaces could not be read  low
+  unobservable                no process on this kernel          info
 
 In the node's user and time namespaces every ordinary pod is, and on cgroup v1 in its cgroup
 namespace: these are no findings. What happened while nobody watched is not held against anybody.

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from nsledger.cli import exit_codes
-from nsledger.domain.finding import Finding
+from nsledger.domain.finding import Finding, Kind
 from tests.synthetic_node import SyntheticNode
 from tests.unit.cli.conftest import Nsledger
 
@@ -83,3 +83,9 @@ def test_a_misspelt_kind_is_not_a_node_on_which_all_is_well(nsledger: Nsledger) 
 
     assert (done.code, done.out) == (exit_codes.USAGE, "")
     assert "\n  mismatch.requested_actual" in done.err
+
+
+def test_the_help_names_every_kind(nsledger: Nsledger) -> None:
+    out = nsledger("findings", "--help").out
+
+    assert all(f"  {kind} " in out for kind in Kind)
