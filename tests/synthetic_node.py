@@ -371,8 +371,13 @@ class SyntheticNode:
             )
         )
 
-    def run_behind_the_shim(self, pod_sandbox_id: str, name: str, *, hook: bool = True) -> str:
-        """A container that somebody started on the runtime's own socket."""
+    def run_behind_the_shim(
+        self, pod_sandbox_id: str, name: str, *, hook: bool = True, not_before: str = ""
+    ) -> str:
+        """A container that somebody started on the runtime's own socket.
+
+        The hook sees it, or else reconcile finds it, whose look before was at `not_before`.
+        """
         pod = self.pods[pod_sandbox_id]
         container = ContainerRef(container_id=_id("b0", next(self._serial)), name=name)
         joined = dict.fromkeys((NET, IPC, UTS), pod_sandbox_id) | dict.fromkeys(
@@ -393,7 +398,11 @@ class SyntheticNode:
         else:
             self.say(
                 ContainerStarted(
-                    source=Source.RECONCILE, pod=pod, container=container, actual=actual
+                    source=Source.RECONCILE,
+                    not_before=not_before,
+                    pod=pod,
+                    container=container,
+                    actual=actual,
                 )
             )
         self.readings[container.container_id] = actual

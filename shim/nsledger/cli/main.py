@@ -17,6 +17,7 @@ _PURPOSES: Final = {
     "show": "Show which namespaces a pod's containers share, type by type.",
     "explain": "Say in plain sentences who shares what in a pod, and why.",
     "pods": "List the pods with the host's namespaces that they use.",
+    "findings": "Tell what is not as it should be, with evidence and remedy.",
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
@@ -40,6 +41,7 @@ Examples:
   nsledger show web
   nsledger explain web pid
   nsledger pods --sharing host
+  nsledger findings --fail-on high
   nsledger whois net:[4026532257]
   nsledger log --since 10m
   nsledger verify

@@ -42,7 +42,7 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not any(name.startswith("nsledger.ledger") for name in imported)
 
 
-@pytest.mark.parametrize("name", ["log", "show", "explain", "pods", "whois", "verify"])
+@pytest.mark.parametrize("name", ["log", "show", "explain", "pods", "findings", "whois", "verify"])
 def test_a_command_that_reads_imports_no_daemon(name: str) -> None:
     arguments = {"show": ["show", "x"], "explain": ["explain", "x"], "whois": ["whois", "1"]}.get(
         name, [name]
@@ -58,7 +58,8 @@ def test_the_group_lists_every_command_with_its_purpose(nsledger: Nsledger) -> N
     done = nsledger("--help")
 
     assert done.code == 0
-    assert set(COMMANDS) >= {"show", "explain", "pods", "whois", "log", "verify", "keygen", "serve"}
+    read = {"show", "explain", "pods", "findings", "whois", "log", "verify"}
+    assert set(COMMANDS) >= read | {"keygen", "serve"}
     for name in COMMANDS:
         assert re.search(rf"^  {name} +[A-Z].*\.$", done.out, re.MULTILINE)
 
