@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import base64
 import dataclasses
-import os
-import shutil
 import stat
 import subprocess
 from collections.abc import Callable
@@ -16,32 +14,24 @@ from pathlib import Path
 
 import pytest
 
-from demo.installation import Installation
-from nsledger.cli.proof import NodeProof
 from nsledger.errors import NsledgerError
 from nsledger.node import manifest as manifests
 from nsledger.node import plan_text
-from nsledger.node.apply import Unproved, apply, forget, undo
+from nsledger.node.apply import Unproved, apply
 from nsledger.node.changes import Part, Plan
 from nsledger.node.containerd import CriDisabledError, UnsupportedConfigurationError
 from nsledger.node.containerd_files import (
     GeneratedConfigurationError,
     UnreadableConfigurationError,
 )
-from nsledger.node.host import Host
-from nsledger.node.planning import ENDPOINT, plan
-from nsledger.node.survey import CONTAINERD_CONFIGURATION, RuntimeRefusedError, Survey, survey
+from nsledger.node.survey import RuntimeRefusedError
 from tests import golden
-from tests.conftest import SID_TREE
+from tests.node.field_node import put
 
-FIELD = Path(__file__).with_name("field")
 GOLDEN = Path(__file__).with_name("golden")
-ENTER = str(Path(__file__).with_name("enter-field"))
 
 FIRST = pytest.param(1, marks=pytest.mark.containerd1)
 SECOND = pytest.param(2, marks=pytest.mark.containerd2)
-
-Snapshot = dict[str, tuple[int, bytes | str]]
 
 
 def at(generation: int, *names: str) -> list[object]:
@@ -58,76 +48,6 @@ INSTALLABLE = [
     *at(2, "kubeadm-v3", "kubeadm-v2", "kind", "k3s", "nvidia-v3", "several-handlers"),
     *at(2, "nothing-disabled", "no-file"),
 ]
-
-
-@dataclasses.dataclass(frozen=True)
-class FieldNode:
-    """A node of files, with a real containerd to read them."""
-
-    root: Path
-    host: Host
-
-    def survey(self) -> Survey:
-        return survey(
-            self.host,
-            containerd="containerd",
-            configuration=CONTAINERD_CONFIGURATION,
-            endpoint=ENDPOINT,
-        )
-
-    def plan(self, found: Survey | None = None) -> Plan:
-        return plan(
-            self.host,
-            found or self.survey(),
-            program="/usr/bin/nsledger",
-            parts=frozenset(Part),
-        )
-
-    def install(self) -> None:
-        found = self.survey()
-        proof = NodeProof(
-            self.host,
-            found,
-            "containerd",
-            CONTAINERD_CONFIGURATION,
-            probe=False,
-            say=lambda _: None,
-        )
-        apply(self.host, self.plan(found), version="1", proof=proof, say=lambda _: None)
-
-    def uninstall(self) -> None:
-        kept = manifests.load(self.host)
-        assert kept is not None
-        for part in reversed(kept.parts):
-            kept = undo(self.host, part, kept, lambda _: None)
-        forget(self.host, kept)
-
-    def snapshot(self) -> Snapshot:
-        """Every file, link and directory with its mode and content."""
-        found: Snapshot = {}
-        for path in sorted(self.root.rglob("*")):
-            mode = path.lstat().st_mode
-            content: bytes | str = b""
-            if stat.S_ISLNK(mode):
-                content = os.readlink(path)
-            elif stat.S_ISREG(mode):
-                content = path.read_bytes()
-            found[str(path.relative_to(self.root))] = (mode, content)
-        return found
-
-
-def put(root: Path, name: str, generation: int) -> FieldNode:
-    """The field configuration `name` as a node below `root`."""
-    shutil.copytree(FIELD / name, root, dirs_exist_ok=True)
-    (root / "usr/bin").mkdir(parents=True, exist_ok=True)
-    (root / "usr/bin/containerd").touch()
-    if name == "kind":
-        installation = Installation.of_this_machine()
-        spec = subprocess.run([installation.ctr, "oci", "spec"], check=True, capture_output=True)
-        (root / "etc/containerd/cri-base.json").write_bytes(spec.stdout)
-    tree = "/" if generation == 1 else str(SID_TREE)
-    unshare = ("unshare", "--mount", "--propagation", "private")
-    return FieldNode(root, Host(root=str(root), enter=(*unshare, ENTER, str(root), tree)))
 
 
 def text(planned: Plan) -> list[str]:

@@ -30,3 +30,10 @@ Exit status:
   2  wrong usage
   3  not done: the node is as it was, and the message says why
 """
+
+OF_CHECKS: Final = """\b
+Exit status:
+  0  nothing failed
+  1  a check failed
+  2  wrong usage
+"""

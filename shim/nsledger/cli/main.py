@@ -24,6 +24,7 @@ _PURPOSES: Final = {
     "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
+    "doctor": "Tell what is wrong with nsledger on this node, and what to do.",
     "install": "Put nsledger on this node; --dry-run shows every change.",
     "uninstall": "Take nsledger off this node: every file is what it was.",
     "bypass": "Send the kubelet back to the runtime's own socket.",

@@ -93,19 +93,26 @@ def from_existing(existing: bytes, hook: OciHook) -> bytes:
 
 def _decode(text: bytes) -> Spec:
     spec = msgspec.json.decode(text, type=Spec)
-    missing = tuple(_missing(spec))
+    missing = tuple(missing_parts(spec))
     if missing:
         raise IncompleteSpecError(missing=missing)
     return spec
 
 
-def _missing(spec: Spec) -> list[str]:
+def missing_parts(spec: Spec) -> list[str]:
+    """What every container needs and `spec` has not, in words; empty if it is whole."""
     linux: dict[str, Any] = spec.get("linux") or {}
     namespaces: list[dict[str, Any]] = linux.get("namespaces") or []
     listed = {namespace.get("type") for namespace in namespaces}
     return [key for key in ("process", "root", "mounts") if not spec.get(key)] + [
         f"{type_} namespace" for type_ in _NEEDED_NAMESPACES if type_ not in listed
     ]
+
+
+def create_runtime_hooks(spec: Spec) -> list[Spec]:
+    """The hooks of the stage that nsledger's is in."""
+    hooks: dict[str, list[Spec]] = spec.get("hooks") or {}
+    return hooks.get("createRuntime") or []
 
 
 def _with_hook(spec: Spec, hook: OciHook) -> bytes:

@@ -92,9 +92,9 @@ def changed_files(found: Containerd, specs: Mapping[str, str]) -> dict[str, str]
     keys = {
         handler.name: our_keys(
             specs[handler.name],
-            pod_annotations=_admins_list(found, handler.name, "pod_annotations")
+            pod_annotations=admins_list(found, handler.name, "pod_annotations")
             or handler.pod_annotations,
-            container_annotations=_admins_list(found, handler.name, "container_annotations")
+            container_annotations=admins_list(found, handler.name, "container_annotations")
             or handler.container_annotations,
         )
         for handler in found.handlers
@@ -159,7 +159,7 @@ def _complete(handler: RuntimeHandler, ours: Table) -> Table:
     }
 
 
-def _admins_list(found: Containerd, handler: str, key: str) -> tuple[str, ...]:
+def admins_list(found: Containerd, handler: str, key: str) -> tuple[str, ...]:
     """What the admin's files set last: today's list, where a drop-in of ours repeats an older."""
     lists = [
         cast("list[str]", value) for value in _named(found, handler, key) if isinstance(value, list)

@@ -104,14 +104,14 @@ def survey(
     specs: dict[str, bytes] = {}
     spec_of: dict[str, str] = {}
     if needs_runtime:
-        _require_interpreter(host)
+        require_interpreter(host)
         if _has_program(host, containerd):
             found, dump = look_at_containerd(host, containerd, configuration)
             ours = known_specs(host, manifest)
             for handler in found.handlers:
                 path = admins_base_spec(found, handler, ours)
                 spec_of[handler.name] = path
-                specs[path] = _base_spec(host, containerd, handler.name, path)
+                specs[path] = base_spec(host, containerd, handler.name, path)
         elif not any(host.exists(path) for path in _CRIO_PROGRAMS):
             raise RuntimeNotFoundError
     return Survey(
@@ -155,7 +155,13 @@ def known_specs(host: Host, manifest: Manifest | None) -> dict[str, str]:
     return {DEFAULT_SPEC: "", **left, **(manifest.sources if manifest else {})}
 
 
-def _base_spec(host: Host, containerd: str, handler: str, path: str) -> bytes:
+def base_spec(host: Host, containerd: str, handler: str, path: str) -> bytes:
+    """The base spec at `path`, which `handler` has; for the empty path the runtime's default.
+
+    Raises:
+        BaseSpecMissingError: it is not there.
+        RuntimeRefusedError: the runtime does not tell its default.
+    """
     if not path:
         ctr = f"{containerd.removesuffix('containerd')}ctr"
         return _answer(host, ctr, "oci", "spec").encode()
@@ -181,7 +187,12 @@ def _has_program(host: Host, program: str) -> bool:
     return shutil.which(program) is not None
 
 
-def _require_interpreter(host: Host) -> None:
+def require_interpreter(host: Host) -> None:
+    """Nothing, if the hook's interpreter can run it.
+
+    Raises:
+        InterpreterError: it cannot.
+    """
     try:
         done = host.run(INTERPRETER, *ISOLATED, "-c", _HOOK_NEEDS)
     except (OSError, subprocess.SubprocessError):

@@ -1,0 +1,68 @@
+"""Runs the checks: each by itself, so that one that cannot look stops no other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final
+
+import msgspec
+
+from nsledger.errors import NsledgerError
+from nsledger.node.doctor import installation, kernel, runtime
+from nsledger.node.doctor.outcome import Finding, Outcome, failed, of_error
+from nsledger.node.doctor.purposes import PURPOSES
+from nsledger.node.doctor.sight import Sight
+
+Check = Callable[[Sight], Outcome]
+
+CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
+    {
+        "namespace-ids": kernel.namespace_ids,
+        "user-namespaces": kernel.user_namespaces,
+        "cgroup-version": kernel.cgroup_version,
+        "ptrace": kernel.ptrace,
+        "host-namespaces": kernel.host_namespaces,
+        "clock": kernel.clock,
+        "containerd-configuration": runtime.containerd_configuration,
+        "runtime-socket": runtime.runtime_socket,
+        "runtime-version": runtime.runtime_version,
+        "handlers": runtime.handlers,
+        "base-spec": runtime.whole_base_specs,
+        "base-spec-current": runtime.current_base_specs,
+        "rlimits": runtime.rlimits,
+        "annotations": runtime.allowed_annotations,
+        "configuration-loaded": runtime.configuration_loaded,
+        "installed-files": installation.installed_files,
+        "hook-interpreter": installation.hook_interpreter,
+        "hook-code": installation.hook_code,
+        "spool": installation.spool,
+        "service": installation.service,
+        "shim-socket": installation.shim_socket,
+        "kubelet-endpoint": installation.kubelet_endpoint,
+        "kubelet-connection": installation.kubelet_connection,
+        "ledger": installation.ledger,
+        "disk-room": installation.disk_room,
+        "hook-fires": installation.hook_fires,
+    }
+)
+
+
+def examine(
+    sight: Sight, *, only: Collection[str] = (), skip: Collection[str] = ()
+) -> Iterator[Finding]:
+    """The finding of each check, in the order of `PURPOSES`."""
+    for name in PURPOSES:
+        if name in skip or (only and name not in only):
+            continue
+        yield _outcome(CHECKS[name], sight).named(name)
+
+
+def _outcome(check: Check, sight: Sight) -> Outcome:
+    try:
+        return check(sight)
+    except (NsledgerError, OSError) as error:
+        return of_error(error)
+    except msgspec.DecodeError as error:
+        # A base spec; its text may hold what is nobody's business.
+        return failed(f"not the JSON that it should be: {error}", "Run `nsledger install`.")

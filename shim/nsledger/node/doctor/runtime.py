@@ -1,0 +1,157 @@
+"""Checks of the runtime and of its configuration: the traps in which nodes get stuck."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+import msgspec
+
+from nsledger.node import base_specs
+from nsledger.node.base_runtime_spec import Spec, create_runtime_hooks, missing_parts
+from nsledger.node.containerd import ANNOTATIONS
+from nsledger.node.containerd_plan import admins_base_spec, admins_list
+from nsledger.node.doctor.outcome import Outcome, failed, ok, unknown, warning
+from nsledger.node.doctor.sight import Sight
+from nsledger.node.hook_files import entry
+from nsledger.node.survey import base_spec
+
+_INSTALL: Final = "Run `nsledger install`; with --dry-run it shows what it would change."
+_RESTART: Final = "systemctl restart containerd; running pods go on."
+_TESTED: Final = {"containerd": ((1, 6), (2, 4)), "cri-o": ((1, 24), (2, 0))}
+"""First tested version, and the first that is not."""
+_KEYS: Final = ("pod_annotations", "container_annotations")
+
+
+def containerd_configuration(sight: Sight) -> Outcome:
+    """Every file is TOML, containerd prints what is in force, and CRI is on."""
+    found = sight.containerd
+    names = ", ".join(file.path for file in found.files) or "none: containerd's defaults"
+    return ok(f"version {found.version}, files: {names}")
+
+
+def runtime_socket(sight: Sight) -> Outcome:
+    """The shim's upstream."""
+    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    return ok(f"{name} {version} answers at {sight.runtime_socket}")
+
+
+def runtime_version(sight: Sight) -> Outcome:
+    """A version whose configuration and answers are known."""
+    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    numbers = re.match(r"v?(\d+)\.(\d+)", version)
+    tested = _TESTED.get(name)
+    if numbers is None or tested is None:
+        return unknown(f"{name} {version} is not known to nsledger")
+    found = (int(numbers[1]), int(numbers[2]))
+    if tested[0] <= found < tested[1]:
+        return ok(f"{name} {version}")
+    return warning(f"{name} {version} is not tested", "Try `make test` of nsledger with it first.")
+
+
+def handlers(sight: Sight) -> Outcome:
+    """A handler that was forgotten starts containers that no hook sees."""
+    found, ours = sight.containerd, sight.our_specs
+    missed = [one.name for one in found.handlers if one.base_runtime_spec not in ours]
+    if missed:
+        return failed(f"no base spec with the hook: {', '.join(missed)}", _INSTALL)
+    hooked = ", ".join(one.name for one in found.handlers)
+    if found.others:
+        names = ", ".join(f"{one.name} ({one.runtime_type})" for one in found.others)
+        return warning(
+            f"hooked: {hooked}; left alone: {names}",
+            "Their containers are on record as unobservable; nothing has to be done.",
+        )
+    return ok(f"hooked: {hooked}")
+
+
+def whole_base_specs(sight: Sight) -> Outcome:
+    """A spec that is not whole puts containers into the host's pid and mount namespaces."""
+    wanted = msgspec.json.decode(msgspec.json.encode(entry()))
+    seen: list[str] = []
+    for handler in sight.containerd.handlers:
+        path = handler.base_runtime_spec
+        if not path or path in seen:
+            continue
+        seen.append(path)
+        data = sight.host.read(path)
+        if data is None:
+            return failed(f"{path} is not there: containerd will not start with it", _INSTALL)
+        spec = msgspec.json.decode(data, type=Spec)
+        missing = missing_parts(spec)
+        if missing:
+            return failed(f"{path} has no {', '.join(missing)}", _INSTALL)
+        hooks = create_runtime_hooks(spec)
+        if path in sight.our_specs and wanted not in hooks:
+            return failed(f"{path} does not name this version's hook", _INSTALL)
+        for hook in hooks:
+            if not sight.host.exists(hook["path"]):
+                return failed(f"{path} names {hook['path']}, which is not there", _INSTALL)
+    return ok(", ".join(seen) or "none is set")
+
+
+def current_base_specs(sight: Sight) -> Outcome:
+    """Ours is a copy: what the admin or an upgrade changed since is not in it."""
+    stale: list[str] = []
+    for handler in sight.containerd.handlers:
+        path = handler.base_runtime_spec
+        if path not in sight.our_specs:
+            continue
+        source = admins_base_spec(sight.containerd, handler, sight.our_specs)
+        spec = base_spec(sight.host, sight.program, handler.name, source)
+        made = base_specs.contents({source: spec}, entry())
+        if made != {path: sight.host.read(path)}:
+            stale.append(f"{path} (from {source or 'the default'})")
+    if stale:
+        return warning(f"another would be made today: {', '.join(sorted(set(stale)))}", _INSTALL)
+    return ok("each is what would be made today")
+
+
+def rlimits(sight: Sight) -> Outcome:
+    """`ctr oci spec` has a limit of 1024 open files, which every container would get."""
+    for path, source in sight.our_specs.items():
+        data = sight.host.read(path)
+        if data is None or source:
+            continue
+        process: Spec = msgspec.json.decode(data, type=Spec).get("process") or {}
+        if process.get("rlimits"):
+            return failed(f"{path} sets limits that the node's default did not", _INSTALL)
+    return ok("our base specs set no limits of their own")
+
+
+def allowed_annotations(sight: Sight) -> Outcome:
+    """A list replaces a list: one that is set later takes ours, or ours takes the admin's."""
+    found = sight.containerd
+    for handler in found.handlers:
+        for key, effective in zip(
+            _KEYS, (handler.pod_annotations, handler.container_annotations), strict=True
+        ):
+            lost = {ANNOTATIONS, *admins_list(found, handler.name, key)} - set(effective)
+            if lost:
+                return failed(f"{handler.name}: {key} lacks {', '.join(sorted(lost))}", _INSTALL)
+    return ok(f"{ANNOTATIONS} passes in every handler")
+
+
+def configuration_loaded(sight: Sight) -> Outcome:
+    """A running containerd knows the files as they were when it started."""
+    if not sight.host.is_this_machine:
+        return unknown("an image does not run")
+    pids = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _name(pid) == "containerd"]
+    if not pids:
+        return failed("no process is called containerd", "Start it: systemctl start containerd")
+    started_s = max(os.stat(f"/proc/{pid}").st_mtime for pid in pids)
+    read = [file.path for file in sight.containerd.files]
+    read += [path for path in sight.our_specs if sight.host.exists(path)]
+    newer = [path for path in read if os.stat(sight.host.outside(path)).st_mtime > started_s]
+    if newer:
+        return failed(f"changed since containerd started: {', '.join(newer)}", _RESTART)
+    return ok("containerd started after the last change")
+
+
+def _name(pid: str) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+            return file.read().strip()
+    except OSError:
+        return ""

@@ -1,0 +1,94 @@
+"""What the checks look at: the node, each part of it read once, when the first check asks."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+
+from nsledger.node import manifest as manifests
+from nsledger.node.containerd import DEFAULT_SOCKET
+from nsledger.node.containerd_plan import Containerd
+from nsledger.node.hook_files import SPOOL
+from nsledger.node.host import Host
+from nsledger.node.manifest import Manifest
+from nsledger.node.planning import NSLEDGER_TOML, SOCKET
+from nsledger.node.survey import known_specs, look_at_containerd
+
+_LEDGER: Final = "/var/lib/nsledger/ledger"
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The questions that go over a socket: their answers come from another layer."""
+
+    runtime_version: Callable[[str], tuple[str, str]]
+    """Name and version of who answers at a socket; an NsledgerError if nobody does."""
+    last_record_ns: Callable[[str], int | None]
+    """Unix time of a ledger's last record; None if it has none."""
+    run_probe: Callable[[Containerd, str, str], None] | None
+    """Runs a throw-away pod through a socket and looks for its records in a ledger; raises if
+    they do not come. None if no pod may be started."""
+
+
+class Sight:
+    """One look at a node."""
+
+    def __init__(self, host: Host, asking: Asking, *, program: str, main: str) -> None:
+        self.host = host
+        self.asking = asking
+        self.program = program
+        """containerd, as `--containerd` names it."""
+        self.main = main
+        """Its main configuration file."""
+
+    @cached_property
+    def containerd(self) -> Containerd:
+        """What is in force; raises what `look_at_containerd` raises."""
+        return look_at_containerd(self.host, self.program, self.main)[0]
+
+    @cached_property
+    def manifest(self) -> Manifest | None:
+        """What was installed."""
+        return manifests.load(self.host)
+
+    @cached_property
+    def our_specs(self) -> dict[str, str]:
+        """Our base specs, and what each was made from."""
+        return known_specs(self.host, self.manifest)
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """nsledger.toml, as far as it is TOML; the daemon says what is wrong with it."""
+        text = self.host.read(NSLEDGER_TOML) or b""
+        try:
+            return tomllib.loads(text.decode(errors="replace"))
+        except tomllib.TOMLDecodeError:
+            return {}
+
+    @property
+    def shim_socket(self) -> str:
+        """Where the kubelet is to call."""
+        return str(self.settings.get("listen", SOCKET))
+
+    @property
+    def ledger(self) -> str:
+        """The ledger's directory."""
+        return str(self.settings.get("ledger", _LEDGER))
+
+    @property
+    def spool(self) -> str:
+        """Where the hook leaves its records."""
+        return str(self.settings.get("spool", SPOOL))
+
+    @cached_property
+    def runtime_socket(self) -> str:
+        """Where the runtime listens."""
+        told = self.settings.get("upstream")
+        if told:
+            return str(told)
+        return (
+            self.containerd.configuration.socket if self.host.exists(self.main) else DEFAULT_SOCKET
+        )
