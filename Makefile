@@ -41,7 +41,7 @@ format: .venv/dev ## rewrite the sources in the one format
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-bench: .venv/dev ## measure; BENCH=hook|relay|ledger|whois picks one
+bench: .venv/dev ## measure; BENCH=relay|node|hook|annotate|... picks one
 	@$(BIN)/python -m tests.bench $(BENCH)
 
 protos: .venv/protos ## regenerate the Python of protos/*.proto
