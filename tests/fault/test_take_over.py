@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Self
 
 import grpc
@@ -256,7 +257,10 @@ def test_if_the_successor_is_killed_the_old_daemon_records_its_last_calls_itself
 def test_sighup_replaces_the_daemon_by_the_program_as_it_is_on_the_disk_now(
     room: str, runtime: FakeRuntime
 ) -> None:
-    with serving(room, runtime) as daemon, channel(daemon.socket) as opened:
+    daemon = Daemon(room, runtime.path)
+    daemon.start(WATCHDOG_PID="1", WATCHDOG_USEC="30000000")
+    daemon.wait_for("its start", lambda: "daemon.started" in daemon.log.read_text())
+    with channel(daemon.socket) as opened:
         daemon.running[-1].send_signal(signal.SIGHUP)
         assert daemon.running[-1].wait(30) == 0
 
@@ -264,6 +268,9 @@ def test_sighup_replaces_the_daemon_by_the_program_as_it_is_on_the_disk_now(
 
         started = [r.event for r in daemon.records() if isinstance(r.event, DaemonStarted)]
         assert [event.predecessor_pid for event in started] == [0, daemon.pid]
+        environment = Path(f"/proc/{started[-1].pid}/environ").read_text()
+        assert "WATCHDOG_USEC=30000000" in environment
+        assert "WATCHDOG_PID" not in environment
         os.kill(started[-1].pid, signal.SIGTERM)
         daemon.wait_for(
             "its end",

@@ -33,6 +33,14 @@ def _load_file(
     return path
 
 
+def _print_default(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
+    if wanted and not context.resilient_parsing:
+        from nsledger.cli.configuration_text import toml  # noqa: PLC0415 - for this alone
+
+        click.echo(toml(), nl=False)
+        context.exit()
+
+
 def _option(field: msgspec.structs.FieldInfo) -> click.Option:
     kind, description = _described(field.type)
     flag = "--" + field.name.replace("_", "-")
@@ -100,6 +108,14 @@ command = click.Command(
         ),
         click.Option(
             ["--check-config"], is_flag=True, help="Print what would be in force, and exit."
+        ),
+        click.Option(
+            ["--print-default-config"],
+            is_flag=True,
+            is_eager=True,
+            expose_value=False,
+            callback=_print_default,
+            help="Print a commented nsledger.toml with every key and its default, and exit.",
         ),
         click.Option(
             ["--take-over"],

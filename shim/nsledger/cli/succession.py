@@ -201,7 +201,9 @@ def begin_successor() -> None:
     command = list(sys.orig_argv)
     if _FLAG not in command:
         command.append(_FLAG)
-    successor = subprocess.Popen(command, stdin=subprocess.DEVNULL)
+    # The watchdog that was set for us will be for it.
+    environment = {name: value for name, value in os.environ.items() if name != "WATCHDOG_PID"}
+    successor = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment)
     log.info("takeover.successor_started", pid=successor.pid)
     code = successor.wait()
     # If it took over, this process is gone before it ends.

@@ -1,0 +1,132 @@
+"""`nsledger serve` as a service: what systemd hears, what Prometheus reads, what idling costs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.fake_runtime import FakeRuntime, Script
+from tests.integration.relaying import channel
+from tests.serving import RUN_POD_SANDBOX, VERSION, Daemon, cri_runtime, run_pod_sandbox
+
+
+@pytest.fixture
+def runtime(room: str) -> Iterator[FakeRuntime]:
+    with cri_runtime(f"{room}/runtime.sock") as runtime:
+        yield runtime
+
+
+@pytest.fixture
+def manager(room: str) -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.bind(f"{room}/notify")
+        sock.settimeout(20)
+        yield sock
+
+
+def heard(manager: socket.socket) -> dict[str, str]:
+    lines = manager.recv(1000).decode().splitlines()
+    return dict(line.partition("=")[::2] for line in lines)
+
+
+def scraped(path: str) -> dict[str, float]:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.connect(path)
+        sock.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        answer = b""
+        while data := sock.recv(1 << 16):
+            answer += data
+    body = answer.partition(b"\r\n\r\n")[2].decode()
+    lines = [line.rpartition(" ") for line in body.splitlines() if not line.startswith("#")]
+    return {name: float(value) for name, _, value in lines}
+
+
+def cpu_ticks(pid: int) -> int:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_systemd_hears_that_it_serves_lives_is_replaced_and_leaves(
+    room: str, runtime: FakeRuntime, manager: socket.socket
+) -> None:
+    daemon = Daemon(room, runtime.path)
+    environment = {"NOTIFY_SOCKET": f"{room}/notify"}
+    try:
+        daemon.start(**environment, WATCHDOG_USEC="400000")
+        first = daemon.running[-1]
+        words = [heard(manager) for _ in range(4)]
+        assert {"READY": "1", "STATUS": f"relaying {daemon.socket}"} in words
+        assert words.count({"WATCHDOG": "1"}) >= 2
+
+        second = daemon.spawn("--take-over", **environment)
+        said: list[dict[str, str]] = []
+        while not any("READY" in word for word in said) or not any("MAINPID" in w for w in said):
+            said.append(heard(manager))
+        assert {"MAINPID": str(second.pid), "STATUS": "handed over"} in said
+        assert first.wait(20) == 0
+        assert "STOPPING" not in {key for word in said for key in word}
+
+        second.send_signal(signal.SIGTERM)
+        while (word := heard(manager)) == {"WATCHDOG": "1"}:
+            pass
+        assert word == {"STOPPING": "1", "STATUS": "ending calls"}
+        assert second.wait(20) == 0
+    finally:
+        daemon.__exit__(None, None, None)
+
+
+def test_the_times_of_a_call_are_told_apart_by_method_the_shims_and_the_runtimes(
+    room: str, runtime: FakeRuntime
+) -> None:
+    runtime.scripts[VERSION] = Script(delay_s=0.3)
+    path = f"{room}/metrics.sock"
+    with (
+        Daemon(room, runtime.path, metrics_listen=path) as daemon,
+        channel(daemon.socket) as opened,
+    ):
+        opened.unary(VERSION)(b"v", timeout=10)
+        opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox("web"), timeout=10)
+        daemon.wait_for("metrics", lambda: os.path.exists(path))
+
+        found = scraped(path)
+
+    version, pod = f'{{method="{VERSION}"}}', f'{{method="{RUN_POD_SANDBOX}"}}'
+    assert found[f"nsledger_calls_total{version}"] == 1
+    assert found[f"nsledger_call_runtime_seconds_count{version}"] == 1
+    assert 0.3 <= found[f"nsledger_call_runtime_seconds_sum{version}"] < 1
+    assert 0 < found[f"nsledger_call_own_seconds_sum{version}"] < 0.1
+    assert found[f"nsledger_call_own_seconds_count{pod}"] == 1
+    assert found[f"nsledger_method_calls_in_flight{pod}"] == 0
+    assert found["nsledger_connections_open"] == 1
+    assert found["nsledger_records_total"] >= 2
+    assert not os.path.exists(path)
+
+
+def test_a_successor_has_the_metrics_address(room: str, runtime: FakeRuntime) -> None:
+    path = f"{room}/metrics.sock"
+    with Daemon(room, runtime.path, metrics_listen=path) as daemon:
+        daemon.wait_for("metrics", lambda: os.path.exists(path))
+        before = daemon.take_over()
+        assert before.wait(20) == 0
+
+        daemon.wait_for("metrics", lambda: os.path.exists(path))
+        assert scraped(path)["nsledger_ledger_failing"] == 0
+
+
+def test_an_idle_daemon_costs_no_processor_time(room: str, runtime: FakeRuntime) -> None:
+    told = {"metrics_listen": f"{room}/metrics.sock", "reconcile_interval_s": 0}
+    with Daemon(room, runtime.path, **told) as daemon, channel(daemon.socket) as opened:
+        opened.unary(VERSION)(b"v", timeout=10)
+        time.sleep(1)
+        before = cpu_ticks(daemon.pid)
+
+        time.sleep(3)
+
+        # A tick is 10 ms. The witness looks into the spool twice a second.
+        assert cpu_ticks(daemon.pid) - before <= 1
