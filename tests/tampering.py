@@ -10,16 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsledger.domain.events import DaemonStopped, LedgerCreated, Source
+from nsledger.domain.events import DaemonStopped, LedgerCreated, LedgerPruned, PruneRule, Source
 from nsledger.domain.record import Moment, encode
+from nsledger.ledger import compression, pruned
 from nsledger.ledger.chain import GENESIS, Head, link
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import SigningKey
+from nsledger.ledger.compression import closed_segments
 from nsledger.ledger.damage import Damage
 from nsledger.ledger.entry import Entry
+from nsledger.ledger.pruned import Pruned
 from tests import checkpoints, ledgers
 
 FIRST_SEQS = (1, 11, 21)
+"""The last segment is the one that is written; the others may be compressed."""
 LAST_SEQ = 30
 SIGNED_SEQS = (12, 30)
 OTHER_LEDGER_ID = "0d" * 16
@@ -51,6 +55,31 @@ def sign(directory: Path, key: SigningKey, seqs: tuple[int, ...] = SIGNED_SEQS) 
     """Checkpoints of some entries."""
     lines = _lines(directory)
     return [checkpoints.checkpoint(Entry.parse(lines[seq - 1]).head, key) for seq in seqs]
+
+
+def compress(directory: Path) -> None:
+    """The closed segments, as the daemon does, and as one who covers his tracks would."""
+    for name in closed_segments(str(directory)):
+        compression.compress(str(directory), name, called_off=lambda: False)
+
+
+def prune(directory: Path) -> None:
+    """Remove the first segment by the rules: a record says so, then a file, then it is gone."""
+    last_removed = Entry.parse(_lines(directory)[9]).head
+    told = LedgerPruned(
+        source=Source.DAEMON,
+        rule=PruneRule.MAX_AGE,
+        from_seq=1,
+        through_seq=last_removed.seq,
+        digest=last_removed.digest,
+        segments=1,
+        size_bytes=1,
+        ledger_id=checkpoints.LEDGER_ID,
+    )
+    lines = _lines(directory)[20:]
+    more = _linked([encode(told, _moment(LAST_SEQ + 1))], Entry.parse(lines[-1]).head)
+    ledgers.segment(directory, 21).write_bytes(b"".join([*lines, *more]))
+    _remove_the_first_segment(directory, last_removed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +124,29 @@ def _delete(directory: Path) -> None:
 
 
 def _delete_the_beginning(directory: Path) -> None:
+    ledgers.segment(directory, 1).unlink()
+
+
+def _prune_without_a_record(directory: Path) -> None:
+    _remove_the_first_segment(directory, Entry.parse(_lines(directory)[9]).head)
+
+
+def _prune_with_a_wrong_hash(directory: Path) -> None:
+    _remove_the_first_segment(directory, Head(10, "f" * 64))
+
+
+def _remove_the_first_segment(directory: Path, last_removed: Head) -> None:
+    pruned.save(
+        str(directory),
+        Pruned(
+            first_seq=last_removed.seq + 1,
+            prev=last_removed.digest,
+            from_seq=1,
+            time=checkpoints.TIME,
+            rule="max_age",
+            ledger_id=checkpoints.LEDGER_ID,
+        ),
+    )
     ledgers.segment(directory, 1).unlink()
 
 
@@ -204,6 +256,8 @@ TAMPERINGS = (
     Tampering("blank", _blank, Damage.NOT_AN_ENTRY, 15, 13),
     Tampering("delete", _delete, Damage.MISSING, 15, 13),
     Tampering("delete the beginning", _delete_the_beginning, Damage.MISSING, 1, 0),
+    Tampering("prune, no record", _prune_without_a_record, Damage.MISSING, 1, 0, 10),
+    Tampering("prune, wrong hash", _prune_with_a_wrong_hash, Damage.BROKEN_LINK, 11, 9),
     Tampering("delete a segment", _delete_a_segment, Damage.MISSING, 11, 9),
     Tampering("insert a copy", _insert_a_copy, Damage.REPEATED, 16, 14),
     Tampering("insert a forgery", _insert_a_forged_entry_that_fits, Damage.REPEATED, 16, 14),

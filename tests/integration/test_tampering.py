@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
 from nsledger.ledger import checkpoint_file
-from nsledger.ledger.damage import LedgerDamagedError
+from nsledger.ledger.checkpoint import Checkpoint
+from nsledger.ledger.damage import Damage, LedgerDamagedError
 from nsledger.ledger.verify import verify
-from tests import checkpoints, programs, tampering
+from tests import checkpoints, ledgers, programs, tampering
 from tests.tampering import TAMPERINGS, Tampering
+
+AUDITOR = Path(__file__).parents[2] / "tools" / "verify_ledger.py"
 
 # The runner of these tests has threads of its own, and newer Pythons warn of forking then.
 pytestmark = pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
@@ -29,21 +37,52 @@ def key(tmp_path: Path) -> Path:
     return tmp_path / "key"
 
 
+@pytest.fixture(params=["plain", "compressed"])
+def form(request: pytest.FixtureRequest) -> Callable[[Path], None]:
+    """What becomes of the closed segments before anybody looks."""
+    return tampering.compress if request.param == "compressed" else lambda _: None
+
+
 def test_the_untouched_ledger_is_sound(ledger: Path, key: Path) -> None:
     signed = tampering.sign(ledger, checkpoints.key(key))
 
     verified = verify(str(ledger), checkpoints=signed)
 
     assert (verified.head.seq, verified.signed_through) == (30, 30)
+    assert auditor(ledger, key, signed).startswith(f"sound: 30 {verified.head.digest}, ")
+
+
+def test_a_ledger_that_was_pruned_by_the_rules_is_sound(
+    ledger: Path, key: Path, form: Callable[[Path], None]
+) -> None:
+    signed = tampering.sign(ledger, checkpoints.key(key))
+    tampering.prune(ledger)
+    form(ledger)
+
+    verified = verify(str(ledger), checkpoints=signed)
+
+    assert (verified.before.seq, verified.head.seq, verified.compared) == (10, 31, 2)
+    assert auditor(ledger, key, signed).startswith(f"sound: 31 {verified.head.digest}, ")
+
+
+def test_a_line_that_is_being_written_is_no_damage_to_the_auditor_either(
+    ledger: Path, key: Path
+) -> None:
+    with ledgers.segment(ledger, 21).open("ab") as last:
+        last.write(b'{"seq":31,"prev"')
+
+    assert auditor(ledger, key, []).startswith("sound: 30 ")
+    assert verify(str(ledger)).unfinished_bytes == 16
 
 
 @by_name
 @pytest.mark.parametrize("processes", [1, 2])
 def test_each_tampering_is_told_with_its_kind_its_place_and_what_is_left(
-    ledger: Path, key: Path, one: Tampering, processes: int
+    ledger: Path, key: Path, one: Tampering, processes: int, form: Callable[[Path], None]
 ) -> None:
     signed = tampering.sign(ledger, checkpoints.key(key))
     one.apply(ledger)
+    form(ledger)
 
     with pytest.raises(LedgerDamagedError) as caught:
         verify(str(ledger), checkpoints=signed, processes=processes)
@@ -69,6 +108,82 @@ def test_the_chain_alone_finds_what_it_can_and_claims_no_more(ledger: Path, one:
         one.seq,
         one.trusted_through,
     )
+
+
+@by_name
+def test_an_auditor_without_our_code_comes_to_the_same_verdict(
+    ledger: Path, key: Path, one: Tampering, form: Callable[[Path], None]
+) -> None:
+    signed = tampering.sign(ledger, checkpoints.key(key))
+    one.apply(ledger)
+    form(ledger)
+
+    verdict = auditor(ledger, key, signed)
+
+    assert verdict.startswith(
+        f"damaged: {one.damage} at entry {one.seq}, "
+        f"trusted through {one.trusted_with_checkpoints}: "
+    )
+    alone = auditor(ledger, key, [])
+    if one.needs_checkpoints:
+        assert alone.startswith("sound: ")
+    else:
+        assert alone.startswith(
+            f"damaged: {one.damage} at entry {one.seq}, trusted through {one.trusted_through}: "
+        )
+
+
+@pytest.mark.parametrize("damage", ["a byte changed", "cut", "bytes behind it"])
+def test_a_damaged_frame_is_no_entry_to_either(ledger: Path, key: Path, damage: str) -> None:
+    tampering.compress(ledger)
+    frame = ledger / "00000000000000000011.jsonl.zst"
+    data = bytearray(frame.read_bytes())
+    data[len(data) // 2] ^= 0x40 if damage == "a byte changed" else 0
+    frame.write_bytes(
+        data[:-20] if damage == "cut" else data + (b"x" if damage == "bytes behind it" else b"")
+    )
+
+    with pytest.raises(LedgerDamagedError) as caught:
+        verify(str(ledger))
+
+    assert caught.value.damage is Damage.NOT_AN_ENTRY
+    assert 11 <= caught.value.seq <= 21
+    assert auditor(ledger, key, []).startswith("damaged: not_an_entry at entry ")
+
+
+def test_the_auditor_refuses_a_checkpoint_of_another_key(
+    ledger: Path, key: Path, tmp_path: Path
+) -> None:
+    checkpoints.key(tmp_path / "other")
+    signed = tampering.sign(ledger, checkpoints.key(key))
+
+    assert auditor(ledger, tmp_path / "other", signed).startswith("cannot tell: not signed by ")
+
+
+def test_the_auditors_file_is_short_and_needs_nothing_but_python() -> None:
+    text = AUDITOR.read_text()
+    imported = set(re.findall(r"^(?:from|import) (\w+)", text, re.MULTILINE))
+
+    assert len(text.splitlines()) < 150
+    assert imported <= sys.stdlib_module_names
+    ast.parse(text, feature_version=(3, 9))
+
+
+def auditor(ledger: Path, key: Path, signed: Sequence[Checkpoint]) -> str:
+    """What the verifier that shares no code with us says, and that its exit status agrees."""
+    file = ledger.parent / "signed"
+    file.write_text("".join(one.line for one in signed))
+    more = [str(file), f"{key}.pub"] if signed else []
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(AUDITOR), str(ledger), *more],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    word = {0: "sound", 1: "damaged", 3: "cannot"}[done.returncode]
+    told = done.stdout or done.stderr
+    assert told.startswith(word), done.stderr
+    return told
 
 
 @by_name

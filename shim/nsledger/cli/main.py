@@ -21,6 +21,7 @@ _PURPOSES: Final = {
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
+    "schema": "Print the JSON Schema of a record.",
     "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
