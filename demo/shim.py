@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import tomlkit
 
-from demo.node import PrivateNode
 from nsledger.domain import record
 from nsledger.domain.record import Record
 from nsledger.errors import NsledgerError
@@ -76,10 +75,19 @@ class Paths:
         return self.directory / "nsledger.log"
 
 
+class Fronted(Protocol):
+    """What a daemon can be put in front of; `PrivateNode` is one."""
+
+    directory: Path
+    """For everything that the daemon keeps."""
+    socket: str
+    """Where the runtime listens."""
+
+
 class Shim:
     """`nsledger serve`, from `__enter__` until `__exit__` has drained it."""
 
-    def __init__(self, node: PrivateNode, **settings: float | bool) -> None:
+    def __init__(self, node: Fronted, **settings: float | bool) -> None:
         """Nothing is started yet; `settings` are keys of nsledger.toml."""
         self._settings = settings
         self.paths = Paths(node.directory)

@@ -77,6 +77,7 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "containerd1": lambda: _lacks_root() or _lacks("containerd", "runc"),
     "containerd2": _lacks_second_generation,
     "crun": lambda: _lacks_root() or _lacks("crun"),
+    "gcc": lambda: _lacks("gcc"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
     "peers": _lacks_peers,

@@ -23,6 +23,8 @@ from demo.installation import Installation
 from demo.node import PrivateNode
 from demo.pods import Kubelet, Pod, RunningPod
 from demo.shim import Shim
+from nsledger.domain.events import ContainerStarted, PodAssigned
+from nsledger.domain.judgement import Verdict
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.node.base_runtime_spec import OciHook
 from tests.conftest import SID_TREE
@@ -106,6 +108,16 @@ class AuditedNode:
         (event,) = self.events(kind, container_id)
         return event
 
+    def mismatches(self) -> list[str]:
+        """Where the ledger says that layers contradict each other, of every pod of this node."""
+        return [
+            f"{event.pod.full_name} {type_}: {judgement.reason}"
+            for record in self.shim.records()
+            if isinstance(event := record.event, PodAssigned | ContainerStarted)
+            for type_, judgement in event.judgements.items()
+            if judgement.verdict is Verdict.MISMATCH
+        ]
+
 
 def subject(event: object) -> str:
     """The id of the container that an event is about, else of the sandbox."""
@@ -122,7 +134,10 @@ def audited_node(generation: int, **settings: float | bool) -> Iterator[AuditedN
         node.start(install_hook(node, spool=shim.paths.spool))
         with shim, Client(shim.paths.socket) as client:
             client.call("Version")
-            yield AuditedNode(node, shim, node.kubelet(client), generation)
+            audited = AuditedNode(node, shim, node.kubelet(client), generation)
+            yield audited
+            # A real runtime does what it is asked, so whatever the tests ran, no layers differ.
+            assert audited.mismatches() == []
 
 
 @pytest.fixture(scope="session", params=GENERATIONS)
