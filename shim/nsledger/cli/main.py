@@ -21,6 +21,8 @@ _PURPOSES: Final = {
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
+    "orphans": "List namespaces that are kept alive without a process in them.",
+    "tree": "Show how pid and user namespaces nest, and whose they are.",
     "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
