@@ -23,6 +23,8 @@ _PURPOSES: Final = {
     "verify": "Check that nothing on record was changed or taken out.",
     "orphans": "List namespaces that are kept alive without a process in them.",
     "tree": "Show how pid and user namespaces nest, and whose they are.",
+    "sql": "Ask the index in SQL, read-only.",
+    "join": "Add pod and container to JSON lines of other tools.",
     "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
