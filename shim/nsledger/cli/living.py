@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from nsledger.domain.interval import Interval, Life
 from nsledger.proc import node
 from nsledger.proc.namespaces import CHANGED, read_namespaces
+from nsledger.proc.process import is_alive
 
 
 def state_of(intervals: Iterable[Interval]) -> tuple[Life, ...]:
@@ -18,6 +19,8 @@ def state_of(intervals: Iterable[Interval]) -> tuple[Life, ...]:
 def _state(interval: Interval, boot_id: str) -> Life:
     if interval.boot_id != boot_id:
         return Life.GONE
+    if interval.start_ticks is not None and not is_alive(interval.pid, interval.start_ticks):
+        return Life.GONE  # a zombie still shows some of its namespaces
     reading = read_namespaces(interval.pid, start_ticks=interval.start_ticks)
     identity = reading.namespaces.get(interval.type)
     if identity is not None:

@@ -14,7 +14,9 @@ import msgspec
 
 from nsledger.domain.answer import Answer, conclude, find, owners
 from nsledger.domain.instant import unix_ns
-from nsledger.domain.period import Period
+from nsledger.domain.interval import Interval
+from nsledger.domain.ownership import Ownership
+from nsledger.domain.period import ALWAYS, Period
 from nsledger.domain.question import Question
 from nsledger.domain.record import Record, decode
 from nsledger.domain.unwatched import Unwatched, Watch
@@ -66,6 +68,24 @@ def answer(
         first_time=None if first is None else decode(first.line).time,
         last_time=last[0].time if last else None,
     )
+
+
+def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> list[Interval]:
+    """What no record has ended, by the records of those who are open.
+
+    One of them may be over by the record of somebody else who got its inode since: whoever looks at
+    living processes sees that by their start.
+
+    Raises:
+        As `answer`.
+    """
+    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
+    entries = Entries(ledger)
+    pointers = Asking(database, entries, period=ALWAYS, tail=tail).open_pointers()
+    ownership = Ownership()
+    for record in [*_records(entries, pointers), *tail]:
+        ownership.apply(record)
+    return list(ownership.open_intervals())
 
 
 def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:

@@ -70,6 +70,17 @@ class Asking:
                 return None
             self._selection.add_inode(ino, lambda row: row.id in ids or row.pod in pods)
         self._add_tail()
+        return self._pointers()
+
+    def open_pointers(self) -> set[Pointer]:
+        """To the entries of all processes that no record of theirs has ended."""
+        self._hosts = True
+        self._selection.add(processes(self._database, "p.last_seq IS NULL"))
+        self._add_tail()
+        return self._pointers()
+
+    def _pointers(self) -> set[Pointer]:
+        """To the entries of all that was selected, and to those that always count."""
         found = self._selection.pointers()
         for table, where in (("boot", ""), ("odd", ""), ("host", "" if self._hosts else "changed")):
             condition = f" WHERE {where}" if where else ""

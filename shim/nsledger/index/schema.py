@@ -106,3 +106,8 @@ def signed(ns_id: str | None) -> int | None:
         return None
     number = int(ns_id)
     return number - _WHOLE if number >= _HALF else number
+
+
+def unsigned(ns_id: int | None) -> str | None:
+    """What `signed` stored, in decimal."""
+    return None if ns_id is None else str(ns_id % _WHOLE)

@@ -46,7 +46,7 @@ def _sentence(answer: Answer, screen: Screen) -> str:
             said, tone = f"{screen.host_sign} the host's{inside}", Tone.HOST
         case Outcome.ONE_POD:
             alone = _alone(answer.intervals)
-            said = pods[0] if alone is None else f"{_owner(alone, screen)}, pid {alone.pid}"
+            said = pods[0] if alone is None else f"{owner(alone, screen)}, pid {alone.pid}"
             tone = Tone.STRONG
         case Outcome.SEVERAL_PODS:
             said, tone = f"{_count(len(pods), 'pod')} on record", Tone.STRONG
@@ -125,7 +125,7 @@ def _row(one: Interval, life: Life | None, screen: Screen) -> list[Piece]:
     tone = Tone.HOST if one.owner.kind is OwnerKind.HOST else Tone.PLAIN
     return [
         Piece(_namespace(one)),
-        Piece(_owner(one, screen), tone),
+        Piece(owner(one, screen), tone),
         Piece(str(one.pid)),
         Piece(("~ " if one.seen_since else "") + moment(one.since, screen.zone)),
         Piece(_until(one, screen)),
@@ -139,7 +139,8 @@ def _namespace(one: Interval) -> str:
     return f"{one.type}:[{one.identity.ino}]"
 
 
-def _owner(one: Interval, screen: Screen) -> str:
+def owner(one: Interval, screen: Screen) -> str:
+    """Who that is: the host, a sandbox or a container, with its pod."""
     pod, container = one.owner.pod, one.owner.container
     match one.owner.kind:
         case OwnerKind.HOST:

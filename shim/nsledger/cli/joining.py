@@ -1,0 +1,127 @@
+"""What `nsledger join` does: one answer for each line that comes in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any, cast
+
+import msgspec
+
+from nsledger.cli import exit_codes
+from nsledger.cli.indexed import index_of
+from nsledger.cli.reading import reading_a_ledger
+from nsledger.domain import foreign
+from nsledger.domain.answer import Answer, Outcome
+from nsledger.domain.interval import Interval, OwnerKind
+from nsledger.domain.period import ALWAYS, Period
+from nsledger.domain.question import Question
+from nsledger.domain.record import rfc3339
+from nsledger.domain.workload import ContainerRef
+from nsledger.index.answering import answer
+from nsledger.index.opening import Index
+from nsledger.report.text import visible
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is added to an event."""
+
+    outcome: Outcome
+    by: str = ""
+    """The place in the event that told."""
+    reason: str = ""
+    """Why nobody is named."""
+    k8s_namespace: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    pod_sandbox_id: str = ""
+    container: str = ""
+    """Empty where all that is known is the pod."""
+    container_id: str = ""
+    pods: tuple[str, ...] = ()
+    """All that it may be, where that is more than one."""
+    records: tuple[int, ...] = ()
+    """Sequence numbers of the entries that prove it."""
+
+
+@reading_a_ledger()
+def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
+    """Join standard input with the ledger at `ledger`; the exit status."""
+    with index_of(ledger) as index:
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            try:
+                event = msgspec.json.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                _pass_on(line, number, str(error))
+                continue
+            if not isinstance(event, dict):
+                _pass_on(line, number, "needed a JSON object")
+                continue
+            told = cast("dict[str, Any]", event)
+            joined = _join(told, index, ledger, key, time_key)
+            sys.stdout.buffer.write(msgspec.json.encode({**told, "nsledger": joined}) + b"\n")
+            sys.stdout.buffer.flush()
+    return exit_codes.OK
+
+
+def _pass_on(line: bytes, number: int, reason: str) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+    sys.stderr.write(f"nsledger: line {number} goes through as it is: {visible(reason)}\n")
+
+
+def _join(
+    event: dict[str, Any], index: Index, ledger: str, key: str | None, time_key: str | None
+) -> Joined:
+    """Whose the event is by the most telling of its values that names one container."""
+    at = foreign.time_of(event, time_key)
+    period = ALWAYS if at is None else Period.moment(rfc3339(at))
+    best: Joined | None = None
+    for place, question in _questions(event, key):
+        found = answer(index.database, index.reached, ledger, question, asked=place, period=period)
+        joined = _joined(found, place)
+        if joined.container:
+            return joined
+        if best is None or (best.outcome is Outcome.UNKNOWN and joined.outcome is not best.outcome):
+            best = joined
+    return best or Joined(outcome=Outcome.UNKNOWN, reason="found no namespace in it")
+
+
+def _questions(event: dict[str, Any], key: str | None) -> Iterator[tuple[str, Question]]:
+    if key is None:
+        yield from foreign.find(event)
+        return
+    question = foreign.at_key(event, key)
+    if question is not None:
+        yield key, question
+
+
+def _joined(found: Answer, place: str) -> Joined:
+    if found.outcome in {Outcome.UNKNOWN, Outcome.HOST}:
+        return Joined(outcome=found.outcome, by=place, reason=found.reason)
+    records = tuple(sorted({seq for one in found.intervals for seq in one.evidence}))
+    if found.outcome is Outcome.SEVERAL_PODS:
+        pods = tuple(dict.fromkeys(one.owner.pod.full_name for one in found.intervals))
+        return Joined(outcome=found.outcome, by=place, pods=pods, records=records)
+    pod = found.intervals[0].owner.pod
+    container = _container(found.intervals)
+    return Joined(
+        outcome=found.outcome,
+        by=place,
+        k8s_namespace=pod.k8s_namespace,
+        pod=pod.name,
+        pod_uid=pod.uid,
+        pod_sandbox_id=pod.pod_sandbox_id,
+        container="" if container is None else container.name,
+        container_id="" if container is None else container.container_id,
+        records=records,
+    )
+
+
+def _container(intervals: tuple[Interval, ...]) -> ContainerRef | None:
+    """The one that all intervals are of, if they are of one."""
+    owners = {one.owner for one in intervals}
+    if len(owners) != 1:
+        return None
+    (owner,) = owners
+    return owner.container if owner.kind is OwnerKind.CONTAINER else None
