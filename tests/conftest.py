@@ -41,6 +41,9 @@ UPSTREAM_PROTO = Path(
 PROTOC = Path(__file__).parents[1] / ".venv-protos/bin/python"
 """Holds the compiler of protos/, and the lowest protobuf that pyproject allows."""
 
+GO_PACKAGES = Path("/usr/share/gocode")
+"""Debian's Go packages, grpc-go among them: a GOPATH."""
+
 
 def _lacks(*programs: str) -> str | None:
     missing = [program for program in programs if shutil.which(program) is None]
@@ -72,6 +75,12 @@ def _lacks_protoc() -> str | None:
     return None if PROTOC.exists() else f"no {PROTOC}; make it with make .venv/protos"
 
 
+def _lacks_go() -> str | None:
+    if not (GO_PACKAGES / "src/google.golang.org/grpc").is_dir():
+        return "not installed: golang-google-grpc-dev"
+    return _lacks("go")
+
+
 REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "root": _lacks_root,
     "containerd1": lambda: _lacks_root() or _lacks("containerd", "runc"),
@@ -80,6 +89,7 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "gcc": lambda: _lacks("gcc"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
+    "go": _lacks_go,
     "peers": _lacks_peers,
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }

@@ -1,6 +1,6 @@
 """Which CRI methods the shim cares about, and what the relay is to do with each.
 
-Everything that is not named here passes unseen: other methods, other services, other versions.
+Everything that is not named here passes unseen: other methods, other services, later versions.
 
 Source: kubernetes/cri-api, `service RuntimeService` of package `runtime.v1`.
 """
@@ -15,6 +15,8 @@ from typing import Final
 from nsledger.http2.calls import Treatment
 
 RUNTIME_SERVICE: Final = "/runtime.v1.RuntimeService/"
+_ALPHA_SERVICE: Final = "/runtime.v1alpha2.RuntimeService/"
+"""What kubelets before 1.26 may speak: v1 began as its copy, each field by the same number."""
 
 
 class Method(enum.StrEnum):
@@ -50,8 +52,10 @@ WATCHED: Final[Mapping[Method, Treatment]] = MappingProxyType(
 )
 """HOLD where an annotation is added, TAP where there is only something to record."""
 
-_BY_PATH: Final = {method.path: method for method in Method}
-_TREATMENTS: Final = {method.path: treatment for method, treatment in WATCHED.items()}
+_BY_PATH: Final = {
+    service + method: method for service in (RUNTIME_SERVICE, _ALPHA_SERVICE) for method in Method
+}
+_TREATMENTS: Final = {path: WATCHED[method] for path, method in _BY_PATH.items()}
 
 
 def watched_method(path: str) -> Method | None:

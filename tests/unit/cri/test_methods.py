@@ -16,13 +16,22 @@ def test_only_requests_that_are_annotated_are_held(method: Method) -> None:
     assert watched_method(method.path) is method
 
 
+@pytest.mark.parametrize("method", Method)
+def test_a_kubelet_of_before_1_26_is_watched_as_well(method: Method) -> None:
+    path = method.path.replace("v1", "v1alpha2")
+
+    assert treatment(path) is treatment(method.path)
+    assert watched_method(path) is method
+
+
 @pytest.mark.parametrize(
     "path",
     [
         RUNTIME_SERVICE + "ExecSync",
         RUNTIME_SERVICE + "MethodOfTheNextYear",
         "/runtime.v1.ImageService/PullImage",
-        "/runtime.v1alpha2.RuntimeService/RunPodSandbox",
+        "/runtime.v1alpha2.RuntimeService/ExecSync",
+        "/runtime.v2.RuntimeService/RunPodSandbox",
         "/RunPodSandbox",
         "",
     ],
