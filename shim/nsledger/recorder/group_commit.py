@@ -78,8 +78,6 @@ class GroupCommit:
         self.synced = 0
         self.failures: Counter[str] = Counter()
         self.failing: Exception | None = None
-        self.retry_at_s = 0.0
-        """Not to be tried again before."""
         self.synced_head: Head = GENESIS
         """The newest entry that this writer knows to survive a power cut."""
 
@@ -99,8 +97,18 @@ class GroupCommit:
         self._syncing: _Syncing | None = None
         self._written: list[Ticket] = []
         self._retry_s = _FIRST_RETRY_S
+        self._retry_at_s = 0.0
         self._gate = DiskGate(limits.room, now)
         self._rotation = Rotation(limits.rotation)
+
+    @property
+    def retry_at_s(self) -> float:
+        """Not to be tried again before, unless what makes room can be written or was synced."""
+        synced = self._syncing.tickets if self._syncing and self._syncing.over.is_set() else []
+        urgent = any(
+            ticket.urgent for ticket in [*synced, *(ticket for ticket, _ in self._waiting)]
+        )
+        return 0.0 if urgent else self._retry_at_s
 
     @property
     def sync_at_s(self) -> float:
@@ -303,6 +311,8 @@ class GroupCommit:
                 self._append(self._ledger, urgent, time_s)
             self._begin_sync(self._ledger)
             self._end_sync(self._ledger)
+            # What is closed can be compressed and removed, and nothing else waits for its sync.
+            self._closing_segment(self._ledger, time_s)
         except OSError as worse:
             self.failures[word_for(worse)] += 1
 
@@ -375,13 +385,14 @@ class GroupCommit:
         """Keep what can be tried again, tell who waits, and come back later."""
         self.failing = error
         self.failures[word_for(error)] += 1
-        self.retry_at_s = time_s + self._retry_s
+        self._retry_at_s = time_s + self._retry_s
         self._retry_s = min(2 * self._retry_s, _LONGEST_RETRY_S)
+        written = [ticket for ticket in self._to_sync if ticket.urgent]
         for ticket in [*(ticket for ticket, _ in self._waiting), *self._to_sync]:
-            if not ticket.urgent:
+            if ticket not in written:
                 ticket.finish(error)
         self._waiting = [(ticket, record) for ticket, record in self._waiting if ticket.retry]
-        self._to_sync = [ticket for ticket in self._to_sync if ticket.urgent]
+        self._to_sync = written
 
 
 def word_for(error: Exception) -> str:

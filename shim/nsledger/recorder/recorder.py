@@ -188,7 +188,7 @@ class Recorder:
             sync: Sync it at once; the ticket is done when it is synced.
             retry: Keep it if it cannot be written now. False is for a caller who has another copy
                 and comes again; such an event is never counted as lost.
-            urgent: Write it even while the disk counts as full. For what makes room.
+            urgent: Write it even while the disk counts as full, or never. For what makes room.
         """
         ticket = Ticket(event, at, sync=sync, retry=retry, urgent=urgent)
         with self._lock:

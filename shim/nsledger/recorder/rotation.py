@@ -20,8 +20,10 @@ _PRUNED_BYTES: Final = 1 << 20
 """While the disk is nearly full; less would not be worth a file."""
 _HELD_S: Final = 0.03
 """The longest that records wait for a segment to be closed: well within `hold_limit_s`."""
+_BUSY_S: Final = 1.0
+"""After which a disk that did not sync in time is asked again."""
 _RETRY_S: Final = 30.0
-"""Going on in the old segment is no harm."""
+"""After which one that refused is. Going on in the old segment is no harm."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ class Rotation:
             self.held_until_s = time_s + _HELD_S
         if time_s < self.held_until_s:
             return True
-        self.failed(time_s)
+        self._not_before_s = time_s + _BUSY_S
+        self.held_until_s = NEVER
         return False
 
     def failed(self, time_s: float) -> None:
@@ -74,7 +77,7 @@ class Rotation:
         if time_s < self._not_before_s:
             return False
         too_long = 0 < self._limits.max_bytes <= size_bytes
-        in_need = stage is DiskStage.PRUNE and size_bytes >= _PRUNED_BYTES
+        in_need = stage in {DiskStage.PRUNE, DiskStage.STOP} and size_bytes >= _PRUNED_BYTES
         return too_long or in_need or time_s >= self._due_s
 
     def _began(self, time_s: float) -> None:

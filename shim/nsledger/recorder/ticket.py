@@ -52,9 +52,9 @@ class Ticket:
         self.event = event
         self.at = at
         self.sync = sync
-        self.retry = retry
+        self.retry = retry and not urgent
         self.urgent = urgent
-        """Written even while the disk counts as full, since room will follow from it."""
+        """Written even while the disk counts as full, since room will follow from it; or never."""
         self.done = False
         self.error: Exception | None = None
         self.seq: int | None = None

@@ -125,7 +125,7 @@ class Upkeep:
             return
         event = retention.removal(self._directory, segments, *chosen)
         at = self._now()
-        ticket = self._recorder.record(event, at=at, sync=True, retry=False, urgent=True)
+        ticket = self._recorder.record(event, at=at, sync=True, urgent=True)
         if ticket.wait(_PATIENCE_S) and ticket.error is None:
             save(self._directory, _repeated(event, at))
             remove_pruned(self._directory)

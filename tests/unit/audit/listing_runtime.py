@@ -17,9 +17,11 @@ from nsledger.cri.status import (
     SandboxStatus,
 )
 from nsledger.domain.events import (
+    UNCLEAN_STOP,
     ContainerStarted,
     DaemonStopped,
     Event,
+    Gap,
     PodAssigned,
     Source,
     UnknownEvent,
@@ -142,8 +144,13 @@ def rounds(node: Box, count: int = 1) -> None:
 
 
 def told(on_record: list[Event | UnknownEvent]) -> list[Event | UnknownEvent]:
-    """All but the record with which a daemon begins."""
-    return [event for event in on_record if not isinstance(event, DaemonStopped)]
+    """All but what a daemon begins with: its own record, and that the one before was killed."""
+    return [
+        event
+        for event in on_record
+        if not isinstance(event, DaemonStopped)
+        and not (isinstance(event, Gap) and event.reason == UNCLEAN_STOP)
+    ]
 
 
 def adopt(node: Box, *, actual: NamespaceReading) -> None:
