@@ -1,6 +1,7 @@
 """A ledger of any length, made as fast as one can: `python -m tests.bench.generated_ledger DIR N`.
 
-It holds what a busy node records, over and over: starts and stops of containers, 160 ms apart.
+It holds records of containers that are asked for and stopped, of about half a kilobyte, over and
+over, 160 ms apart.
 """
 
 from __future__ import annotations
@@ -13,18 +14,12 @@ from collections.abc import Iterator
 from nsledger.domain.events import (
     ContainerRequested,
     ContainerStopped,
-    ContainerWitnessed,
     Event,
     LedgerCreated,
+    PodStopped,
     Source,
 )
-from nsledger.domain.namespaces import (
-    NamespaceIdentity,
-    NamespaceMode,
-    NamespaceReading,
-    NamespaceType,
-    RequestedNamespaces,
-)
+from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
 from nsledger.domain.record import Moment, encode
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.ledger.chain import GENESIS, link
@@ -38,7 +33,7 @@ _BOOT_ID = "5f0c1b1e-7a53-4d0e-9b43-0c2a4a9f6f11"
 
 
 def events(pods: int = 100) -> list[Event]:
-    """Three of each container's records, for so many pods of one container."""
+    """Three records of each of so many pods with one container."""
     made: list[Event] = []
     for pod in range(pods):
         sandbox_id, container_id = f"{pod:064x}", f"{pod + 4096:064x}"
@@ -52,28 +47,13 @@ def events(pods: int = 100) -> list[Event]:
         asked = RequestedNamespaces(
             net=NamespaceMode.POD, pid=NamespaceMode.CONTAINER, ipc=NamespaceMode.POD
         )
-        reading = NamespaceReading(
-            pid=18477 + pod,
-            start_ticks=123456 + pod,
-            namespaces={
-                type_: NamespaceIdentity(4, 4026532254 + 8 * pod + at, str(4300 + 8 * pod + at))
-                for at, type_ in enumerate(NamespaceType)
-            },
-        )
         audit_id = f"{pod:032x}"
         made += [
             ContainerRequested(
                 source=Source.CRI_PROXY, audit_id=audit_id, pod=of, container=name, requested=asked
             ),
-            ContainerWitnessed(
-                source=Source.OCI_HOOK,
-                pod=of,
-                container=name,
-                stage="createRuntime",
-                status="created",
-                actual=reading,
-            ),
             ContainerStopped(source=Source.CRI_PROXY, audit_id=audit_id, pod=of, container=name),
+            PodStopped(source=Source.CRI_PROXY, audit_id=audit_id, pod=of),
         ]
     return made
 

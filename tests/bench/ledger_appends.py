@@ -23,7 +23,7 @@ from nsledger.recorder.recorder import Recorder
 from tests.bench import generated_ledger
 from tests.bench.generated_ledger import moments
 
-ROUNDS = 3
+ROUNDS = 5
 MANY, FEW = 60_000, 1_500
 """Rows of a round that is not synced one by one, and of one that is."""
 BATCH = 64

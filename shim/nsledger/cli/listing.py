@@ -5,16 +5,19 @@ from __future__ import annotations
 import itertools
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from nsledger.cli import exit_codes
+from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.formats import LogFormat, log_writer
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.selection import Selection
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.events import Source
 from nsledger.domain.record import decode
+from nsledger.ledger import cursor as cursors
 from nsledger.ledger.backwards import entries_backwards
 from nsledger.ledger.entry import Entry
 from nsledger.ledger.reader import entries, follow
@@ -31,6 +34,7 @@ def listing(
     lines: int | None,
     reverse: bool,
     follow: bool,
+    cursor: str | None,
     pod: Sequence[str],
     container: Sequence[str],
     event: Sequence[str],
@@ -48,29 +52,55 @@ def listing(
         events=event,
         sources=tuple(Source(one) for one in source),
     )
+    start_seq = 1 if cursor is None else _behind(ledger, cursor)
     writer = log_writer(output, screen(color=color, utc=utc))
     last = next(entries_backwards(ledger), None)
     end_seq = 0 if last is None else last.seq
     writer.begin()
-    for entry in _listed(ledger, selection, end_seq, newest=lines, reverse=reverse):
+    span = range(start_seq, end_seq + 1)
+    for entry in _listed(ledger, selection, span, newest=lines, reverse=reverse):
         writer.write(entry)
     if follow:
-        for entry in _selected(_followed(ledger, end_seq + 1), selection):
+        for entry in _selected(_followed(ledger, max(start_seq, end_seq + 1)), selection):
             writer.write(entry)
     writer.end()
     return exit_codes.OK
 
 
+def _behind(ledger: str, text: str) -> int:
+    """The number of the first entry behind the cursor `text`."""
+    try:
+        cursor = cursors.parse(text)
+    except cursors.NotACursorError as error:
+        hint = "The number of the last entry that was read, and the SHA-256 of its line."
+        raise WrongUsageError(f"--cursor: {error}", hint=hint) from error
+    cursors.check(ledger, cursor)
+    return cursor.seq + 1
+
+
 def _listed(
-    ledger: str, selection: Selection, end_seq: int, *, newest: int | None, reverse: bool
+    ledger: str, selection: Selection, span: range, *, newest: int | None, reverse: bool
 ) -> Iterable[Entry]:
-    """What is selected up to `end_seq`; reads from the end if only the newest are wanted."""
-    if newest is None and not reverse:
-        until_end = itertools.takewhile(lambda entry: entry.seq <= end_seq, entries(ledger))
-        return _selected(until_end, selection)
-    backwards = itertools.dropwhile(lambda entry: entry.seq > end_seq, entries_backwards(ledger))
-    found = itertools.islice(_selected(backwards, selection), newest)
-    return found if reverse else reversed(list(found))
+    """What is selected of the entries in `span`, in constant memory.
+
+    Of the newest only, the first is looked for from the end, and read from there.
+    """
+    if reverse:
+        return itertools.islice(_selected(_backwards(ledger, span), selection), newest)
+    start_seq = span.start
+    if newest is not None:
+        found = itertools.islice(_selected(_backwards(ledger, span), selection), newest)
+        first = deque(found, maxlen=1)
+        if not first:
+            return ()
+        start_seq = first[0].seq
+    forwards = entries(ledger, start_seq)
+    return _selected(itertools.takewhile(lambda entry: entry.seq < span.stop, forwards), selection)
+
+
+def _backwards(ledger: str, span: range) -> Iterator[Entry]:
+    known = itertools.dropwhile(lambda entry: entry.seq >= span.stop, entries_backwards(ledger))
+    return itertools.takewhile(lambda entry: entry.seq >= span.start, known)
 
 
 def _selected(found: Iterable[Entry], selection: Selection) -> Iterator[Entry]:
@@ -78,7 +108,7 @@ def _selected(found: Iterable[Entry], selection: Selection) -> Iterator[Entry]:
         yield from found
         return
     for entry in found:
-        if selection.takes(decode(entry.line)):
+        if selection.may_take(entry.line) and selection.takes(decode(entry.line)):
             yield entry
 
 

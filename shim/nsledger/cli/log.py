@@ -21,6 +21,9 @@ are the node's wall clock then: where it was set, a record `clock.stepped` says 
 go back. --since and --until look at each record's own time, so over such a step they may select
 records that do not stand together, and they miss none.
 
+A shipper goes on where it was with --cursor: the number of the last line that it has, and the
+line's SHA-256, newline included.
+
 jsonl gives each line as it was written, byte for byte, so that its hash can be checked; only to a
 terminal, characters that could steer it go escaped. A live ledger may be read at any time.
 """
@@ -47,6 +50,7 @@ command = click.Command(
         "nsledger log --since yesterday --until today --source oci_hook",
         "nsledger log -n 1 -o jsonl",
         "nsledger log -o jsonl | sha256sum",
+        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
         more=IN_HELP,
     ),
     params=[
@@ -61,6 +65,14 @@ command = click.Command(
         click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
         click.Option(
             ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
+        ),
+        click.Option(
+            ["--cursor"],
+            metavar="SEQ:HASH",
+            help=(
+                "Only what comes after the entry of that number, whose line has that SHA-256: an "
+                "error if the ledger was replaced, or no longer has what comes next."
+            ),
         ),
         click.Option(
             ["--pod"],

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from nsledger.domain.events import Source, event_name
 from nsledger.domain.instant import unix_ns
-from nsledger.domain.record import Record
+from nsledger.domain.record import Record, rfc3339
 from nsledger.report.subject import subject
 
 _SHORTEST_ID = 4
 """Fewer characters of an id could be part of too many names."""
+
+_TIME = re.compile(
+    rb'\{"seq":[0-9]+,"prev":"[0-9a-f]{64}","time":"([0-9-]{10}T[0-9:]{8}\.[0-9]{9}Z)"'
+).match
+"""A time as the daemon writes it: such texts stand in the order of the moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class Selection:
     def everything(self) -> bool:
         """Whether no record needs to be looked at."""
         return self == Selection()
+
+    def may_take(self, line: bytes) -> bool:
+        """Whether the record on `line` has to be decoded to know; quick where its time says no."""
+        if self.since_ns is None and self.until_ns is None:
+            return True
+        written = _TIME(line)
+        if written is None:
+            return True
+        since, until = _bounds(self.since_ns, self.until_ns)
+        return since <= written[1] < until
 
     def takes(self, record: Record) -> bool:
         """Whether `record` is one of them."""
@@ -72,3 +89,10 @@ def _named(patterns: Sequence[str], names: Sequence[str], id_: str) -> bool:
         or (len(pattern) >= _SHORTEST_ID and id_.startswith(pattern))
         for pattern in patterns
     )
+
+
+@functools.lru_cache(maxsize=1)
+def _bounds(since_ns: int | None, until_ns: int | None) -> tuple[bytes, bytes]:
+    """Both as a record writes them; what is not given is before, or behind, every time."""
+    since = b"" if since_ns is None else rfc3339(since_ns).encode()
+    return since, b"~" if until_ns is None else rfc3339(until_ns).encode()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.cli import exit_codes
-from tests import ledgers, programs
+from tests import ledgers, programs, tampering
 from tests.synthetic_node import SyntheticNode, example_node
 from tests.unit.cli.conftest import Nsledger
 
@@ -184,3 +185,55 @@ def test_following_selects_too_and_misses_nothing(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
 
     assert found == list(range(40, 140, 2))
+
+
+def cursor_at(ledger: Path, seq: int) -> str:
+    line = ledgers.lines(ledger)[seq - 1]
+    return f"{seq}:{hashlib.sha256(line).hexdigest()}"
+
+
+def test_a_shipper_goes_on_exactly_behind_what_it_has(
+    nsledger: Nsledger, example_ledger: Path
+) -> None:
+    beginning = f"0:{'0' * 64}"
+
+    assert listed(nsledger, "--cursor", beginning) == list(range(1, 39))
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 20)) == list(range(21, 39))
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 38)) == []
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 20), "-n", "2") == [37, 38]
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 36), "-r") == [38, 37]
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 36), "-n", "9") == [37, 38]
+
+
+def test_a_ledger_that_is_not_the_one_that_was_read_is_said(
+    nsledger: Nsledger, example_ledger: Path
+) -> None:
+    wrong_hash = cursor_at(example_ledger, 20).replace("20:", "21:")
+    replaced = nsledger("log", "--cursor", wrong_hash)
+    shorter = nsledger("log", "--cursor", cursor_at(example_ledger, 20).replace("20:", "99:"))
+
+    for done in (replaced, shorter):
+        assert (done.code, done.out) == (exit_codes.NO_ANSWER, "")
+        assert "The ledger was replaced, cut or rewritten since" in done.err
+    assert "needed entry 21 with the hash" in replaced.err
+    assert "found a ledger without that entry, needed entry 99" in shorter.err
+
+
+def test_what_was_pruned_before_it_was_shipped_is_said(nsledger: Nsledger, tmp_path: Path) -> None:
+    ledger = tampering.make(tmp_path / "ledger")
+    shipped, last_removed = cursor_at(ledger, 7), cursor_at(ledger, 10)
+    tampering.prune(ledger)
+
+    done = nsledger("log", "--cursor", shipped, "--ledger", str(ledger))
+
+    assert (done.code, done.out) == (exit_codes.NO_ANSWER, "")
+    assert "begins with entry 11, needed entry 8: 3 were removed by retention" in done.err
+    assert listed(nsledger, "--cursor", last_removed, "--ledger", str(ledger))[0] == 11
+
+
+def test_a_cursor_that_is_none_is_wrong_usage(nsledger: Nsledger) -> None:
+    for text in ("7", "7:", f"07:{'0' * 64}", f"7:{'0' * 63}", "x" * 200):
+        done = nsledger("log", "--cursor", text)
+
+        assert (done.code, done.out) == (exit_codes.USAGE, "")
+        assert "needed SEQ:HASH" in done.err

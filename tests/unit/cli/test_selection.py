@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nsledger.cli.selection import Selection
-from nsledger.domain.events import Source, event_name
+from nsledger.domain.events import DaemonStopped, Source, event_name
 from nsledger.domain.instant import unix_ns
-from nsledger.domain.record import Record
+from nsledger.domain.record import Moment, Record, decode, encode
+from nsledger.ledger.chain import GENESIS, link
 from tests.synthetic_node import odd_node
 
 RECORDS = odd_node().decoded()
@@ -73,3 +76,26 @@ def test_events_go_by_pattern_and_sources_by_name() -> None:
 
 def test_what_is_about_no_pod_is_of_no_pod() -> None:
     assert all(event_name(record.event) != "gap" for record in taken(Selection(pods=("*",))))
+
+
+@given(
+    st.integers(0, 2**62),
+    st.none() | st.integers(0, 2**62),
+    st.none() | st.integers(0, 2**62),
+    st.integers(-2, 2),
+)
+def test_what_is_told_by_the_line_alone_is_what_the_record_tells(
+    time_ns: int, since: int | None, until: int | None, near: int
+) -> None:
+    for bounds in ((since, until), (time_ns + near, until), (since, max(0, time_ns + near))):
+        selection = Selection(since_ns=bounds[0], until_ns=bounds[1])
+        at = Moment(time_ns=time_ns, mono_ns=1, boot_id="b")
+        line, _ = link(GENESIS, [encode(DaemonStopped(source=Source.DAEMON), at)])
+
+        assert selection.may_take(line) == selection.takes(decode(line))
+
+
+def test_a_line_with_another_form_of_time_has_to_be_decoded() -> None:
+    line = b'{"seq":1,"prev":"%b","time":"2026-11-24T01:00:00+01:00"}' % (b"0" * 64)
+
+    assert Selection(since_ns=2**62).may_take(line)
