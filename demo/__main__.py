@@ -81,6 +81,9 @@ def _demonstrate(installation: Installation, progress: Progress) -> None:
             shim.wait_for("a record of every start", lambda records: _started(records, running))
             for pod in running:
                 _show(shim, "show", f"{pod.pod.k8s_namespace}/{pod.pod.name}")
+            _show(shim, "explain", f"{SHARED.k8s_namespace}/{SHARED.name}", "pid", "net")
+            _show(shim, "pods")
+            _show(shim, "findings", "--fail-on", "high")
             network = kubelet.namespace(running[0].containers["app"], "net")
             _show(shim, "whois", network)
             for pod in running:

@@ -46,6 +46,12 @@ def test_the_demo_shows_every_pod_and_leaves_nothing(generation: int) -> None:
     for command in ("show demo/plain", "show demo/shared-pid", "show demo/host", "log", "verify"):
         assert f"$ nsledger {command}\n" in printed
     assert "$ nsledger whois net:[" in printed
+    assert "app and sidecar see each other's processes: both joined /proc/" in printed
+    assert re.search(
+        r"^demo/host +running +1 +\u25b2 net ipc uts pid +match", printed, re.MULTILINE
+    )
+    assert "medium  host_namespace  demo/host\n" in printed
+    assert "high " not in printed
     assert ("$ nsledger show demo/user-namespace\n" in printed) == (generation == 2)
     assert ("no pod user-namespace" in printed) == (generation == 1)
     assert "sound" in printed
