@@ -1,6 +1,6 @@
 """A CRI runtime that makes real processes, and not always in the namespaces that it was asked for.
 
-Its sandboxes and containers are `sleep` under unshare(1) and nsenter(1). What it was told to lie
+Its sandboxes and containers are processes under unshare(1) and nsenter(1). What it was told to lie
 about it does wrong in one of three ways: it writes another spec, it makes another process than its
 spec says, or both. Its status has containerd's shape.
 """
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import enum
 import json
-import subprocess
+import os
+import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,12 +22,22 @@ from google.protobuf.message import Message
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import RUNTIME_SERVICE
 from tests.integration.fake_runtime import FakeRuntime, Script
-from tests.processes import sleeping
+from tests.processes import SLEEP, sleeping
 
 _JOINED: Final = ("network", "ipc", "uts")
 """What containerd's containers join of their sandbox."""
 _FLAGS: Final = {"network": "net", "ipc": "ipc", "uts": "uts", "pid": "pid", "mount": "mount"}
 """unshare's and nsenter's words for OCI's types."""
+
+
+_MOVER: Final = """
+import ctypes, signal, time
+CLONE_NEWUTS = 0x04000000
+signal.signal(signal.SIGUSR1, lambda *_: ctypes.CDLL(None).unshare(CLONE_NEWUTS))
+while True:
+    time.sleep(0.1)
+"""
+"""A container's process: it leaves its uts namespace when it is told to."""
 
 
 class Lie(enum.Enum):
@@ -41,6 +52,8 @@ class Lie(enum.Enum):
     """The process has a new one, and the status tells no spec."""
     HOST = enum.auto()
     """The spec leaves it out: the process is in the host's."""
+    NO_PROCESS = enum.auto()
+    """No lie: it runs where this kernel has no process of it, and the status tells no pid."""
 
 
 @dataclass
@@ -48,7 +61,7 @@ class _Made:
     pid: int = 0
     spec: list[dict[str, str]] | None = None
     request: Any = None
-    ended: bool = False
+    runs: bool = False
 
 
 @dataclass
@@ -87,10 +100,14 @@ class LyingRuntime:
 
     def end(self, container_id: str) -> None:
         """Kill a container's process, and go on saying that it runs."""
-        subprocess.run(["kill", "-9", str(self._containers[container_id].pid)], check=True)
+        os.kill(self._containers[container_id].pid, signal.SIGKILL)
 
-    def _start(self, under: str) -> int:
-        return self._stack.enter_context(sleeping(under)).pid
+    def move(self, container_id: str) -> None:
+        """Have a container's process leave its uts namespace."""
+        os.kill(self._containers[container_id].pid, signal.SIGUSR1)
+
+    def _start(self, under: str, *program: str) -> int:
+        return self._stack.enter_context(sleeping(under, program or SLEEP)).pid
 
     def _run_pod_sandbox(self, request: pb.RunPodSandboxRequest) -> Message:
         new = ("network", "ipc", "uts", "mount")
@@ -120,10 +137,13 @@ class LyingRuntime:
         made = self._containers[request.container_id]
         sandbox = self._sandboxes[made.request.pod_sandbox_id].pid
         joins, new = "--net --uts --ipc", "--mount"
-        if self.lie is not Lie.NONE:
+        if self.lie not in {Lie.NONE, Lie.NO_PROCESS}:
             joins = "--net --uts"
             new = "--mount" if self.lie is Lie.HOST else "--mount --ipc"
-        made.pid = self._start(f"nsenter -t {sandbox} {joins} unshare {new}")
+        under = f"nsenter -t {sandbox} {joins} unshare {new}"
+        made.runs = True
+        if self.lie is not Lie.NO_PROCESS:
+            made.pid = self._start(under, "/usr/bin/python3", "-I", "-c", _MOVER)
         return pb.VersionRequest()  # empty, as the answer is
 
     def _pod_sandbox_status(self, request: pb.PodSandboxStatusRequest) -> Message:
@@ -138,7 +158,7 @@ class LyingRuntime:
         status = pb.ContainerStatus(
             id=request.container_id,
             metadata=made.request.config.metadata,
-            state=pb.CONTAINER_RUNNING if made.pid else pb.CONTAINER_CREATED,
+            state=pb.CONTAINER_RUNNING if made.runs else pb.CONTAINER_CREATED,
         )
         info = _info(made, sandboxID=made.request.pod_sandbox_id)
         return pb.ContainerStatusResponse(status=status, info=info)
@@ -158,7 +178,7 @@ class LyingRuntime:
                     id=id_,
                     pod_sandbox_id=made.request.pod_sandbox_id,
                     metadata=made.request.config.metadata,
-                    state=pb.CONTAINER_RUNNING if made.pid else pb.CONTAINER_CREATED,
+                    state=pb.CONTAINER_RUNNING if made.runs else pb.CONTAINER_CREATED,
                 )
                 for id_, made in self._containers.items()
             ]

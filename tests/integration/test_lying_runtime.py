@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -13,10 +14,11 @@ import pytest
 from demo.cri import Client
 from demo.pods import Kubelet, Pod, RunningPod
 from demo.shim import Shim
-from nsledger.domain.events import ContainerStarted, ContainerStopped, Ending
+from nsledger.domain.events import ContainerStarted, ContainerStopped, Ending, NamespaceChanged
 from nsledger.domain.judgement import LayerPair, Verdict
 from nsledger.domain.namespaces import NamespaceType
 from tests.integration.lying_runtime import Lie, LyingRuntime
+from tests.programs import environment, run
 
 pytestmark = pytest.mark.root
 
@@ -99,6 +101,51 @@ def test_a_lie_is_a_mismatch_of_exactly_the_layers_that_differ(
     assert others == set()
 
 
+def findings(lied: Lied, *options: str) -> dict[str, set[str]]:
+    """The names of the pods in which each kind was found."""
+    command = ["findings", "--fail-on", "never", "-o", "json", *options]
+    code, output = run(command, environment(lied.shim.paths.ledger))
+    assert code == 0
+    kinds: dict[str, set[str]] = {}
+    for finding in json.loads(output):
+        name = finding["pod"]["name"] if finding["pod"] else ""
+        kinds.setdefault(finding["kind"], set()).add(name)
+    return kinds
+
+
+def test_each_lie_is_a_finding_and_honest_pods_are_in_none(lied: Lied) -> None:
+    for lie in (Lie.NONE, Lie.HONEST_SPEC, Lie.HONEST_PROCESS, Lie.NO_SPEC, Lie.HOST):
+        lied.started(lied.run(lie))
+
+    assert findings(lied, "--kind", "mismatch.*") == {
+        "mismatch.requested_assigned": {"honest-process", "host"},
+        "mismatch.requested_actual": {"honest-spec", "honest-process", "no-spec", "host"},
+        "mismatch.assigned_actual": {"honest-spec"},
+    }
+
+
+def test_what_happens_without_a_call_is_a_finding(lied: Lied) -> None:
+    moved = lied.run(Lie.NONE)
+    lied.started(moved)
+    lied.started(lied.run(Lie.NO_PROCESS))
+    lied.runtime.move(moved.containers["app"])
+    lied.runtime.lie = Lie.NONE
+    with Client(lied.runtime.path) as straight:
+        past = Kubelet(straight, cgroup_parent="/").run(Pod(name="past", host_pid=True))
+        lied.started(past)
+    lied.shim.wait_for(
+        "the move on record",
+        lambda records: any(isinstance(record.event, NamespaceChanged) for record in records),
+    )
+
+    found = findings(lied)
+
+    assert found["shim_bypassed"] == {"past"}
+    assert found["namespace_changed"] == {"none"}
+    assert found["unobservable"] == {"no-process"}
+    assert found["host_namespace"] >= {"none", "past"}
+
+
 def test_a_process_that_is_gone_behind_a_runtime_that_says_it_runs_is_found(lied: Lied) -> None:
     pod = lied.run(Lie.NONE)
     container_id = pod.containers["app"]
@@ -113,3 +160,4 @@ def test_a_process_that_is_gone_behind_a_runtime_that_says_it_runs_is_found(lied
     (stopped,) = (r.event for r in records if isinstance(r.event, ContainerStopped))
     assert stopped.container.container_id == container_id
     assert stopped.ending is Ending.PROCESS_GONE
+    assert findings(lied, "--kind", "process_gone") == {"process_gone": {"none"}}
