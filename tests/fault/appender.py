@@ -19,6 +19,8 @@ from nsledger.ledger.writer import LedgerWriter
 
 BATCHES = [[100, 101, 102], [103, 104, 105]]
 """The numbers that `once` records."""
+SEGMENT_BYTES = 20_000
+"""Small, so that a writer is killed while it closes a segment, or compresses one, as well."""
 
 
 def say(*words: object) -> None:
@@ -69,11 +71,23 @@ def forever(directory: str, number: int) -> None:
         now=recording.now,
         new_ledger_id=lambda: recording.LEDGER_ID,
         sync_interval_s=0.005,
+        limits=WriterLimits(rotation=RotationLimits(max_bytes=SEGMENT_BYTES)),
     )
     recorder.start()
+    upkeep = Upkeep(
+        recorder,
+        directory,
+        limits=RetentionLimits(),
+        prune_bytes=0,
+        now=recording.now,
+        interval_s=0.002,
+    )
+    upkeep.start()
     while True:
         sync = number % 10 == 0
-        ticket = recorder.record(recording.event(number), at=recording.now(), sync=sync)
+        # Any event with a word will do, but the one with which a daemon ends in order.
+        event = LedgerStopped(source=Source.DAEMON, reason=str(number), free_bytes=0)
+        ticket = recorder.record(event, at=recording.now(), sync=sync)
         ticket.on_done(partial(say, "synced" if sync else "appended", number))
         if recorder.queue_depth > 50:
             ticket.wait(10)
@@ -84,7 +98,12 @@ if __name__ == "__main__":
     if sys.argv[1] == "once":
         once(sys.argv[2])
     else:
+        from nsledger.domain.events import LedgerStopped, Source
+        from nsledger.recorder.limits import WriterLimits
         from nsledger.recorder.recorder import Recorder
+        from nsledger.recorder.retention import RetentionLimits
+        from nsledger.recorder.rotation import RotationLimits
+        from nsledger.recorder.upkeep import Upkeep
         from tests import recording
 
         nursery(sys.argv[2])

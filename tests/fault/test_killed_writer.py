@@ -15,7 +15,7 @@ from typing import IO
 
 import pytest
 
-from nsledger.domain.events import LedgerRecovered
+from nsledger.domain.events import UNCLEAN_STOP, Gap, LedgerRecovered
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.group_commit import GroupCommit
@@ -65,6 +65,11 @@ def nursery(directory: Path) -> Iterator[Nursery]:
         yield Nursery(process.stdin, process.stdout)
 
 
+def newest_segment(directory: Path) -> Path:
+    """The one that a writer goes on in."""
+    return max(directory.glob("*.jsonl"), default=ledgers.segment(directory))
+
+
 @pytest.mark.fault
 def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     seed = random.randrange(1 << 32)
@@ -81,7 +86,7 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -
                 verify(str(tmp_path))
             # A write of this size is seldom caught half done, so help: half an entry more.
             if chance.random() < 0.5:
-                with ledgers.segment(tmp_path).open("ab") as segment:
+                with newest_segment(tmp_path).open("ab") as segment:
                     segment.write(b'{"seq":1')
 
     last = GroupCommit(
@@ -96,6 +101,9 @@ def test_kill_9_under_load_loses_nothing_that_was_acknowledged(tmp_path: Path) -
     written = {int(word) for word in recording.words(tmp_path) if word.isdigit()}
     assert len(acknowledged) > KILLS
     assert acknowledged <= written
+    assert list(tmp_path.glob("*.zst")), "closed segments were compressed between the kills"
     kept = {path.name for path in tmp_path.glob("torn-*")}
     events = [record.event for record in recording.records(tmp_path)]
+    gaps = [event for event in events if isinstance(event, Gap)]
+    assert {(gap.reason, gap.count) for gap in gaps} == {(UNCLEAN_STOP, None)}
     assert kept == {event.kept_as for event in events if isinstance(event, LedgerRecovered)}
