@@ -47,9 +47,8 @@ def test_the_demo_shows_every_pod_and_leaves_nothing(generation: int) -> None:
         assert f"$ nsledger {command}\n" in printed
     assert "$ nsledger whois net:[" in printed
     assert "app and sidecar see each other's processes: both joined /proc/" in printed
-    assert re.search(
-        r"^demo/host +running +1 +\u25b2 net ipc uts pid +match", printed, re.MULTILINE
-    )
+    pods = r"^demo/host +running +1 +\u25b2 net ipc uts pid( cgroup)? +match"
+    assert re.search(pods, printed, re.MULTILINE)
     assert "medium  host_namespace  demo/host\n" in printed
     assert "high " not in printed
     assert ("$ nsledger show demo/user-namespace\n" in printed) == (generation == 2)

@@ -78,9 +78,12 @@ class Inspection:
             case PodAssigned():
                 self._pods[event.pod.pod_sandbox_id] = event.pod
                 self._enter(process_findings.of_start(record, event, self._node))
+                if event.source is Source.CRI_PROXY:
+                    self._came_through_shim(event.pod.pod_sandbox_id)
                 self._found(record, event, "found running")
             case ContainerAssigned() if event.source is Source.CRI_PROXY:
                 self._by_shim.add(event.container.container_id)
+                self._came_through_shim(event.container.container_id)
             case ContainerStarted():
                 self._container_started(record, event)
             case ContainerWitnessed():
@@ -143,6 +146,7 @@ class Inspection:
             self._found(record, event, f"found running{unseen}")
             return
         self._by_shim.add(container_id)
+        self._came_through_shim(container_id)
         if not hooked and event.actual is not None:
             self._unhooked[container_id] = Sighting(
                 Kind.HOOK_MISSING,
@@ -200,6 +204,13 @@ class Inspection:
         )
         self._docket.enter(sighting)
         self._past_shim[sighting.key] = event.not_before, record.time
+
+    def _came_through_shim(self, id_: str) -> None:
+        """Its call is on record after all: two daemons that hand over do not write in order."""
+        for key in list(self._past_shim):
+            if id_ == (key[2] or key[1]):
+                del self._past_shim[key]
+                self._docket.withdraw(key)
 
     def _ended(
         self, record: Record, event: PodStopped | PodRemoved | ContainerStopped | ContainerRemoved

@@ -5,6 +5,7 @@ import pytest
 
 from nsledger.domain.events import (
     Alteration,
+    ContainerAssigned,
     ContainerStopped,
     ContainerWitnessed,
     Ending,
@@ -117,6 +118,21 @@ def test_what_reconcile_found_at_its_first_look_is_held_against_nobody(
     node.run_behind_the_shim(node.run_pod("web"), "elder", hook=False)
 
     assert kinds(node) == []
+
+
+def test_a_call_that_comes_on_record_late_withdraws_that_it_went_past_the_shim(
+    node: SyntheticNode,
+) -> None:
+    sandbox = node.run_pod("web")
+    looked = node.now
+    for name, hook in (("seen-by-hook", True), ("found", False)):
+        id_ = node.run_behind_the_shim(sandbox, name, hook=hook, not_before=looked)
+        pod, container = node.containers[id_]
+        assert Kind.SHIM_BYPASSED in kinds(node)
+
+        node.say(ContainerAssigned(source=Source.CRI_PROXY, pod=pod, container=container))
+
+        assert kinds(node) == []
 
 
 def test_what_may_be_behind_a_gap_is_held_against_nobody(node: SyntheticNode) -> None:
