@@ -25,6 +25,8 @@ from nsledger.domain.namespaces import (
     IdMapping,
     NamespaceMode,
     NamespaceType,
+    RequestedNamespaces,
+    UserNamespaceRequest,
 )
 
 VECTORS = Path(__file__).parent / "vectors/status"
@@ -170,6 +172,22 @@ def test_a_containers_process_and_namespaces_are_read(name: str) -> None:
     assert status.pod_sandbox_id == load(name)["info"]["sandboxID"]
     assert status.container.name == "app"
     assert status.container.image == "docker.io/local/app:1"
+
+
+def test_what_a_container_was_asked_for_is_read_where_containerd_repeats_it() -> None:
+    pod, own = NamespaceMode.POD, NamespaceMode.CONTAINER
+    plain = RequestedNamespaces(net=pod, pid=own, ipc=pod)
+    user = UserNamespaceRequest(mode=pod, uids=MAPPING, gids=MAPPING)
+
+    assert container("containerd-1.6-plain-container").requested == plain
+    assert container("containerd-2.1-plain-container-created").requested == plain
+    assert container("containerd-2.1-shared-container").requested == RequestedNamespaces(
+        net=pod, pid=pod, ipc=pod
+    )
+    assert container("containerd-2.1-userns-container").requested == RequestedNamespaces(
+        net=pod, pid=own, ipc=pod, user=user
+    )
+    assert container("cri-o-plain-container").requested is None
 
 
 def test_the_mappings_of_a_user_namespace_are_read() -> None:

@@ -12,7 +12,7 @@ from nsledger.audit.unobservable import NO_HOST_PID, why_unobservable
 from nsledger.cri.status import ContainerState, ContainerStatus, SandboxStatus
 from nsledger.domain.events import ContainerAssigned, ContainerStarted, PodAssigned, Source
 from nsledger.domain.judgement import judge_sandbox
-from nsledger.domain.namespaces import AssignedNamespaces, NamespaceReading
+from nsledger.domain.namespaces import AssignedNamespaces, NamespaceReading, RequestedNamespaces
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container
 from nsledger.proc.namespaces import read_namespaces
@@ -62,7 +62,9 @@ class Observer:
         process = status.process
         unobservable = why_unobservable(process, ended=not status.ready)
         actual = None if unobservable or process.pid is None else read_namespaces(process.pid)
-        requested = self._picture.workloads.requested_by(audit_id) or status.requested
+        asked = self._picture.workloads.requested_by(audit_id)
+        repeated = status.requested if status.requested != RequestedNamespaces() else None
+        requested = asked or status.requested
         host, assigned = self._picture.host, process.assigned
         self._picture.say(
             PodAssigned(
@@ -70,6 +72,7 @@ class Observer:
                 audit_id=audit_id,
                 not_before=not_before,
                 pod=pod if pod.name else status.pod,
+                requested=None if asked else repeated,
                 assigned=assigned,
                 netns_path=status.netns_path,
                 ips=status.ips,
@@ -96,9 +99,12 @@ class Observer:
     ) -> None:
         """Record what the runtime told of a container, if only that it did not tell."""
         pod, container = PodRef(), ContainerRef(container_id=container_id)
+        requested: RequestedNamespaces | None = None
         assigned: AssignedNamespaces = {}
         if not isinstance(status, Unanswered):
             pod, container = self._picture.pod_ref(status.pod_sandbox_id), status.container
+            # What a call asked for is on record by its audit id.
+            requested = None if audit_id else status.requested
             assigned = status.process.assigned
         self._picture.say(
             ContainerAssigned(
@@ -107,6 +113,7 @@ class Observer:
                 not_before=not_before,
                 pod=pod,
                 container=container,
+                requested=requested,
                 assigned=assigned,
             )
         )

@@ -65,20 +65,21 @@ def requested_namespaces(options: pb.NamespaceOption) -> RequestedNamespaces:
     if options.HasField("userns_options"):
         asked = options.userns_options
         user = UserNamespaceRequest(
-            mode=_mode(asked.mode),
+            mode=namespace_mode(asked.mode),
             uids=tuple(_mapping(line) for line in asked.uids),
             gids=tuple(_mapping(line) for line in asked.gids),
         )
     return RequestedNamespaces(
-        net=_mode(options.network),
-        pid=_mode(options.pid),
-        ipc=_mode(options.ipc),
+        net=namespace_mode(options.network),
+        pid=namespace_mode(options.pid),
+        ipc=namespace_mode(options.ipc),
         target_id=options.target_id or None,
         user=user,
     )
 
 
-def _mode(number: int) -> RequestedMode:
+def namespace_mode(number: int) -> RequestedMode:
+    """CRI's NamespaceMode of that number, or the number of one that this version does not know."""
     return _MODES.get(number, number)
 
 

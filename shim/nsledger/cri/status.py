@@ -8,7 +8,9 @@ from typing import Final
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import container_ref, parse, pod_ref, requested_namespaces
+from nsledger.cri.repeated import requested_in
 from nsledger.cri.verbose import (
+    INFO_KEY,
     ContainerInfo,
     OciIdMapping,
     SandboxInfo,
@@ -76,6 +78,8 @@ class ContainerStatus:
     container: ContainerRef
     state: ContainerState
     process: ProcessStatus
+    requested: RequestedNamespaces | None = None
+    """As the runtime repeats it; CRI-O does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +139,7 @@ def decode_container_status(message: bytes) -> ContainerStatus:
         container=container_ref(status.metadata, status.image, container_id=status.id),
         state=_state(status.state),
         process=_process(told),
+        requested=requested_in(answer.info.get(INFO_KEY, "")),
     )
 
 

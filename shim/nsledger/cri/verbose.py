@@ -90,7 +90,7 @@ class ContainerInfo(msgspec.Struct, frozen=True):
     sandbox_id: str = msgspec.field(name="sandboxID", default="")
 
 
-_KEY: Final = "info"
+INFO_KEY: Final = "info"
 _sandbox_decoder: Final = msgspec.json.Decoder(SandboxInfo)
 _container_decoder: Final = msgspec.json.Decoder(ContainerInfo)
 _Info = TypeVar("_Info", SandboxInfo, ContainerInfo)
@@ -102,7 +102,7 @@ def sandbox_info(info: Mapping[str, str]) -> SandboxInfo:
     Raises:
         UndecodableError: it is not JSON, or not of a shape that this version knows.
     """
-    return _decode(_sandbox_decoder, info) if _KEY in info else SandboxInfo()
+    return _decode(_sandbox_decoder, info) if INFO_KEY in info else SandboxInfo()
 
 
 def container_info(info: Mapping[str, str]) -> ContainerInfo:
@@ -111,12 +111,12 @@ def container_info(info: Mapping[str, str]) -> ContainerInfo:
     Raises:
         UndecodableError: it is not JSON, or not of a shape that this version knows.
     """
-    return _decode(_container_decoder, info) if _KEY in info else ContainerInfo()
+    return _decode(_container_decoder, info) if INFO_KEY in info else ContainerInfo()
 
 
 def _decode(decoder: msgspec.json.Decoder[_Info], info: Mapping[str, str]) -> _Info:
     try:
-        return decoder.decode(info[_KEY])
+        return decoder.decode(info[INFO_KEY])
     except msgspec.DecodeError as error:
         raise UndecodableError(
             message_type=decoder.type.__name__, reason="`info` is not the JSON of a status"

@@ -57,6 +57,8 @@ class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
     """The sandbox runs: what the runtime assigned to it and what its process has."""
 
     pod: PodRef
+    requested: RequestedNamespaces | None = None
+    """As the runtime repeats it, where the request itself is not on record."""
     assigned: AssignedNamespaces = {}
     netns_path: str = ""
     """Where the runtime mounted the network namespace, such as `/var/run/netns/cni-…`."""
@@ -85,6 +87,8 @@ class ContainerAssigned(_Event, tag="container.assigned", frozen=True, kw_only=T
 
     pod: PodRef
     container: ContainerRef
+    requested: RequestedNamespaces | None = None
+    """As the runtime repeats it, where the request itself is not on record."""
     assigned: AssignedNamespaces = {}
 
 

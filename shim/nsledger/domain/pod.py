@@ -115,6 +115,9 @@ class Container:
 
     def take_assigned(self, event: ContainerAssigned, seq: int) -> None:
         """Take in what the runtime made of it."""
+        if self.requested is None and event.requested is not None:
+            self.requested = event.requested
+            self.records = replace(self.records, requested=seq)
         if event.assigned:
             self.assigned = event.assigned
             self.records = replace(self.records, assigned=seq)
@@ -226,6 +229,9 @@ class Pod:
             self.source = event.source
         self.sources.add(event.source)
         self.since = self.since or time
+        if self.requested is None and event.requested is not None:
+            self.requested = event.requested
+            self.records = replace(self.records, requested=seq)
         if event.assigned:
             self.assigned = event.assigned
             self.records = replace(self.records, assigned=seq)

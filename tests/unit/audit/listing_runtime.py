@@ -40,6 +40,7 @@ class ThatSandbox:
     pid: int | None = field(default_factory=os.getpid)
     ready: bool = True
     runtime_type: str = RUNC
+    requested: RequestedNamespaces = field(default_factory=RequestedNamespaces)
 
 
 @dataclass
@@ -48,6 +49,7 @@ class ThatContainer:
     pid: int | None = field(default_factory=os.getpid)
     state: ContainerState = ContainerState.RUNNING
     runtime_type: str = RUNC
+    requested: RequestedNamespaces | None = None
 
 
 @dataclass
@@ -69,7 +71,7 @@ class ListingRuntime(FakeRuntime):
         return SandboxStatus(
             pod=_pod(pod_sandbox_id),
             ready=found.ready,
-            requested=RequestedNamespaces(),
+            requested=found.requested,
             process=_process(found.pid, found.runtime_type),
             netns_path="",
             ips=(),
@@ -84,6 +86,7 @@ class ListingRuntime(FakeRuntime):
             pod_sandbox_id=found.pod_sandbox_id,
             container=_container(container_id),
             state=found.state,
+            requested=found.requested,
             process=_process(found.pid, found.runtime_type),
         )
 

@@ -8,6 +8,7 @@ import pytest
 
 from nsledger.cri.status import ContainerState
 from nsledger.domain.events import (
+    ContainerAssigned,
     ContainerRemoved,
     ContainerStarted,
     ContainerStopped,
@@ -17,10 +18,17 @@ from nsledger.domain.events import (
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
+    PodRequested,
     PodStopped,
     Source,
 )
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
+from nsledger.domain.judgement import Rule, Verdict
+from nsledger.domain.namespaces import (
+    NamespaceMode,
+    NamespaceReading,
+    NamespaceType,
+    RequestedNamespaces,
+)
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.proc.namespaces import read_namespaces
 from tests.processes import sleeping
@@ -193,3 +201,32 @@ def test_a_container_without_a_host_pid_is_unobservable_and_says_why(tmp_path: P
 
     assert only(ContainerStarted, on_record).unobservable == "no host pid"
     assert only(PodAssigned, on_record).unobservable == "no host pid"
+
+
+def test_what_the_runtime_repeats_of_a_request_is_on_record_with_a_find(tmp_path: Path) -> None:
+    hosts = RequestedNamespaces(net=NamespaceMode.NODE)
+    there = one_pod()
+    there.sandboxes["s1"].requested = there.containers["c1"].requested = hosts
+    with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S) as node:
+        rounds(node)
+        on_record = node.finish()
+
+    assert only(PodAssigned, on_record).requested == hosts
+    assert only(ContainerAssigned, on_record).requested == hosts
+    judged = only(ContainerStarted, on_record).judgements[NamespaceType.NET]
+    assert (judged.verdict, judged.rule) == (Verdict.MATCH, Rule.REQUESTED_NODE)
+
+
+def test_a_request_that_was_seen_is_not_put_on_record_again(tmp_path: Path) -> None:
+    there = one_pod()
+    there.sandboxes["s1"].requested = RequestedNamespaces(net=NamespaceMode.NODE)
+    asked = PodRequested(
+        source=Source.CRI_PROXY, audit_id="a1", pod=PodRef(), requested=RequestedNamespaces()
+    )
+    with box(tmp_path, runtime=there) as node:
+        node.picture.workloads.apply(asked)
+        pod = PodRef(pod_sandbox_id="s1")
+        node.observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id="a1")
+        on_record = node.finish()
+
+    assert only(PodAssigned, on_record).requested is None

@@ -351,6 +351,20 @@ def test_a_pod_that_lives_on_forgets_its_removed_containers() -> None:
     assert list(workloads.pods["p1"].containers) == ["new"]
 
 
+def test_what_the_runtime_repeats_counts_where_no_request_is_on_record() -> None:
+    repeated = RequestedNamespaces(pid=NamespaceMode.NODE)
+    pod = structs.replace(POD_ASSIGNED, requested=repeated)
+    container = structs.replace(ASSIGNED, requested=repeated)
+
+    found = fold(pod, container)
+    seen = fold(POD_REQUESTED, pod, REQUESTED, container)
+
+    assert found.pods["p1"].requested == the_app(found).requested == repeated
+    assert found.pods["p1"].records.requested == 1
+    assert the_app(found).records.requested == 2
+    assert seen.pods["p1"].requested == the_app(seen).requested == ASKED
+
+
 def test_of_containers_without_a_pod_only_the_newest_are_kept() -> None:
     workloads = fold(POD_ASSIGNED, WITNESSED)
     for number in range(10):
