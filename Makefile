@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-a
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
 TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light
 
-.PHONY: help demo test check bench protos requirements format clean
+.PHONY: help demo test check bench man protos requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ format: .venv/dev ## rewrite the sources in the one format
 
 bench: .venv/dev ## measure; BENCH=relay|node|hook|annotate|... picks one
 	@$(BIN)/python -m tests.bench $(BENCH)
+
+man: .venv/run ## man pages of every command, in build/man
+	$(BIN)/python -m tools.man_pages build/man
 
 protos: .venv/protos ## regenerate the Python of protos/*.proto
 	tools/generate-protos

@@ -14,16 +14,16 @@ class LazyGroup(click.Group):
     def __init__(self, *, package: str, purposes: Mapping[str, str], **attributes: object) -> None:
         super().__init__(**attributes)  # type: ignore[arg-type]  # click types each apart
         self._package = package
-        self._purposes = purposes
+        self.purposes = purposes
         """One line on each command, in the order of the help."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """The names, in the order of the help."""
-        return list(self._purposes)
+        return list(self.purposes)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         """Import the command called `cmd_name`; None if there is none."""
-        if cmd_name not in self._purposes:
+        if cmd_name not in self.purposes:
             return None
         module = importlib.import_module(f"{self._package}.{cmd_name}")
         command = module.command
@@ -34,4 +34,4 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(self._purposes.items()))
+            formatter.write_dl(list(self.purposes.items()))

@@ -29,11 +29,15 @@ _PURPOSES: Final = {
     "reindex": "Build the index anew that answers whois.",
     "keygen": "Make the key pair that signs checkpoints of the ledger.",
     "serve": "Relay the kubelet's calls to the runtime and record them.",
+    "completion": "Print what makes a shell complete commands and options.",
     "doctor": "Tell what is wrong with nsledger on this node, and what to do.",
     "install": "Put nsledger on this node; --dry-run shows every change.",
     "uninstall": "Take nsledger off this node: every file is what it was.",
     "bypass": "Send the kubelet back to the runtime's own socket.",
 }
+
+COMPLETION_VARIABLE: Final = "_NSLEDGER_COMPLETE"
+"""By which a shell asks for completions; `nsledger completion` tells it so."""
 
 _HELP: Final = """\
 See which Linux namespaces every pod on this node was asked for, was assigned, and really got.
@@ -127,6 +131,11 @@ def main() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115 - until the process ends
     elif (reconfigure := getattr(stdout, "reconfigure", None)) is not None:
         reconfigure(errors="backslashreplace")
+    asked_by_shell = os.environ.get(COMPLETION_VARIABLE)
+    if asked_by_shell:
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for a shell
+
+        sys.exit(shell_complete(command, {}, "nsledger", COMPLETION_VARIABLE, asked_by_shell))
     sys.exit(run(sys.argv[1:]))
 
 

@@ -29,7 +29,7 @@ from nsledger.domain.question import (
 from nsledger.domain.record import Record, decode
 from nsledger.index.entries import Entries
 from nsledger.index.pointer import Pointer, unpack
-from nsledger.index.schema import CONTAINER, TYPES, signed
+from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
 
 _ALL_TYPES: Final = frozenset(NamespaceType)
@@ -95,7 +95,7 @@ class Asking:
             case ByInode(ino=ino):
                 return {ino}, [], _ALL_TYPES
             case ByNamespaceId(ns_id=ns_id):
-                return self._inodes_of_id(ns_id), [], _ALL_TYPES
+                return self._hosts_of_id(ns_id), self._of_id(ns_id), _ALL_TYPES
             case ByPid(pid=pid, type=type_):
                 types = _ALL_TYPES if type_ is None else frozenset({type_})
                 self._hosts = self._is_hosts_pid(pid)
@@ -109,18 +109,27 @@ class Asking:
                 _, seeds, _ = self._begin(ByPid(number))
                 if number >= LEAST_ID:
                     seeds += self._begin(ByProcessId(str(number)))[1]
-                return {number, *self._inodes_of_id(str(number))}, seeds, _ALL_TYPES
+                seeds += self._of_id(str(number))
+                return {number, *self._hosts_of_id(str(number))}, seeds, _ALL_TYPES
             case _:
                 assert_never(question)
 
-    def _inodes_of_id(self, ns_id: str) -> set[int]:
-        number = int(ns_id)
-        if number >= 1 << 64:
+    def _of_id(self, ns_id: str) -> list[Row]:
+        """Who was read in the namespace of that id, and the containers that may share it."""
+        if int(ns_id) >= 1 << 64:
+            return []
+        found = processes(
+            self._database, "p.id IN (SELECT process FROM place WHERE ns_id = ?)", signed(ns_id)
+        )
+        for pod in {row.pod for row in found if row.kind == SANDBOX}:
+            found += processes(self._database, "p.pod = ? AND p.kind = ?", pod, CONTAINER)
+        return found
+
+    def _hosts_of_id(self, ns_id: str) -> set[int]:
+        if int(ns_id) >= 1 << 64:
             return set()
         found = self._database.execute(
-            "SELECT ino FROM place WHERE ns_id = ?1"
-            " UNION SELECT ino FROM host_place WHERE ns_id = ?1",
-            (signed(ns_id),),
+            "SELECT DISTINCT ino FROM host_place WHERE ns_id = ?", (signed(ns_id),)
         )
         return {ino for (ino,) in found}
 

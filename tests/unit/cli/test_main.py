@@ -54,6 +54,23 @@ def test_a_command_that_reads_imports_no_daemon(name: str) -> None:
     assert not packages & {"rich", "grpc", "google", "structlog", "yaml", "hpack", "asyncio", "ssl"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "most"),
+    # Counted when written: 80 and 183 beside what the interpreter has.
+    [(["--help"], 90), (["whois", "net:[4026532257]"], 200)],
+)
+def test_a_command_imports_few_modules(
+    arguments: list[str], most: int, example_ledger: Path
+) -> None:
+    if arguments != ["--help"]:
+        arguments = [*arguments, "--ledger", str(example_ledger)]
+    before = modules_after("")
+
+    imported = modules_after(f"from nsledger.cli.main import run; run({arguments!r})") - before
+
+    assert len(imported) <= most, sorted(imported)
+
+
 def test_the_group_lists_every_command_with_its_purpose(nsledger: Nsledger) -> None:
     done = nsledger("--help")
 
