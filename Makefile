@@ -13,7 +13,7 @@ COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-a
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
 TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light
 
-.PHONY: help demo test check bench man protos requirements format clean
+.PHONY: help demo test check bench man protos wheel deb requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,8 +50,15 @@ man: .venv/run ## man pages of every command, in build/man
 protos: .venv/protos ## regenerate the Python of protos/*.proto
 	tools/generate-protos
 
+wheel: .venv/run ## the wheel and the source distribution, into dist/
+	@$(BIN)/hatchling build -d dist
+
+deb: .venv/run ## a Debian package that carries its dependencies, into dist/ (needs dpkg-deb)
+	@tools/build-deb dist
+
 requirements: ## pin the newest versions, with hashes, into requirements/*.txt (needs uv)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
+	$(COMPILE) pyproject.toml -c requirements/run.txt -o requirements/package.txt
 	$(COMPILE) pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/protos.in -o requirements/protos.txt
 	$(COMPILE) --resolution lowest-direct pyproject.toml -o requirements/lowest.txt

@@ -1,0 +1,140 @@
+"""The wheel as it is built: what is in it, and that it runs where nothing else of ours is."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from nsledger.node.changes import Part
+
+ROOT = Path(__file__).parents[2]
+SYSTEMD = {path.name for path in (ROOT / "systemd").iterdir()}
+
+DUMP = """
+version = 3
+[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc]
+runtime_type = 'io.containerd.runc.v2'
+"""
+NAMESPACES = [{"type": type_} for type_ in ("pid", "ipc", "uts", "mount", "network")]
+SPEC = {"process": {"cwd": "/"}, "root": {"path": "x"}, "mounts": [{"destination": "/proc"}]}
+
+IMAGE = {
+    "usr/bin/containerd": "#!/bin/sh\ncat /dump.toml\n",
+    "usr/bin/ctr": "#!/bin/sh\ncat /spec.json\n",
+    "usr/bin/python3": "#!/bin/sh\n",
+    "dump.toml": DUMP,
+    "spec.json": json.dumps({**SPEC, "linux": {"namespaces": NAMESPACES}}),
+}
+
+
+def build(target: str, directory: Path) -> Path:
+    """A distribution, built from the tree."""
+    hatchling = [sys.executable, "-m", "hatchling", "build", "-t", target, "-d", str(directory)]
+    subprocess.run(hatchling, cwd=ROOT, check=True, capture_output=True)
+    (built,) = directory.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("wheel", tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A fresh environment with the wheel; what it depends on is lent by this one."""
+    directory = tmp_path_factory.mktemp("venv")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+    site = next((directory / "lib").glob("python*/site-packages"))
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(site)  # noqa: S202 - our own, just built
+    # A path from a .pth file is not searched for .pth files: our own tree is not lent along.
+    (site / "lent.pth").write_text(sysconfig.get_path("purelib"))
+    return directory / "bin/python"
+
+
+def run(python: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-I", "-m", "nsledger.cli.main", *arguments],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+
+
+def image(directory: Path) -> Path:
+    """The root of a node without anything but a shell and a containerd that answers."""
+    busybox = shutil.which("busybox")
+    assert busybox is not None
+    (directory / "bin").mkdir(parents=True)
+    shutil.copy(busybox, directory / "bin/busybox")
+    for applet in ("sh", "cat"):
+        (directory / "bin" / applet).symlink_to("busybox")
+    for path, text in IMAGE.items():
+        file = directory / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        file.chmod(0o755)
+    return directory
+
+
+def test_the_wheel_holds_what_a_node_needs_and_no_tests(wheel: Path) -> None:
+    names = set(zipfile.ZipFile(wheel).namelist())
+
+    assert {f"nsledger/systemd/{name}" for name in SYSTEMD} <= names
+    assert {"nsledger_hook/hook.py", "nsledger_hook/launch.py", "nsledger/py.typed"} <= names
+    assert {name.split("/")[0].partition("-")[0] for name in names} == {"nsledger", "nsledger_hook"}
+
+
+def test_the_source_distribution_can_be_built_and_tested_from(tmp_path: Path) -> None:
+    with tarfile.open(build("sdist", tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+
+    assert {
+        *("Makefile", "pyproject.toml", "systemd/nsledger.service", "hooks/nsledger_hook/hook.py"),
+        *("tests/conftest.py", "demo/node.py", "tools/build-deb", "packaging/debian/control.in"),
+    } <= names
+
+
+def test_the_installed_wheel_runs(python: Path) -> None:
+    done = run(python, "--help")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "install" in done.stdout
+
+
+@pytest.mark.root
+@pytest.mark.containerd1
+def test_the_installed_wheel_shows_and_makes_an_image(python: Path, tmp_path: Path) -> None:
+    root = image(tmp_path / "image")
+    before = sorted(root.rglob("*"))
+
+    shown = run(python, "install", "--root", str(root), "--dry-run")
+
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert "+ExecStart=/usr/bin/nsledger serve" in shown.stdout
+    for part in (Part.HOOK, Part.SHIM, Part.CONTAINERD):
+        assert f"# {part}" in shown.stdout
+    assert sorted(root.rglob("*")) == before
+
+    done = run(python, "install", "--root", str(root), "--only", "hook", "--only", "shim")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert os.path.exists(root / "etc/systemd/system/nsledger.service")
+    assert (root / "var/lib/nsledger/hook/hook.py").read_bytes() == (
+        ROOT / "hooks/nsledger_hook/hook.py"
+    ).read_bytes()
+    gone = run(python, "uninstall", "--root", str(root))
+    assert (gone.returncode, gone.stderr) == (0, "")
+    assert not (root / "etc/systemd").exists()
+    assert not (root / "var/lib/nsledger").exists()
