@@ -172,7 +172,7 @@ def _class(name: str) -> type[Message]:
 class Client:
     """A connection to a CRI socket. Every call has a deadline."""
 
-    def __init__(self, socket: str, *, timeout_s: float = 30.0) -> None:
+    def __init__(self, socket: str, *, timeout_s: float = 30.0, version: str = "v1") -> None:
         self._channel = grpc.insecure_channel(
             f"unix:{socket}",
             # As the kubelet: its authority, and messages of up to 16 MiB.
@@ -183,6 +183,7 @@ class Client:
             ],
         )
         self._timeout_s = timeout_s
+        self._version = version
 
     def __enter__(self) -> Self:
         return self
@@ -203,7 +204,7 @@ class Client:
         """
         service = "ImageService" if "Image" in method else "RuntimeService"
         call: grpc.UnaryUnaryMultiCallable[Message, Any] = self._channel.unary_unary(
-            f"/runtime.v1.{service}/{method}",
+            f"/runtime.{self._version}.{service}/{method}",
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=_class(f"{method}Response").FromString,
         )
