@@ -21,6 +21,7 @@ _PURPOSES: Final = {
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
+    "status": "Tell how the ledger is, who writes it and what is missing.",
     "orphans": "List namespaces that are kept alive without a process in them.",
     "tree": "Show how pid and user namespaces nest, and whose they are.",
     "sql": "Ask the index in SQL, read-only.",

@@ -27,7 +27,7 @@ MAX_FILE_BYTES: Final = 128 << 10
 MAX_NAMES: Final = 10_000
 """Names looked at in one go, so that a flood costs bounded memory."""
 
-_SUFFIX: Final = ".json"
+RECORD_SUFFIX: Final = ".json"
 _UNFINISHED_SUFFIX: Final = ".tmp"
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _WRITABLE_BY_OTHERS: Final = 0o022
@@ -74,7 +74,7 @@ class SpoolDirectory:
                 if entry.name.startswith("."):
                     if entry.name.endswith(_UNFINISHED_SUFFIX):
                         unfinished.append(entry.name)
-                elif entry.name.endswith(_SUFFIX):
+                elif entry.name.endswith(RECORD_SUFFIX):
                     records.append(entry.name)
         return sorted(records), sorted(unfinished)
 
