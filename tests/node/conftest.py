@@ -134,6 +134,7 @@ def audited_node(generation: int, **settings: float | bool) -> Iterator[AuditedN
         node.start(install_hook(node, spool=shim.paths.spool))
         with shim, Client(shim.paths.socket) as client:
             client.call("Version")
+            shim.wait_for("a ledger that can be read", bool)
             audited = AuditedNode(node, shim, node.kubelet(client), generation)
             yield audited
             # A real runtime does what it is asked, so whatever the tests ran, no layers differ.
