@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Final
 
 import msgspec
@@ -113,6 +115,18 @@ class Builder:
         with self._database:
             self._store.save(scan, watching, reached)
         self.reached = reached
+
+
+@contextlib.contextmanager
+def uncollected() -> Generator[None]:
+    """Build without looking for cycles of garbage: the rows of what is removed make none."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _read(line: bytes) -> Skimmed | Opening:

@@ -19,7 +19,7 @@ from typing import Final
 from urllib.parse import quote
 
 from nsledger.index.answering import TAIL_LIMIT
-from nsledger.index.build import Builder, Progress
+from nsledger.index.build import Builder, Progress, uncollected
 from nsledger.index.entries import Entries
 from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
 from nsledger.ledger import files, place
@@ -70,7 +70,8 @@ def opened(ledger: str, *, cache: str | None, progress: Progress | None = None) 
             _empty(database)
             reached = Mark()
         builder = Builder(database, ledger, reached)
-        builder.extend(progress=progress)
+        with uncollected():
+            builder.extend(progress=progress)
         make_quick(database)
         yield Index(database, builder.reached)
 

@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections.abc import Generator
 
-from nsledger.index.build import Builder, Progress
+from nsledger.index.build import Builder, Progress, uncollected
 from nsledger.index.opening import FILE_MODE, LOCK_NAME, NAME
 from nsledger.index.store import Mark, make_quick, make_tables
 from nsledger.ledger import files
@@ -60,7 +60,8 @@ def rebuild(path: str, ledger: str, *, progress: Progress | None = None) -> Mark
             database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;")
             make_tables(database)
             builder = Builder(database, ledger, Mark())
-            builder.extend(progress=progress)
+            with uncollected():
+                builder.extend(progress=progress)
             make_quick(database)
             database.executescript("PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL;")
         drop(path)

@@ -81,15 +81,16 @@ class Store:
         database.executemany(_POD, self._new_pods(changed))
         database.executemany(_PROCESS, [self._values(row) for row in changed])
         places: list[tuple[int, int, int, int | None]] = []
+        names: list[tuple[str, int]] = []
         for row in changed:
             if len(row.places) > row.stored_places:
                 places += [(row.row, *place) for place in list(row.places)[row.stored_places :]]
                 row.stored_places = len(row.places)
             if len(row.names) > row.stored_names:
-                names = [(name, row.row) for name in list(row.names)[row.stored_names :] if name]
-                database.executemany("INSERT INTO name VALUES (?, ?)", names)
+                names += [(name, row.row) for name in list(row.names)[row.stored_names :] if name]
                 row.stored_names = len(row.names)
         database.executemany("INSERT INTO place VALUES (?, ?, ?, ?)", places)
+        database.executemany("INSERT INTO name VALUES (?, ?)", names)
         self._save_rest(scan)
         database.executemany("INSERT INTO hole VALUES (?, ?, ?, ?)", map(_hole, watching.holes))
         watching.holes.clear()
