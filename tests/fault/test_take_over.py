@@ -266,13 +266,13 @@ def test_sighup_replaces_the_daemon_by_the_program_as_it_is_on_the_disk_now(
 
         assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
 
-        started = [r.event for r in daemon.records() if isinstance(r.event, DaemonStarted)]
-        assert [event.predecessor_pid for event in started] == [0, daemon.pid]
-        environment = Path(f"/proc/{started[-1].pid}/environ").read_text()
-        assert "WATCHDOG_USEC=30000000" in environment
-        assert "WATCHDOG_PID" not in environment
-        os.kill(started[-1].pid, signal.SIGTERM)
-        daemon.wait_for(
-            "its end",
-            lambda: isinstance(daemon.records()[-1].event, DaemonStopped),
-        )
+    started = [r.event for r in daemon.records() if isinstance(r.event, DaemonStarted)]
+    assert [event.predecessor_pid for event in started] == [0, daemon.pid]
+    environment = Path(f"/proc/{started[-1].pid}/environ").read_text()
+    assert "WATCHDOG_USEC=30000000" in environment
+    assert "WATCHDOG_PID" not in environment
+    os.kill(started[-1].pid, signal.SIGTERM)
+    daemon.wait_for(
+        "its end",
+        lambda: isinstance(daemon.records()[-1].event, DaemonStopped),
+    )

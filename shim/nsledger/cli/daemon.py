@@ -206,12 +206,13 @@ class Daemon:
 
     def hand_over(self, successor: SuccessorConnection) -> None:
         """Say that we leave, let the ledger go, and tell the successor what is still to come."""
+        self._handed_over = True
+        self._index.close(_INDEX_CLOSE_S)
+        self._recorder.hand_over(
+            successor, farewell=DaemonStopped(source=Source.DAEMON, reason="handed over")
+        )
         if self._metrics is not None:
             self._metrics.close()
-        self._handed_over = True
-        self._record_end("handed over")
-        self._index.close(_INDEX_CLOSE_S)
-        self._recorder.hand_over(successor)
 
     def stop(self, *, patience_s: float) -> None:
         """Follow up what was answered, say that we leave, and sync; each within its bound.
@@ -225,7 +226,8 @@ class Daemon:
         if self._handed_over and self._predecessor is not None:
             self._predecessor.wait_until_gone(patience_s)
         if not self._handed_over:
-            self._record_end("signal")
+            stopped = DaemonStopped(source=Source.DAEMON, reason="signal")
+            self._recorder.record(stopped, at=self._clock.now())
         self._upkeep.close(_UPKEEP_CLOSE_S)
         lost = self._recorder.close(_RECORDER_CLOSE_S)
         self._index.close(_INDEX_CLOSE_S)
@@ -241,7 +243,3 @@ class Daemon:
         if self._predecessor is not None:
             self._predecessor.wait_for_ledger()
         return LedgerWriter.open(directory, group_id=group_id)
-
-    def _record_end(self, reason: str) -> None:
-        stopped = DaemonStopped(source=Source.DAEMON, reason=reason)
-        self._recorder.record(stopped, at=self._clock.now())

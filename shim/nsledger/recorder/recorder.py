@@ -85,6 +85,7 @@ class Recorder:
         )
         self._commit: GroupCommit | Forwarding = self._own_ledger()
         self._successor: Successor | None = None
+        self._farewell: Event | None = None
         self._now = now
         self._gaps = GapTally(now)
         self._gaps_at_s = 0.0
@@ -214,12 +215,13 @@ class Recorder:
         """Have the ledger's file and its disk looked at, even if nothing is to be written."""
         self._queue.put(None)
 
-    def hand_over(self, successor: Successor) -> None:
+    def hand_over(self, successor: Successor, farewell: Event) -> None:
         """Let the ledger go to `successor`, and pass on to it what is recorded from now on.
 
-        What was recorded before is written and synced first. If the successor is lost, the ledger
-        is opened again.
+        What was recorded before is written first, and `farewell` last, then all is synced. If the
+        successor is lost, the ledger is opened again.
         """
+        self._farewell = farewell
         self._successor = successor
         self._queue.put(None)
 
@@ -272,6 +274,9 @@ class Recorder:
             if successor is None:
                 return
             self._take_in_all()
+            self._write(time.monotonic())
+            if self._farewell is not None:
+                self._take_in(Ticket(self._farewell, self._now()))
             self._write(time.monotonic(), sync=True)
             left = before.give_back(_LAST_SYNC_S)
             self._commit = Forwarding(

@@ -51,7 +51,8 @@ def test_the_ledger_goes_from_one_recorder_to_the_next_and_so_do_late_records(
     room: str, tmp_path: Path, recorder: Recorder
 ) -> None:
     ours = listening(room)
-    succession = Succession(ours, lambda successor, _pid: recorder.hand_over(successor))
+    farewell = recording.event("farewell")
+    succession = Succession(ours, lambda successor, _pid: recorder.hand_over(successor, farewell))
     succession.start()
     recorder.record(recording.event("before"), at=recording.now())
     offered = ask_for_sockets(ours.path)
@@ -73,7 +74,7 @@ def test_the_ledger_goes_from_one_recorder_to_the_next_and_so_do_late_records(
     learned: list[Event] = []
     predecessor.serve(heir, lambda event, _at: learned.append(event))
 
-    while not recorder.appended == recorder.synced == 2:
+    while not recorder.appended == recorder.synced == 3:
         pass
     late = recorder.record(recording.event("late"), at=recording.now())
     assert late.wait(SOON_S)
@@ -81,7 +82,13 @@ def test_the_ledger_goes_from_one_recorder_to_the_next_and_so_do_late_records(
     assert recorder.close(SOON_S) == 0
     predecessor.wait_until_gone(SOON_S)
     assert heir.close(SOON_S) == 0
-    assert recording.words(tmp_path) == ["ledger.created", "before", "mine", "late"]
+    assert recording.words(tmp_path) == [
+        "ledger.created",
+        "before",
+        "farewell",
+        "mine",
+        "late",
+    ]
     assert learned[-1] == recording.event("late")
     assert succession.offered
     ours.leave()
