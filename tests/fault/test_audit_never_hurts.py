@@ -55,8 +55,18 @@ def small_disk(room: str) -> Iterator[Path]:
     subprocess.run(["umount", disk], check=True)
 
 
+SMALL_DISK_LIMITS = {
+    "disk_warn_free_bytes": 0,
+    "disk_prune_free_bytes": 0,
+    "disk_stop_free_bytes": 32 << 10,
+    "disk_reserve_bytes": 16 << 10,
+}
+"""What is little room on a disk of 1 MiB."""
+
+
 @contextmanager
 def serving(room: str, runtime: FakeRuntime, **told: object) -> Iterator[tuple[Daemon, Client]]:
+    told = SMALL_DISK_LIMITS | told
     with Daemon(room, runtime.path, **told) as daemon, channel(daemon.socket) as opened:
         warm_up(opened)
         yield daemon, opened
