@@ -209,8 +209,9 @@ class Daemon:
         if self._metrics is not None:
             self._metrics.close()
         self._handed_over = True
-        self._record_end("handed over")
+        # First: whatever takes time after the end is recorded lets other records follow it.
         self._index.close(_INDEX_CLOSE_S)
+        self._record_end("handed over")
         self._recorder.hand_over(successor)
 
     def stop(self, *, patience_s: float) -> None:
