@@ -1,6 +1,7 @@
 """The processes that the fault tests starve and kill: writers of a ledger.
 
     appender.py once DIRECTORY      open, twice append three records and sync, close
+    appender.py closing DIRECTORY   the same, closing the segment behind each, and compress them
     appender.py nursery DIRECTORY   for each number on stdin, a child that records events from it
                                     on until it is killed; forked, because imports take long
 
@@ -55,6 +56,26 @@ def once(directory: str) -> None:
     tried(writer.close)
 
 
+def closing(directory: str) -> None:
+    """Append, close the segment, append behind it, and compress what is closed."""
+    try:
+        writer = LedgerWriter.open(directory)
+    except (OSError, LedgerError) as error:
+        say("failed", type(error).__name__, error)
+        return
+    for batch in BATCHES:
+        records = [b'{"number":%d}' % number for number in batch]
+        if tried(partial(writer.append, records)) and tried(writer.sync):
+            for number in batch:
+                say("synced", number)
+        tried(writer.rotate)
+    tried(partial(clear_unfinished, directory))
+    tried(
+        lambda: [compress(directory, name, called_off=bool) for name in closed_segments(directory)]
+    )
+    tried(writer.close)
+
+
 def nursery(directory: str) -> None:
     for line in sys.stdin:
         pid = os.fork()
@@ -97,6 +118,10 @@ def forever(directory: str, number: int) -> None:
 if __name__ == "__main__":
     if sys.argv[1] == "once":
         once(sys.argv[2])
+    elif sys.argv[1] == "closing":
+        from nsledger.ledger.compression import clear_unfinished, closed_segments, compress
+
+        closing(sys.argv[2])
     else:
         from nsledger.domain.events import LedgerStopped, Source
         from nsledger.recorder.limits import WriterLimits
