@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import os
 import signal
-import sys
 import threading
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from nsledger.cli.configuration import Configuration
 from nsledger.cri import methods
@@ -30,10 +29,6 @@ if TYPE_CHECKING:
     from nsledger.cli.daemon import Daemon
     from nsledger.cli.succession import Predecessor, Succession, SuccessorConnection
 
-_SWITCH_S: Final = 0.0005
-"""How long another thread may run on while the relay's wants to: a tenth of Python's default, since
-the relay gives way at each system call of a call."""
-
 
 def serve(configuration: Configuration, *, take_over: bool = False) -> None:
     """Relay and record until SIGTERM or SIGINT, or until another process has taken over.
@@ -49,7 +44,6 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
         HandoverError: the running process does not hand over.
         OSError: the kernel refuses it.
     """
-    sys.setswitchinterval(_SWITCH_S)
     began_s = time.monotonic()
     ours, predecessor = _listen(configuration, take_over=take_over)
     watcher = LateWatcher(methods.treatment)
