@@ -23,6 +23,7 @@ from nsledger.domain import record
 from nsledger.domain.record import Record
 from nsledger.errors import NsledgerError
 from nsledger.ledger import reader
+from nsledger.ledger.place import NoLedgerError
 
 _NSLEDGER: Final = str(Path(sys.executable).with_name("nsledger"))
 _LIMIT_S: Final = 30.0
@@ -190,7 +191,10 @@ class Shim:
         found: list[Record] = []
 
         def look() -> bool:
-            found[:] = self.records() if self.paths.ledger.exists() else []
+            try:
+                found[:] = self.records()
+            except (FileNotFoundError, NoLedgerError):
+                found.clear()  # it serves the kubelet before it has made its ledger
             return reached(found)
 
         self._wait(wanted, look)

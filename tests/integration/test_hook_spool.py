@@ -116,8 +116,9 @@ def test_a_record_is_for_its_owner_only(tmp_path: Path) -> None:
     def be_generous() -> None:
         os.umask(0)
 
-    run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=be_generous)
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=be_generous)
 
+    assert run.stderr == ""
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
 
