@@ -145,6 +145,7 @@ class Daemon:
             recollect=self._recollection.recollect,
             alone=self._is_alone,
             courtesy=Courtesy(lambda: counters.client_bytes + counters.runtime_bytes),
+            pause=self._inquiry.rest,
         )
         self.watcher = CallWatcher(
             recorder=self._recorder,

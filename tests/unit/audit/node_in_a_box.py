@@ -211,6 +211,7 @@ def box(
         recollect=recollection.recollect if reconcile_interval_s else lambda: None,
         alone=lambda: alone,
         courtesy=Courtesy(lambda: 0),
+        pause=lambda: None,
     )
     watcher = CallWatcher(
         recorder=recorder,
