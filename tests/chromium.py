@@ -31,7 +31,7 @@ _FLAGS: Final = (
     "--disable-dev-shm-usage",
     "--hide-scrollbars",
     # Nothing outside of this machine has a name.
-    "--host-resolver-rules=MAP * ~NOTFOUND",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
     "--remote-debugging-pipe",
     "about:blank",
 )
@@ -137,6 +137,7 @@ class Tab:
         """Load `page`, and wait for it."""
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
+        self.call("Emulation.setFocusEmulationEnabled", enabled=True)
         self.resize(width, height)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", features=[scheme])

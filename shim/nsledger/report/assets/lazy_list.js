@@ -28,10 +28,16 @@ function lazyList(parent, items, draw) {
   parent.append(rest);
   more(false);
   parent.all = all;
-  parent.watcher = new IntersectionObserver(
-    (seen) => seen.some((one) => one.isIntersecting) && shown < items.length && more(false),
+  const watcher = new IntersectionObserver(
+    (seen) => {
+      if (!seen.some((one) => one.isIntersecting) || shown >= items.length) return;
+      more(false);
+      watcher.unobserve(rest); // looked at anew, it is told of again should it still be near
+      watcher.observe(rest);
+    },
     { rootMargin: "600px" },
   );
+  parent.watcher = watcher;
   parent.watcher.observe(rest);
 }
 
