@@ -28,21 +28,28 @@ HOSTILE = (
 
 def picture_of(node: SyntheticNode, *names: str) -> Picture:
     """All pods of the node, or those called `names`."""
-    workloads = node.folded()
+    workloads, chronicle = node.folded(), chronicle_of(node)
     return picture(
         [
             pod_matrix(pod, workloads.host)
             for pod in workloads.pods.values()
             if not names or pod.ref.name in names
-        ]
+        ],
+        chronicle.facts,
     )
+
+
+def chronicle_of(node: SyntheticNode) -> Chronicle:
+    """What the records of the node tell beside."""
+    chronicle = Chronicle()
+    for record in node.decoded():
+        chronicle.apply(record)
+    return chronicle
 
 
 def report_of(node: SyntheticNode, *, utc: bool = True) -> Report:
     """What a page of the whole node tells."""
-    chronicle = Chronicle()
-    for record in node.decoded():
-        chronicle.apply(record)
+    chronicle = chronicle_of(node)
     return Report(
         picture=picture_of(node),
         chronicle=chronicle,

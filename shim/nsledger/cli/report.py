@@ -16,8 +16,8 @@ Draw which processes of the node, or of PODs, are together in which namespaces.
 
 html is one page for a browser: the node's figures, each namespace with who is in it, who had it
 when, the findings, and a search over all of it. It loads nothing and sends nothing. svg, dot and
-mermaid are pictures for documents; in dot and mermaid the host's user and time namespaces, which
-every ordinary pod is in, are left out unless --type asks for them.
+mermaid are pictures for documents; dot and mermaid leave out the host's namespaces that every
+ordinary pod is in (user, time; with cgroup v1 cgroup) unless --type asks for them.
 
 POD is what `nsledger show` takes. Without one it is all pods that run, with -a those that are gone
 too (the last 1000), with --at those that ran then; -n is kubectl's flag, as in `nsledger pods`.

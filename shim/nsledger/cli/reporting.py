@@ -47,7 +47,7 @@ def reporting(
     with reading_a_ledger():
         then = folded(ledger, at, beside=chronicle.apply)
         matrices, left_out = _matrices(ledger, then, pods, k8s_namespaces, ended=ended)
-    drawn = picture(matrices)
+    drawn = picture(matrices, chronicle.facts)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
     match output:
         case "html":

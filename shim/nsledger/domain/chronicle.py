@@ -15,6 +15,7 @@ from nsledger.domain.inspection import Inspection
 from nsledger.domain.interval import End, Interval, Owner, OwnerKind
 from nsledger.domain.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
 from nsledger.domain.ownership import Ownership
+from nsledger.domain.process_findings import NodeFacts
 from nsledger.domain.record import Record
 from nsledger.domain.unwatched import Unwatched, Watch
 
@@ -69,6 +70,12 @@ class Chronicle:
             self.node = event
         elif isinstance(event, LedgerCreated):
             self.ledger_id = event.ledger_id
+
+    @property
+    def facts(self) -> NodeFacts:
+        """What findings are held against."""
+        node = self.node
+        return NodeFacts() if node is None else NodeFacts(node.host, node.cgroup_version)
 
     @property
     def _host(self) -> NamespaceReading | None:

@@ -14,6 +14,7 @@ import msgspec
 from nsledger.domain.groups import in_one, lived_at_once
 from nsledger.domain.matrix import ORDER, Cell, Matrix, Process
 from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.domain.process_findings import NodeFacts
 from nsledger.domain.sharing import HOST
 
 
@@ -56,6 +57,8 @@ class Picture:
     pods: tuple[Matrix, ...]
     namespaces: tuple[Namespace, ...]
     """By type; of each the host's first, then those with the most processes in them."""
+    usual: frozenset[NamespaceType]
+    """Types in which every ordinary pod of this node is in the host's."""
 
     def process(self, seat: Seat) -> Process:
         """Who sits there."""
@@ -103,10 +106,14 @@ class Picture:
         return found
 
 
-def picture(matrices: Sequence[Matrix]) -> Picture:
-    """The picture of these pods."""
+def picture(matrices: Sequence[Matrix], node: NodeFacts) -> Picture:
+    """The picture of these pods of `node`."""
     pods = tuple(matrices)
-    return Picture(pods, tuple(one for type_ in ORDER for one in _of_type(type_, pods)))
+    return Picture(
+        pods=pods,
+        namespaces=tuple(one for type_ in ORDER for one in _of_type(type_, pods)),
+        usual=frozenset(type_ for type_ in ORDER if not node.is_unusual(type_)),
+    )
 
 
 def _of_type(type_: NamespaceType, pods: Sequence[Matrix]) -> Iterator[Namespace]:

@@ -8,6 +8,7 @@ character and no mark that turns the direction of writing is in the page at all.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -16,7 +17,6 @@ import msgspec
 from nsledger.domain.chronicle import Chronicle, Span
 from nsledger.domain.explanation import explain
 from nsledger.domain.finding import Finding
-from nsledger.domain.judgement import Verdict
 from nsledger.domain.matrix import ORDER, Cell, Matrix, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.picture import Picture
@@ -24,7 +24,7 @@ from nsledger.domain.pod_line import pod_line
 from nsledger.domain.sharing import HOST, UNKNOWN
 from nsledger.domain.unwatched import Unwatched
 from nsledger.report.screen import Screen
-from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT, sharing_cell
+from nsledger.report.sharing_cell import sharing_cell
 from nsledger.report.text import visible
 
 _SCREEN: Final = Screen(unicode=True)
@@ -138,7 +138,7 @@ def page_data(report: Report) -> bytes:
     node = chronicle.node
     told = {
         "types": ORDER,
-        "usual": [_PLACE[type_] for type_ in ORDER if type_ in HOSTS_BY_DEFAULT],
+        "usual": [_PLACE[type_] for type_ in ORDER if type_ in picture.usual],
         "utc": report.utc,
         "at": report.at,
         "unwatched": [(one.since, one.until, one.reason) for one in report.unwatched],
@@ -153,7 +153,7 @@ def page_data(report: Report) -> bytes:
             "first": chronicle.first,
             "last": chronicle.last,
         },
-        "pods": [_pod(matrix) for matrix in picture.pods],
+        "pods": [_pod(matrix, picture.usual) for matrix in picture.pods],
         "namespaces": [
             _Namespace(
                 _PLACE[one.type],
@@ -173,7 +173,7 @@ def page_data(report: Report) -> bytes:
     return msgspec.json.encode(_visible(msgspec.to_builtins(told)))
 
 
-def _pod(matrix: Matrix) -> _Pod:
+def _pod(matrix: Matrix, usual: AbstractSet[NamespaceType]) -> _Pod:
     line = pod_line(matrix)
     return _Pod(
         k8s_namespace=matrix.pod.k8s_namespace,
@@ -186,10 +186,10 @@ def _pod(matrix: Matrix) -> _Pod:
         state=matrix.state,
         since=matrix.since,
         until=matrix.until,
-        host=[_PLACE[type_] for type_ in line.host if type_ not in HOSTS_BY_DEFAULT],
+        host=[_PLACE[type_] for type_ in line.host if type_ not in usual],
         bad=[*_mismatches(matrix), *_changes(matrix)],
         earlier=matrix.earlier_attempts,
-        processes=[_process(process) for process in matrix.processes],
+        processes=[_process(process, usual) for process in matrix.processes],
         why=[
             (_PLACE[of_type.type], one.kind, one.text, one.records)
             for of_type in explain(matrix).types
@@ -208,7 +208,7 @@ def _changes(matrix: Matrix) -> Iterable[str]:
         yield f"{process.name or process.id[:13]} {type_}: changed since it started"
 
 
-def _process(process: Process) -> _Process:
+def _process(process: Process, usual: AbstractSet[NamespaceType]) -> _Process:
     return _Process(
         kind=process.kind,
         name=process.name or process.id[:13] or "?",
@@ -221,14 +221,14 @@ def _process(process: Process) -> _Process:
         seen_since=process.seen_since,
         until=process.until,
         privileged=process.privileged,
-        cells=[_cell(process, type_) for type_ in ORDER],
+        cells=[_cell(process, type_, usual) for type_ in ORDER],
     )
 
 
-def _cell(process: Process, type_: NamespaceType) -> _Cell:
+def _cell(process: Process, type_: NamespaceType, usual: AbstractSet[NamespaceType]) -> _Cell:
     cell, drawn = process.namespaces[type_], sharing_cell(process, type_, _SCREEN)
     return _Cell(
-        kind=_kind(cell, type_),
+        kind=_kind(cell, is_usual=type_ in usual),
         sign=drawn.sign.strip(),
         word=drawn.word,
         ino=cell.actual.ino if cell.actual else None,
@@ -241,9 +241,8 @@ def _cell(process: Process, type_: NamespaceType) -> _Cell:
     )
 
 
-def _kind(cell: Cell, type_: NamespaceType) -> str:
+def _kind(cell: Cell, *, is_usual: bool) -> str:
     if cell.sharing == HOST:
-        is_usual = type_ in HOSTS_BY_DEFAULT and cell.verdict is not Verdict.MISMATCH
         return "usual" if is_usual else "host"
     if cell.group:
         return "group"

@@ -54,7 +54,7 @@ def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
             yield _circle(at, words(circle.types), bad=True)
         for seat in circle.members:
             yield f"{_name(seat)} -- s{at};"
-    of_host = picture.in_hosts(hosts_types(types))
+    of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
         style = f'shape=octagon, style=filled, fillcolor="#fdebe6", color="{_WARN}", penwidth=2'
         yield f'host [label={_quoted(HOST_NAME)}, {style}, fontcolor="{_WARN}"];'

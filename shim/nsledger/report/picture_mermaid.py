@@ -56,7 +56,7 @@ def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
             yield _circle(at, words(circle.types), bad=True)
         for seat in circle.members:
             yield f"{_name(seat)} --- s{at}"
-    of_host = picture.in_hosts(hosts_types(types))
+    of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
         yield f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
     for seat, found in of_host.items():

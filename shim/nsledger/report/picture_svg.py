@@ -18,7 +18,7 @@ from nsledger.domain.sharing import CONTAINER_PREFIX, HOST, UNKNOWN
 from nsledger.report.matrix_table import CHANGED_SIGN
 from nsledger.report.picture_text import pod_name, process_name
 from nsledger.report.screen import Screen
-from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT, sharing_cell
+from nsledger.report.sharing_cell import sharing_cell
 from nsledger.report.text import shorten_middle, visible
 
 _SCREEN: Final = Screen(unicode=True)
@@ -75,7 +75,7 @@ def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
     drawn: list[str] = []
     top = _MARGIN
     for pod, matrix in enumerate(picture.pods):
-        drawn += _pod(matrix, pod_name(picture, pod), shown, top)
+        drawn += _pod(picture, pod, shown, top)
         top += _TITLE + _TYPES + _ROW * len(matrix.processes) + _BETWEEN
     height = top + 12
     drawn.append(_text(_MARGIN, top, _legend(), "soft"))
@@ -103,8 +103,9 @@ def _described(picture: Picture) -> str:
     )
 
 
-def _pod(matrix: Matrix, name: str, types: Sequence[NamespaceType], top: int) -> Iterator[str]:
-    yield _text(_MARGIN, top + 14, name, "pod")
+def _pod(picture: Picture, pod: int, types: Sequence[NamespaceType], top: int) -> Iterator[str]:
+    matrix = picture.pods[pod]
+    yield _text(_MARGIN, top + 14, pod_name(picture, pod), "pod")
     head = top + _TITLE + 12
     for column, type_ in enumerate(types):
         yield _text(_middle(column), head, type_, "soft mid")
@@ -114,10 +115,12 @@ def _pod(matrix: Matrix, name: str, types: Sequence[NamespaceType], top: int) ->
         name = shorten_middle(process_name(process), _NAME_COLUMNS)
         yield _text(_MARGIN, base + 17, name, tone)
         for column, type_ in enumerate(types):
-            yield from _cell(matrix, row, type_, column, base)
+            yield from _cell(matrix, row, type_, column, base, usual=type_ in picture.usual)
 
 
-def _cell(matrix: Matrix, row: int, type_: NamespaceType, column: int, base: int) -> Iterator[str]:
+def _cell(
+    matrix: Matrix, row: int, type_: NamespaceType, column: int, base: int, *, usual: bool
+) -> Iterator[str]:
     process = matrix.processes[row]
     cell, said = process.namespaces[type_], sharing_cell(process, type_, _SCREEN)
     word = said.word.removeprefix(CONTAINER_PREFIX)
@@ -130,9 +133,9 @@ def _cell(matrix: Matrix, row: int, type_: NamespaceType, column: int, base: int
         yield _rect(left, base + 2, _ROW - 4, "bad", about)
         yield _text(*middle, f"{sign} {text}", "onbad mid")
     elif cell.sharing == HOST:
-        if type_ not in HOSTS_BY_DEFAULT:
+        if not usual:
             yield _rect(left, base + 2, _ROW - 4, "host", about)
-        yield _text(*middle, text, "usual mid" if type_ in HOSTS_BY_DEFAULT else "warn mid")
+        yield _text(*middle, text, "usual mid" if usual else "warn mid")
     elif cell.group:
         hue = (ord(cell.group[0]) - ord("A")) % _HUES
         up, down = (_is_next(matrix, row, type_, step) for step in (-1, 1))

@@ -9,7 +9,6 @@ from nsledger.domain.judgement import Verdict
 from nsledger.domain.matrix import ORDER, Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.picture import Circle, Picture, Seat
-from nsledger.report.sharing_cell import HOSTS_BY_DEFAULT
 from nsledger.report.text import shorten_middle, visible
 
 HOST_SIGN: Final = "▲"
@@ -17,9 +16,9 @@ HOST_NAME: Final = f"{HOST_SIGN} the node's own"
 _LONGEST: Final = 48
 
 
-def hosts_types(wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
+def hosts_types(picture: Picture, wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
     """Of which types the host's is drawn: without those of every ordinary pod, unless asked for."""
-    return wanted or [type_ for type_ in ORDER if type_ not in HOSTS_BY_DEFAULT]
+    return wanted or [type_ for type_ in ORDER if type_ not in picture.usual]
 
 
 def process_name(process: Process) -> str:

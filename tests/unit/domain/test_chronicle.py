@@ -4,14 +4,8 @@ from nsledger.domain.chronicle import Chronicle, Span
 from nsledger.domain.inspection import inspect
 from nsledger.domain.interval import End, OwnerKind
 from nsledger.domain.ownership import intervals
+from tests.drawing import chronicle_of
 from tests.synthetic_node import PID, TIME, USER, SyntheticNode, example_node, odd_node
-
-
-def chronicle_of(node: SyntheticNode) -> Chronicle:
-    chronicle = Chronicle()
-    for record in node.decoded():
-        chronicle.apply(record)
-    return chronicle
 
 
 def spans_of(node: SyntheticNode, name: str) -> list[Span]:
@@ -113,4 +107,6 @@ def test_of_an_empty_ledger_it_knows_nothing() -> None:
     chronicle = Chronicle()
 
     assert (chronicle.node, chronicle.first, chronicle.last) == (None, None, None)
-    assert list(chronicle.spans(["x"])) == chronicle.findings() == []
+    assert list(chronicle.spans(["x"])) == []
+    assert chronicle.findings() == []
+    assert not chronicle.facts.host.namespaces

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from nsledger.domain.matrix import ORDER
 from nsledger.domain.namespaces import NamespaceType
-from nsledger.domain.picture import Picture, Seat, picture
-from nsledger.domain.pod_matrix import pod_matrix
+from nsledger.domain.picture import Picture, Seat
 from nsledger.domain.sharing import HOST
+from tests.drawing import picture_of
 from tests.synthetic_node import (
     CGROUP,
     IPC,
@@ -20,11 +20,6 @@ from tests.synthetic_node import (
     example_node,
     odd_node,
 )
-
-
-def picture_of(node: SyntheticNode) -> Picture:
-    workloads = node.folded()
-    return picture([pod_matrix(pod, workloads.host) for pod in workloads.pods.values()])
 
 
 def names(drawn: Picture, seats: Iterable[Seat]) -> list[str]:

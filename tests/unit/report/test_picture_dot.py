@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.report import picture_dot
+from nsledger.report.picture_text import hosts_types
 from tests import golden
 from tests.drawing import hostile_node, picture_of
 from tests.synthetic_node import IPC, NET, USER, example_node, odd_node
@@ -63,7 +64,7 @@ def test_graphviz_reads_what_was_meant() -> None:
     names = [one["label"] for one in read["objects"] if str(one["name"]).startswith("p")]
     assert len(names) == len(list(drawn.seats()))
     assert len(read["edges"]) == sum(len(one.members) for one in drawn.circles()) + len(
-        drawn.in_hosts(picture_dot.hosts_types([]))
+        drawn.in_hosts(hosts_types(drawn, []))
     )
 
 

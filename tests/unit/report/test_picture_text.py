@@ -3,12 +3,25 @@ from __future__ import annotations
 from nsledger.domain.matrix import ORDER
 from nsledger.report import picture_text
 from tests.drawing import picture_of
-from tests.synthetic_node import IPC, NET, PID, TIME, USER, example_node, odd_node
+from tests.synthetic_node import CGROUP, IPC, NET, PID, TIME, USER, example_node, odd_node
 
 
 def test_the_hosts_of_every_ordinary_pod_are_left_out_unless_they_are_asked_for() -> None:
-    assert set(ORDER) - set(picture_text.hosts_types([])) == {USER, TIME}
-    assert picture_text.hosts_types([USER]) == [USER]
+    drawn = picture_of(example_node())
+
+    assert set(ORDER) - set(picture_text.hosts_types(drawn, [])) == {USER, TIME}
+    assert picture_text.hosts_types(drawn, [USER]) == [USER]
+
+
+def test_on_cgroup_v1_an_ordinary_pod_is_in_the_hosts_cgroup_namespace_too() -> None:
+    node = example_node()
+    node.records = [
+        line.replace(b'"cgroup_version":2', b'"cgroup_version":1') for line in node.records
+    ]
+
+    drawn = picture_of(node)
+
+    assert set(ORDER) - set(picture_text.hosts_types(drawn, [])) == {USER, TIME, CGROUP}
 
 
 def test_a_process_is_told_with_its_restart_and_its_end() -> None:

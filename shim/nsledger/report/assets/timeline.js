@@ -91,10 +91,20 @@ function numberLanes(spans, type) {
   return [...lanes.values()].sort((a, b) => b.bars.length - a.bars.length || a.ino - b.ino);
 }
 
+/** The clock alone while the day is the same; tenths of a second where all of it is seconds. */
+function markText(time, before, width) {
+  const [date, clock] = moment(time).split(" ");
+  const fine = width < 15000 ? clock + new Date(time).toISOString().slice(19, 21) : clock;
+  if (before && moment(before).startsWith(date)) return fine;
+  return `${date} ${width < 86400000 ? fine : clock.slice(0, 5)}`;
+}
+
 function ruler(scale) {
   const made = element("div", { class: "ruler", "aria-hidden": "true" });
+  const width = scale.to - scale.from;
   for (const part of [0, 0.25, 0.5, 0.75, 1]) {
-    const mark = element("span", { class: part === 1 ? "mark last" : "mark" }, moment(scale.from + part * (scale.to - scale.from)).slice(part === 0 ? 0 : 11));
+    const text = markText(scale.from + part * width, part && scale.from + (part - 0.25) * width, width);
+    const mark = element("span", { class: part === 1 ? "mark last" : "mark" }, text);
     mark.style.left = `${100 * part}%`;
     made.append(mark);
   }
