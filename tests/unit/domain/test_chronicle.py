@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from nsledger.domain.chronicle import Chronicle, Span
+from nsledger.domain.events import DaemonStarted, Source
 from nsledger.domain.inspection import inspect
 from nsledger.domain.interval import End, OwnerKind
+from nsledger.domain.namespaces import NamespaceReading
 from nsledger.domain.ownership import intervals
 from tests.drawing import chronicle_of
 from tests.synthetic_node import PID, TIME, USER, SyntheticNode, example_node, odd_node
@@ -52,7 +54,15 @@ def test_a_process_that_moved_has_a_span_before_and_one_after() -> None:
 def test_what_a_reboot_ends_was_the_hosts_of_the_boot_before() -> None:
     node = example_node()
     node.reboot()
-    node.start_daemon()
+    node.say(
+        DaemonStarted(
+            source=Source.DAEMON,
+            version="0.1.0",
+            pid=612,
+            host=NamespaceReading(pid=1),
+            host_reference="/proc/1/ns",
+        )
+    )
 
     (app,) = [one for one in spans_of(node, "web") if one.owner.container.name == "app"]
 
