@@ -41,7 +41,7 @@ def picture_of(node: SyntheticNode, *names: str) -> Picture:
 
 def chronicle_of(node: SyntheticNode) -> Chronicle:
     """What the records of the node tell beside."""
-    chronicle = Chronicle()
+    chronicle = Chronicle(node.folded().pods)
     for record in node.decoded():
         chronicle.apply(record)
     return chronicle

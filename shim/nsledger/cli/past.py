@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.records import records
 from nsledger.domain import past
 from nsledger.domain.past import Past
 from nsledger.domain.pod import Pod
 from nsledger.domain.pod_lookup import AmbiguousPodError, UnknownPodError, find_pod
-from nsledger.domain.record import Record, decode, rfc3339
+from nsledger.domain.record import decode, rfc3339
 from nsledger.ledger.backwards import entries_backwards
 
 
-def folded(
-    ledger: str, at_ns: int | None, *, beside: Callable[[Record], None] | None = None
-) -> Past:
+def folded(ledger: str, at_ns: int | None) -> Past:
     """What the ledger at `ledger` tells of `at_ns`, in nanoseconds of Unix time; None is now.
-
-    `beside` is told each record that was written by then, so that one reading serves two folds.
 
     Raises:
         NothingYetError: the ledger begins later.
         LedgerError, UnreadableRecordError, OSError: it cannot be read.
     """
     if at_ns is None:
-        return past.now(_telling(records(ledger), beside))
+        return past.now(records(ledger))
     at = rfc3339(at_ns)
     newest_first = (decode(entry.line) for entry in entries_backwards(ledger))
     last_seq = past.last_seq_at(newest_first, at)
-    told = _telling(records(ledger), beside, last_seq)
-    return past.as_of(told, at=at, last_seq=last_seq)
-
-
-def _telling(
-    read: Iterable[Record], beside: Callable[[Record], None] | None, last_seq: int | None = None
-) -> Iterator[Record]:
-    for record in read:
-        if beside is not None and (last_seq is None or record.seq <= last_seq):
-            beside(record)
-        yield record
+    return past.as_of(records(ledger), at=at, last_seq=last_seq)
 
 
 def pod_in(ledger: str, asked: str, then: Past) -> Pod:

@@ -10,6 +10,7 @@ from nsledger.cli import exit_codes
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.past import folded, pod_in
 from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.records import records
 from nsledger.cli.whole_file import write_whole
 from nsledger.domain.chronicle import Chronicle
 from nsledger.domain.finding import Finding
@@ -43,10 +44,10 @@ def reporting(
 ) -> int:
     """Draw the ledger at `ledger` into `output_file`; the exit status."""
     _need_sense(pods, k8s_namespaces, types, output, output_file)
-    chronicle = Chronicle()
     with reading_a_ledger():
-        then = folded(ledger, at, beside=chronicle.apply)
+        then = folded(ledger, at)
         matrices, left_out = _matrices(ledger, then, pods, k8s_namespaces, ended=ended)
+        chronicle = _chronicle(ledger, then, matrices)
     drawn = picture(matrices, chronicle.facts)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
     match output:
@@ -119,6 +120,16 @@ def _matrices(
     )
     wanted = PodFilter(k8s_namespaces=k8s_namespaces, ended=ended or bool(pods))
     return selected(made, wanted), len(left_out)
+
+
+def _chronicle(ledger: str, then: Past, matrices: Sequence[Matrix]) -> Chronicle:
+    """Read once more, now that it is known whose spans are to be kept: a year has many."""
+    chronicle = Chronicle(matrix.pod.pod_sandbox_id for matrix in matrices)
+    for record in records(ledger):
+        if record.seq > then.last_seq:
+            break
+        chronicle.apply(record)
+    return chronicle
 
 
 def _about(findings: Sequence[Finding], drawn: Picture, narrowed: Sequence[str]) -> list[Finding]:

@@ -36,9 +36,10 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chronicle:
-    """What the records taken in so far tell. Memory O(processes on record)."""
+    """What the records taken in so far tell. Memory O(running processes + spans)."""
 
-    def __init__(self) -> None:
+    def __init__(self, pod_sandbox_ids: Iterable[str]) -> None:
+        """Only of these pods are spans kept; findings are of all."""
         self.node: DaemonStarted | None = None
         """What the last daemon said of the node at its start."""
         self.ledger_id = ""
@@ -50,8 +51,8 @@ class Chronicle:
         self._ownership = Ownership()
         self._inspection = Inspection()
         self._watch = Watch()
-        self._spans: dict[str, list[Span]] = {}
-        """Those that ended, by `pod_sandbox_id`."""
+        self._ended: dict[str, list[Span]] = {id_: [] for id_ in pod_sandbox_ids}
+        """Spans that ended, by `pod_sandbox_id`."""
 
     def apply(self, record: Record) -> None:
         """Take in the next record."""
@@ -64,7 +65,7 @@ class Chronicle:
             self.holes.append(hole)
         # Before the host is another one: what a reboot ends was of the boot before.
         for span in _spans(self._ownership.apply(record), self._host):
-            self._spans.setdefault(span.owner.pod.pod_sandbox_id, []).append(span)
+            self._ended.get(span.owner.pod.pod_sandbox_id, []).append(span)
         event = record.event
         if isinstance(event, DaemonStarted):
             self.node = event
@@ -85,14 +86,13 @@ class Chronicle:
         """As `nsledger findings` tells them."""
         return self._inspection.findings()
 
-    def spans(self, pod_sandbox_ids: Iterable[str]) -> Iterator[Span]:
-        """The spans of these pods, pod by pod, those that go on last."""
-        wanted = dict.fromkeys(pod_sandbox_ids)
+    def spans(self) -> Iterator[Span]:
+        """The spans of the pods, pod by pod, those that go on last."""
         going_on: dict[str, list[Span]] = {}
         for span in _spans(self._ownership.open_intervals(), self._host):
             going_on.setdefault(span.owner.pod.pod_sandbox_id, []).append(span)
-        for id_ in wanted:
-            yield from self._spans.get(id_, ())
+        for id_, ended in self._ended.items():
+            yield from ended
             yield from going_on.get(id_, ())
 
 

@@ -164,9 +164,7 @@ def page_data(report: Report) -> bytes:
             )
             for one in picture.namespaces
         ],
-        "spans": [
-            _span(span, places[span.owner.pod.pod_sandbox_id]) for span in chronicle.spans(places)
-        ],
+        "spans": [_span(span, places[span.owner.pod.pod_sandbox_id]) for span in chronicle.spans()],
         "holes": [(one.since, one.until, one.reason) for one in chronicle.holes],
         "findings": [_finding(one) for one in report.findings],
     }

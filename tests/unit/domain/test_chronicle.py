@@ -11,8 +11,7 @@ from tests.synthetic_node import PID, TIME, USER, SyntheticNode, example_node, o
 
 
 def spans_of(node: SyntheticNode, name: str) -> list[Span]:
-    ids = [id_ for id_, pod in node.folded().pods.items() if pod.ref.name == name]
-    return list(chronicle_of(node).spans(ids))
+    return [one for one in chronicle_of(node).spans() if one.owner.pod.name == name]
 
 
 def test_what_a_process_had_from_beginning_to_end_is_one_span() -> None:
@@ -76,7 +75,7 @@ def test_all_that_whois_knows_of_pods_is_in_the_spans() -> None:
 
     told = {
         (one.owner.process_id, type_, one.since, one.until)
-        for one in chronicle_of(node).spans(node.folded().pods)
+        for one in chronicle_of(node).spans()
         for type_ in (*one.namespaces, *one.hosts)
     }
 
@@ -85,6 +84,18 @@ def test_all_that_whois_knows_of_pods_is_in_the_spans() -> None:
         for one in intervals(node.decoded())
         if one.owner.kind is not OwnerKind.HOST
     }
+
+
+def test_only_of_the_pods_that_are_asked_for_spans_are_kept() -> None:
+    node = example_node()
+    job = next(id_ for id_, pod in node.folded().pods.items() if pod.ref.name == "job-29184")
+    chronicle = Chronicle([job])
+
+    for record in node.decoded():
+        chronicle.apply(record)
+
+    assert {one.owner.pod.pod_sandbox_id for one in chronicle.spans()} == {job}
+    assert len(chronicle.findings()) == 1
 
 
 def test_findings_and_holes_are_those_of_the_other_commands() -> None:
@@ -114,9 +125,9 @@ def test_it_knows_the_node_and_how_far_the_record_goes() -> None:
 
 
 def test_of_an_empty_ledger_it_knows_nothing() -> None:
-    chronicle = Chronicle()
+    chronicle = Chronicle(["x"])
 
     assert (chronicle.node, chronicle.first, chronicle.last) == (None, None, None)
-    assert list(chronicle.spans(["x"])) == []
+    assert list(chronicle.spans()) == []
     assert chronicle.findings() == []
     assert not chronicle.facts.host.namespaces

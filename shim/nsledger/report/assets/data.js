@@ -52,7 +52,7 @@ const ONLY = {
 };
 
 /* What is worth a look comes first, then by name. */
-const rank = (pod) => (pod.bad ? 0 : pod.host.length ? 1 : 2);
+const rank = (pod) => (pod.bad ? 0 : pod.state === "ended" ? 3 : pod.host.length ? 1 : 2);
 const ORDER = [...data.pods.keys()].sort((a, b) => rank(data.pods[a]) - rank(data.pods[b]) || a - b);
 
 /** Places of the pods that are wanted, in the order in which they are shown. */

@@ -42,12 +42,12 @@ function cellOf(pod, row, type) {
       element("span", { class: "word" }, word)));
 }
 
-function processName(process) {
+function processName(process, pod) {
   const name = process.attempt ? `${process.name} #${process.attempt}` : process.name;
   const about = [process.image, process.pid && `pid ${process.pid}`, process.state !== "running" && process.state];
   return element("th", { scope: "row", title: [name, ...about].filter(Boolean).join("\n") },
     element("bdi", null, name),
-    process.state !== "running" ? element("i", null, ` ${process.state}`) : null);
+    process.state !== pod.state ? element("i", null, ` ${process.state}`) : null);
 }
 
 function podTable(pod) {
@@ -56,7 +56,7 @@ function podTable(pod) {
       element("caption", { class: "unseen" }, `Whose namespaces the processes of ${pod.full_name} are in`),
       element("thead", null, element("tr", null, element("td"), TYPES.map((type) => element("th", { scope: "col", title: EFFECT[type] }, type)))),
       element("tbody", null, pod.processes.map((process, row) =>
-        element("tr", { class: `${process.kind} ${process.state}` }, processName(process), TYPES.map((_, type) => cellOf(pod, row, type)))))));
+        element("tr", { class: `${process.kind} ${process.state}` }, processName(process, pod), TYPES.map((_, type) => cellOf(pod, row, type)))))));
 }
 
 /** The three layers of each cell; drawn when it is asked for. */

@@ -46,7 +46,7 @@ function drawFacts() {
 function drawNotices() {
   const notices = data.unwatched.map(([since, until, reason]) =>
     element("p", { class: "notice" }, "Nobody watched from ", when(since), " to ", when(until), `: ${reason}. What follows is as it was before.`));
-  if (data.leftOut) notices.push(element("p", { class: "notice" }, `${plural(data.leftOut, "older pod that is", "older pods that are")} gone left out.`));
+  if (data.leftOut) notices.push(element("p", { class: "notice quiet" }, `Left out: ${plural(data.leftOut, "pod")} that ended longer ago.`));
   byId("notices").replaceChildren(...notices);
 }
 

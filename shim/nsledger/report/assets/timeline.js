@@ -96,7 +96,7 @@ function markText(time, before, width) {
   const [date, clock] = moment(time).split(" ");
   const fine = width < 15000 ? clock + new Date(time).toISOString().slice(19, 21) : clock;
   if (before && moment(before).startsWith(date)) return fine;
-  return `${date} ${width < 86400000 ? fine : clock.slice(0, 5)}`;
+  return `${before ? date.slice(5) : date} ${width < 86400000 ? fine : clock.slice(0, 5)}`;
 }
 
 function ruler(scale) {
