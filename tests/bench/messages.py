@@ -6,6 +6,7 @@ The compiled peers see files of bytes; what the bytes mean stands here.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -112,6 +113,7 @@ def _container(number: int) -> bytes:
         pod_sandbox_id=f"{number:064x}",
         metadata=pb.ContainerMetadata(name=f"container-{number}"),
         image=pb.ImageSpec(image="docker.io/local/app:1"),
+        state=pb.CONTAINER_RUNNING,
     ).SerializeToString() + _field(8, b"l" * 400)
 
 
@@ -127,16 +129,19 @@ def _pod_sandbox_status() -> bytes:
 
 def _container_status() -> bytes:
     answer = pb.ContainerStatusResponse()
-    status, info = _captured("containerd-2.1-plain-container-created")
+    status, info = _captured("containerd-2.1-plain-container")
     json_format.ParseDict(status | {"id": _CONTAINER_ID}, answer.status, ignore_unknown_fields=True)
     answer.info["info"] = info
     return answer.SerializeToString()
 
 
 def _captured(name: str) -> tuple[dict[str, object], str]:
-    """A status as containerd gave it, and its verbose part, several KB of JSON."""
+    """A status as containerd gave it, and its verbose part, several KB of JSON.
+
+    Its process is ours: a node whose processes are all dead would be looked at more closely.
+    """
     document = json.loads((_STATUSES / f"{name}.json").read_text(encoding="utf-8"))
-    return document["status"], json.dumps(document["info"])
+    return document["status"], json.dumps(document["info"] | {"pid": os.getpid()})
 
 
 def _field(number: int, content: bytes) -> bytes:
