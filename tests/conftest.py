@@ -91,6 +91,8 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "protoc": _lacks_protoc,
     "go": _lacks_go,
     "peers": _lacks_peers,
+    "chromium": lambda: _lacks("chromium"),
+    "graphviz": lambda: _lacks("dot"),
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
 
