@@ -121,9 +121,7 @@ def _container(number: int) -> bytes:
 def _pod_sandbox_status() -> bytes:
     answer = pb.PodSandboxStatusResponse()
     status, info = _captured("containerd-2.1-plain-pod")
-    json_format.ParseDict(
-        status | {"id": _ANY_ID}, answer.status, ignore_unknown_fields=True
-    )
+    json_format.ParseDict(status | {"id": _ANY_ID}, answer.status, ignore_unknown_fields=True)
     answer.info["info"] = info
     return answer.SerializeToString()
 
