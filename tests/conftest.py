@@ -41,6 +41,9 @@ UPSTREAM_PROTO = Path(
 PROTOC = Path(__file__).parents[1] / ".venv-protos/bin/python"
 """Holds the compiler of protos/, and the lowest protobuf that pyproject allows."""
 
+LOWEST = Path(__file__).parents[1] / ".venv-lowest/bin/python"
+"""Has the lowest release of everything that pyproject.toml allows."""
+
 GO_PACKAGES = Path("/usr/share/gocode")
 """Debian's Go packages, grpc-go among them: a GOPATH."""
 
@@ -75,6 +78,10 @@ def _lacks_protoc() -> str | None:
     return None if PROTOC.exists() else f"no {PROTOC}; make it with make .venv/protos"
 
 
+def _lacks_lowest() -> str | None:
+    return None if LOWEST.exists() else f"no {LOWEST}; make it with make .venv/lowest"
+
+
 def _lacks_go() -> str | None:
     if not (GO_PACKAGES / "src/google.golang.org/grpc").is_dir():
         return "not installed: golang-google-grpc-dev"
@@ -89,10 +96,16 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "gcc": lambda: _lacks("gcc"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
+    "lowest": _lacks_lowest,
     "go": _lacks_go,
     "peers": _lacks_peers,
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
+
+
+def pytest_configure() -> None:
+    """Before any test imports grpc, whose handlers of fork() abort a child now and then."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

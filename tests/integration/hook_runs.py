@@ -35,6 +35,12 @@ ONE_CLEAN_LINE = re.compile(r"nsledger-hook: [\x20-\x7e]+\n")
 
 PATIENCE_MS = 20_000
 
+
+def sh(commands: str) -> tuple[str, ...]:
+    """A command line that has a shell do `commands`, then becomes what stands behind it."""
+    return ("/bin/sh", "-c", f'{commands}\nexec "$@"', "-")
+
+
 Document = dict[str, Any]
 """A JSON object: what the test says about it is the type check."""
 
@@ -60,21 +66,21 @@ def run_hook(
     state: bytes,
     *options: object,
     program: Sequence[object] = (PYTHON, "-I", "-S", HOOK),
-    prepare: Callable[[], None] | None = None,
+    under: Sequence[object] = (),
 ) -> HookRun:
     """Run the hook on `state`, with an empty environment as a runtime may give it.
 
-    Its deadline is beyond what a busy machine takes, unless `options` has another.
+    `under` is a command line that ends by executing the hook. Its deadline is beyond what a busy
+    machine takes, unless `options` has another.
     """
     started_s = time.monotonic()
     done = subprocess.run(
-        [str(word) for word in (*program, "--deadline-ms", PATIENCE_MS, *options)],
+        [str(word) for word in (*under, *program, "--deadline-ms", PATIENCE_MS, *options)],
         input=state,
         capture_output=True,
         env={},
         timeout=30,
         check=False,
-        preexec_fn=prepare,
     )
     assert done.stdout == b""
     return HookRun(done.returncode, done.stderr.decode(), time.monotonic() - started_s)

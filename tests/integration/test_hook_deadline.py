@@ -20,6 +20,7 @@ from tests.integration.hook_runs import (
     assert_survived,
     records_in,
     run_hook,
+    sh,
     state_of,
     wait_until,
 )
@@ -33,11 +34,9 @@ DEADLINE_AND_START_S = 2.0
 def test_closed_standard_descriptors_do_not_end_up_in_the_record(
     closed: tuple[int, ...], tmp_path: Path
 ) -> None:
-    def close() -> None:
-        for fd in closed:
-            os.close(fd)
+    closing = "exec " + " ".join(f"{fd}>&-" for fd in closed)
 
-    run = run_hook(state_of("bad"), "--spool", tmp_path, prepare=close)
+    run = run_hook(state_of("bad"), "--spool", tmp_path, under=sh(closing))
 
     assert run.exit_code == 0
     (record,) = records_in(tmp_path)
@@ -48,13 +47,11 @@ def test_a_runtime_that_stopped_listening_never_fails_a_container(tmp_path: Path
     reader, writer = os.pipe()
     os.close(reader)
 
-    def close_the_listener() -> None:
-        os.dup2(writer, 2)
-
-    run = run_hook(b"bad", "--spool", tmp_path / "missing", prepare=close_the_listener)
+    child = start("--spool", tmp_path / "missing", stderr=writer)
     os.close(writer)
+    child.communicate(b"bad", timeout=30)
 
-    assert run.exit_code == 0
+    assert child.returncode == 0
 
 
 def start(
@@ -153,16 +150,19 @@ def test_a_signal_ends_the_reading_and_not_the_container(
 
 
 def test_the_deadline_holds_where_the_runtime_blocks_the_alarm(tmp_path: Path) -> None:
-    def block() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
-
+    # Blocked and ignored signals stay so over an exec.
+    blocking = (
+        "import os, signal, sys\n"
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
+        "signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    hook_run = (PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", str(DEADLINE_MS))
     reader, writer = os.pipe()
     started_s = time.monotonic()
     done = subprocess.run(
-        [PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", str(DEADLINE_MS)],
+        [PYTHON, "-I", "-S", "-c", blocking, *hook_run],
         stdin=reader,
-        preexec_fn=block,
         check=False,
         timeout=30,
         capture_output=True,

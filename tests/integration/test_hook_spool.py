@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from tests.integration.hook_runs import (
     assert_survived,
     records_in,
     run_hook,
+    sh,
     state_of,
 )
 
@@ -80,10 +80,9 @@ def test_a_full_or_read_only_spool_never_fails_a_container_and_keeps_no_half(
 
 
 def test_a_file_size_limit_never_fails_a_container_and_keeps_no_half(tmp_path: Path) -> None:
-    def allow_100_bytes() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    under = ("/usr/bin/prlimit", "--fsize=100")
 
-    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=allow_100_bytes)
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, under=under)
 
     assert_survived(run)
     assert run.stderr == "nsledger-hook: no record: EFBIG\n"
@@ -91,12 +90,9 @@ def test_a_file_size_limit_never_fails_a_container_and_keeps_no_half(tmp_path: P
 
 
 def test_no_memory_never_fails_a_container(tmp_path: Path) -> None:
-    def allow_60_mb() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))
-
     state = b'{"a": [' + b"[]," * (3 << 20) + b"[]]}"
 
-    run = run_hook(state, "--spool", tmp_path, prepare=allow_60_mb)
+    run = run_hook(state, "--spool", tmp_path, under=("/usr/bin/prlimit", f"--as={60 << 20}"))
 
     assert_survived(run)
     (record,) = records_in(tmp_path)
@@ -104,21 +100,17 @@ def test_no_memory_never_fails_a_container(tmp_path: Path) -> None:
 
 
 def test_no_descriptor_left_never_fails_a_container(tmp_path: Path) -> None:
-    def allow_5_descriptors() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+    under = ("/usr/bin/prlimit", "--nofile=5")
 
-    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=allow_5_descriptors)
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, under=under)
 
     assert_survived(run)
 
 
 def test_a_record_is_for_its_owner_only(tmp_path: Path) -> None:
-    def be_generous() -> None:
-        os.umask(0)
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, under=sh("umask 0"))
 
-    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=be_generous)
-
-    assert run.stderr == ""
+    assert (run.exit_code, run.stderr) == (0, "")
     (path,) = tmp_path.iterdir()
     assert path.stat().st_mode & 0o777 == 0o600
 
