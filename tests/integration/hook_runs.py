@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nsledger_hook import hook
+from tests.prepared import prepared
 
 PYTHON = "/usr/bin/python3"
 """The interpreter that runtimes are told to run the hook with."""
@@ -34,12 +35,6 @@ exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
 ONE_CLEAN_LINE = re.compile(r"nsledger-hook: [\x20-\x7e]+\n")
 
 PATIENCE_MS = 20_000
-
-
-def sh(commands: str) -> tuple[str, ...]:
-    """A command line that has a shell do `commands`, then becomes what stands behind it."""
-    return ("/bin/sh", "-c", f'{commands}\nexec "$@"', "-")
-
 
 Document = dict[str, Any]
 """A JSON object: what the test says about it is the type check."""
@@ -66,16 +61,17 @@ def run_hook(
     state: bytes,
     *options: object,
     program: Sequence[object] = (PYTHON, "-I", "-S", HOOK),
-    under: Sequence[object] = (),
+    prepare: str = "",
 ) -> HookRun:
     """Run the hook on `state`, with an empty environment as a runtime may give it.
 
-    `under` is a command line that ends by executing the hook. Its deadline is beyond what a busy
-    machine takes, unless `options` has another.
+    Its deadline is beyond what a busy machine takes, unless `options` has another; `prepare` is
+    Python that is run in its process before.
     """
     started_s = time.monotonic()
+    command = [str(word) for word in (*program, "--deadline-ms", PATIENCE_MS, *options)]
     done = subprocess.run(
-        [str(word) for word in (*under, *program, "--deadline-ms", PATIENCE_MS, *options)],
+        prepared(prepare, command) if prepare else command,
         input=state,
         capture_output=True,
         env={},

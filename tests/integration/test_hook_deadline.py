@@ -20,10 +20,10 @@ from tests.integration.hook_runs import (
     assert_survived,
     records_in,
     run_hook,
-    sh,
     state_of,
     wait_until,
 )
+from tests.prepared import prepared
 
 DEADLINE_MS = 400
 DEADLINE_AND_START_S = 2.0
@@ -34,9 +34,9 @@ DEADLINE_AND_START_S = 2.0
 def test_closed_standard_descriptors_do_not_end_up_in_the_record(
     closed: tuple[int, ...], tmp_path: Path
 ) -> None:
-    closing = "exec " + " ".join(f"{fd}>&-" for fd in closed)
+    close = "; ".join(f"os.close({fd})" for fd in closed)
 
-    run = run_hook(state_of("bad"), "--spool", tmp_path, under=sh(closing))
+    run = run_hook(state_of("bad"), "--spool", tmp_path, prepare=close)
 
     assert run.exit_code == 0
     (record,) = records_in(tmp_path)
@@ -44,14 +44,11 @@ def test_closed_standard_descriptors_do_not_end_up_in_the_record(
 
 
 def test_a_runtime_that_stopped_listening_never_fails_a_container(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
+    close_the_listener = "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)"
 
-    child = start("--spool", tmp_path / "missing", stderr=writer)
-    os.close(writer)
-    child.communicate(b"bad", timeout=30)
+    run = run_hook(b"bad", "--spool", tmp_path / "missing", prepare=close_the_listener)
 
-    assert child.returncode == 0
+    assert run.exit_code == 0
 
 
 def start(
@@ -150,18 +147,15 @@ def test_a_signal_ends_the_reading_and_not_the_container(
 
 
 def test_the_deadline_holds_where_the_runtime_blocks_the_alarm(tmp_path: Path) -> None:
-    # Blocked and ignored signals stay so over an exec.
-    blocking = (
-        "import os, signal, sys\n"
-        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])\n"
-        "signal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
-        "os.execv(sys.argv[1], sys.argv[1:])"
+    block = (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]);"
+        "signal.signal(signal.SIGALRM, signal.SIG_IGN)"
     )
-    hook_run = (PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", str(DEADLINE_MS))
+    hook = [PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", DEADLINE_MS]
     reader, writer = os.pipe()
     started_s = time.monotonic()
     done = subprocess.run(
-        [PYTHON, "-I", "-S", "-c", blocking, *hook_run],
+        prepared(block, hook),
         stdin=reader,
         check=False,
         timeout=30,

@@ -171,7 +171,7 @@ def test_a_dead_process_that_nobody_waited_for_is_marked_partial(tmp_path: Path)
 
 @pytest.mark.root
 def test_a_process_that_may_not_be_read_has_the_reason_on_record(sleeper: int) -> None:
-    nobody = ("/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+    become_nobody = "os.setresgid(*[65534] * 3); os.setresuid(*[65534] * 3)"
 
     with tempfile.TemporaryDirectory(prefix="nsl-") as name:
         spool = Path(name)
@@ -179,7 +179,7 @@ def test_a_process_that_may_not_be_read_has_the_reason_on_record(sleeper: int) -
         readable_hook = shutil.copy(HOOK, spool / ".hook")
         program = (PYTHON, "-I", "-S", readable_hook)
 
-        run = run_hook(state_of(sleeper), "--spool", spool, program=program, under=nobody)
+        run = run_hook(state_of(sleeper), "--spool", spool, program=program, prepare=become_nobody)
 
         (record,) = records_in(spool)
     assert run.exit_code == 0
