@@ -1,7 +1,8 @@
 """What every test run obeys: what a machine cannot run says why, and CI takes no excuse.
 
 Locally a marker whose tool is missing skips with its reason. `--require=containerd1,crun` (or
-`--require=all`, the default where CI=true) turns that skip into a failure.
+`--require=all`, the default where CI=true) turns that skip into a failure; `all` also turns what a
+test skips by itself into one, but for the reasons in EXPECTED_SKIPS.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,10 @@ def pytest_configure() -> None:
     os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
 
 
+EXPECTED_SKIPS = ("this kernel has no NS_GET_ID", "mount: ", "no package index")
+"""How reasons begin that no installed package mends: CI takes these, and no other."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add --require."""
     parser.addoption(
@@ -140,6 +145,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if marker in _required(item.config):
             pytest.fail(f"--require={marker}: {reason}", pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every test has to run, fail one that skipped itself for a reason not expected."""
+    report = yield
+    if report.skipped and "all" in str(item.config.getoption("--require")).split(","):
+        told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = told.removeprefix("Skipped: ")
+        if not reason.startswith(EXPECTED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"--require=all: skipped, {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -20,12 +18,11 @@ from nsledger.domain.record import Moment, encode
 from nsledger.domain.timeline import discontinuity
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.errors import SyncBehindError
-from nsledger.ledger.pending_sync import PendingSync
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
 from nsledger.recorder.limits import UNLIMITED, WriterLimits
 from nsledger.recorder.rotation import NEVER, Rotation
-from nsledger.recorder.syncing import at_once
+from nsledger.recorder.syncing import Syncing, at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from nsledger.recorder.unclean_stop import unclean_stop
 
@@ -33,18 +30,6 @@ _BATCH: Final = 512
 """Records in one write: bounds how long the first waits for the last."""
 _FIRST_RETRY_S: Final = 0.05
 _LONGEST_RETRY_S: Final = 5.0
-
-
-@dataclass(slots=True)
-class _Syncing:
-    """What the disk is busy with."""
-
-    pending: PendingSync
-    appended: int
-    """How many records will be synced."""
-    tickets: list[Ticket]
-    error: OSError | None = None
-    over: threading.Event = field(default_factory=threading.Event)
 
 
 class GroupCommit:
@@ -94,7 +79,7 @@ class GroupCommit:
         self._sync_due_s = NEVER
         self._run_sync = run_sync
         self._on_sync_over = on_sync_over
-        self._syncing: _Syncing | None = None
+        self._syncing: Syncing | None = None
         self._written: list[Ticket] = []
         self._retry_s = _FIRST_RETRY_S
         self._retry_at_s = 0.0
@@ -348,7 +333,7 @@ class GroupCommit:
         pending = ledger.begin_sync() if self._syncing is None else None
         if pending is None:
             return
-        syncing = _Syncing(pending, self.appended, self._to_sync)
+        syncing = Syncing(pending, self.appended, self._to_sync)
         self._syncing, self._to_sync, self._sync_due_s = syncing, [], NEVER
 
         def run() -> None:
