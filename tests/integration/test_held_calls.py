@@ -85,7 +85,7 @@ def test_a_held_request_waits_for_its_watcher_and_others_do_not(room: str) -> No
         time.sleep(0.3)  # nothing else wakes the relay any more
         threading.Thread(target=held[0].release, args=(b"annotated",)).start()
 
-        assert waiting.result(2) == b"annotated"
+        assert waiting.result(10) == b"annotated"
         assert held[0].path == CREATE
         assert 0 <= time.monotonic_ns() - held[0].received_mono_ns < 10_000_000_000
 
@@ -105,7 +105,7 @@ def test_when_the_hold_limit_is_over_the_policy_decides(room: str, policy: Failu
 
         code = call.code()
 
-        assert time.monotonic() - started_s < 1
+        assert time.monotonic() - started_s < 5  # of the 20 that it has
         assert code is (grpc.StatusCode.OK if policy == "ignore" else grpc.StatusCode.UNAVAILABLE)
         assert ("hold_limit", CREATE) in watcher.overlooks
         for late in held:

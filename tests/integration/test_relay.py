@@ -39,7 +39,7 @@ def test_a_connection_waits_a_moment_for_a_runtime_that_is_just_coming(room: str
             assert call.result(5) == b"v"
             took_s = time.monotonic() - came_s
 
-    assert took_s < 0.5
+    assert took_s < 1  # grpc would try anew after a second
 
 
 def test_without_a_runtime_a_call_is_unavailable_and_nothing_is_left_open(room: str) -> None:
@@ -60,7 +60,7 @@ def test_a_client_that_gives_up_while_the_runtime_is_away_is_forgotten(room: str
             client.connect(running.path)
             wait_for(lambda: running.relay.counters.connections_open == 1)
 
-        wait_for(lambda: running.relay.counters.connections_open == 0, limit_s=1)
+        wait_for(lambda: running.relay.counters.connections_open == 0, limit_s=1.8)
 
 
 def test_when_the_runtime_dies_its_calls_end_and_the_next_ones_find_the_new_one(room: str) -> None:
@@ -131,7 +131,7 @@ def test_draining_an_idle_relay_is_immediate(room: str) -> None:
 
             running.relay.drain(timeout_s=20)
 
-            running.thread.join(2)
+            running.thread.join(10)
             assert not running.thread.is_alive()
 
 
@@ -163,13 +163,14 @@ def test_once_draining_has_begun_connecting_is_refused(room: str) -> None:
         runtime.scripts[EVENTS] = Script(answers=[b"e"] * 50, delay_s=0.1)
         stream = opened.stream(EVENTS)(b"")
         assert next(stream) == b"e"
-        running.relay.drain(timeout_s=0.5)
+        running.relay.drain(timeout_s=20)
 
         def refused() -> bool:
             with socket.socket(socket.AF_UNIX) as client:
                 return client.connect_ex(running.path) == errno.ECONNREFUSED
 
-        wait_for(refused, limit_s=0.4)
+        wait_for(refused)
+        assert next(stream) == b"e"
         stream.cancel()
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import channel
+from tests.patience import soonest
 from tests.serving import (
     EVENTS,
     RUN_POD_SANDBOX,
@@ -107,8 +108,8 @@ def test_the_times_of_a_call_are_told_apart_by_method_the_shims_and_the_runtimes
     version, pod = f'{{method="{VERSION}"}}', f'{{method="{RUN_POD_SANDBOX}"}}'
     assert found[f"nsledger_calls_total{version}"] == 1
     assert found[f"nsledger_call_runtime_seconds_count{version}"] == 1
-    assert 0.3 <= found[f"nsledger_call_runtime_seconds_sum{version}"] < 1
-    assert 0 < found[f"nsledger_call_own_seconds_sum{version}"] < 0.1
+    assert found[f"nsledger_call_runtime_seconds_sum{version}"] >= 0.3
+    assert 0 < found[f"nsledger_call_own_seconds_sum{version}"] < 0.3
     assert found[f"nsledger_call_own_seconds_count{pod}"] == 1
     assert found[f"nsledger_method_calls_in_flight{pod}"] == 0
     assert found["nsledger_connections_open"] == 1
@@ -132,12 +133,14 @@ def test_an_idle_daemon_costs_no_processor_time(room: str, runtime: FakeRuntime)
     with Daemon(room, runtime.path, **told) as daemon, channel(daemon.socket) as opened:
         opened.unary(VERSION)(b"v", timeout=10)
         time.sleep(1)
-        before = cpu_ticks(daemon.pid)
 
-        time.sleep(3)
+        def ticks() -> int:
+            before = cpu_ticks(daemon.pid)
+            time.sleep(3)
+            return cpu_ticks(daemon.pid) - before
 
         # A tick is 10 ms. The witness looks into the spool twice a second.
-        assert cpu_ticks(daemon.pid) - before <= 1
+        assert soonest(ticks, enough=2) <= 1
 
 
 def resident_kib(pid: int) -> int:
