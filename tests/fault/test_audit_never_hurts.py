@@ -289,16 +289,18 @@ def test_a_sync_that_hangs_refuses_pods_if_that_is_the_policy(
 def test_a_status_call_that_hangs_delays_no_call(room: str, runtime: FakeRuntime) -> None:
     for method in ("PodSandboxStatus", "ContainerStatus", "ListPodSandbox", "ListContainers"):
         runtime.scripts[RUNTIME_SERVICE + method] = Script(delay_s=5)
-    with serving(room, runtime, status_timeout_s=NO_HANG_S) as (daemon, opened):
-        _, pod_s = asks_for_pods(opened)
+    with serving(room, runtime, status_timeout_s=1) as (daemon, opened):
         began_s = time.monotonic()
         opened.unary(CREATE_CONTAINER)(create_container("app", "unknown"), timeout=30)
         container_s = time.monotonic() - began_s
-
-        assert pod_s < SLACK_S
-        assert container_s < NO_HANG_S / 2
         soon(daemon, "a gap", lambda: gaps(daemon).get("hold_limit", 0) == 1)
         soon(daemon, "the container", lambda: "app" in containers_on_record(daemon))
+
+        _, pod_s = asks_for_pods(opened)
+
+        assert container_s < 0.8  # of the second that the status call is given
+        assert pod_s < SLACK_S
+        daemon.kill()  # or it would ask after each pod for a second
 
 
 def containers_on_record(daemon: Daemon) -> list[str]:

@@ -50,7 +50,8 @@ def runtime(room: str) -> Iterator[FakeRuntime]:
 
 def test_a_connection_is_usable_as_soon_as_the_runtime_is(room: str) -> None:
     upstream = f"{room}/runtime.sock"
-    with Daemon(room, upstream) as daemon:
+    # Without its own questions to the runtime the daemon has no connection but the kubelet's.
+    with Daemon(room, upstream, reconcile_interval_s=0) as daemon:
         away_s = (0.5, 0.31, 0.77, 1.1, 0.1)
         took_s = [back_and_usable(daemon, upstream, each) for each in away_s]
 
