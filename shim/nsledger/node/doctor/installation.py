@@ -8,6 +8,7 @@ import stat
 import time
 from typing import Final
 
+from nsledger.errors import NsledgerError
 from nsledger.node import hook_files, kubelet
 from nsledger.node.doctor.outcome import Outcome, failed, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
@@ -102,7 +103,13 @@ def service(sight: Sight) -> Outcome:
 
 def shim_socket(sight: Sight) -> Outcome:
     """The kubelet's way to the runtime."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.shim_socket))
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.shim_socket))
+    except NsledgerError as error:
+        return failed(
+            f"no runtime answers through {sight.shim_socket} ({error})",
+            "systemctl status nsledger; until it runs, `nsledger bypass` lets the kubelet go past.",
+        )
     return ok(f"{name} {version} answers through {sight.shim_socket}")
 
 

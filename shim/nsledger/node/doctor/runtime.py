@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from nsledger.errors import NsledgerError
 from nsledger.node import base_specs
 from nsledger.node.base_runtime_spec import Spec, create_runtime_hooks, missing_parts
 from nsledger.node.containerd import ANNOTATIONS
@@ -33,13 +34,22 @@ def containerd_configuration(sight: Sight) -> Outcome:
 
 def runtime_socket(sight: Sight) -> Outcome:
     """The shim's upstream."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    except NsledgerError as error:
+        return failed(
+            f"nobody answers as a runtime at {sight.runtime_socket} ({error})",
+            "systemctl start containerd; `upstream` in nsledger.toml names another socket.",
+        )
     return ok(f"{name} {version} answers at {sight.runtime_socket}")
 
 
 def runtime_version(sight: Sight) -> Outcome:
     """A version whose configuration and answers are known."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    except NsledgerError:
+        return unknown("no runtime answers", "See runtime-socket.")
     numbers = re.match(r"v?(\d+)\.(\d+)", version)
     tested = _TESTED.get(name)
     if numbers is None or tested is None:
