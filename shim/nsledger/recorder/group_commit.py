@@ -20,6 +20,7 @@ from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.errors import SyncBehindError
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
+from nsledger.recorder.left_behind import LeftBehind
 from nsledger.recorder.limits import UNLIMITED, WriterLimits
 from nsledger.recorder.rotation import NEVER, Rotation
 from nsledger.recorder.syncing import Syncing, at_once
@@ -46,6 +47,7 @@ class GroupCommit:
         run_sync: Callable[[Callable[[], None]], None] = at_once,
         on_sync_over: Callable[[], None] = lambda: None,
         limits: WriterLimits = UNLIMITED,
+        find_left_behind: Callable[[], LeftBehind] = LeftBehind,
     ) -> None:
         """Nothing is opened yet.
 
@@ -58,6 +60,7 @@ class GroupCommit:
             run_sync: Takes what waits for the disk, to be run wherever there is time.
             on_sync_over: Called after that, on the same thread: `write` takes note of it.
             limits: What the ledger may take of its disk.
+            find_left_behind: What is to come first into the ledger that was opened.
         """
         self.appended = 0
         self.synced = 0
@@ -71,6 +74,7 @@ class GroupCommit:
         self._new_ledger_id = new_ledger_id
         self._sync_interval_s = sync_interval_s
         self._last_moment = last_moment
+        self._find_left_behind = find_left_behind
         self._moment: Moment | None = None
         """Of the record that was taken in last."""
         self._ledger: LedgerWriter | None = None
@@ -132,7 +136,7 @@ class GroupCommit:
             RecordLostError: it is no event that a ledger can hold.
         """
         try:
-            record = encode(ticket.event, ticket.at)
+            record = ticket.encoded or encode(ticket.event, ticket.at)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RecordLostError(reason="unencodable", event=ticket.event) from error
         if len(record) > MAX_RECORD_BYTES:
@@ -207,6 +211,7 @@ class GroupCommit:
         ledger = self._open_ledger()
         try:
             last = self._last_moment()
+            left = self._find_left_behind()
             about: list[Event] = [
                 LedgerRecovered(
                     source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as
@@ -225,13 +230,16 @@ class GroupCommit:
                 ledger.close()
             raise
         newest, self._moment = self._moment, last
-        self._put_first(about)
+        self._put_first(about, left)
         self._moment = newest or self._moment
         return ledger
 
-    def _put_first(self, events: Iterable[Event]) -> None:
-        """Have the ledger tell these before anything that waits."""
+    def _put_first(self, events: Iterable[Event], left: LeftBehind | None = None) -> None:
+        """Have the ledger tell these before anything that waits, and before them what was left."""
         before, self._waiting = self._waiting, []
+        if left is not None:
+            for ticket in left.tickets(self._now()):
+                self.take_in(ticket)
         self._note_time(self._now())
         for event in events:
             self.take_in(Ticket(event, self._now()))
