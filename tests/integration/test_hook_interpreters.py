@@ -41,7 +41,7 @@ def of_version(version: str) -> Interpreter | None:
     """An interpreter of that version, if one runs: pyenv has names on PATH for more than do."""
     name = f"python{version}"
     kept = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
-    places = [shutil.which(name), *sorted(kept.glob(f"{version}.*/bin/{name}"))]
+    places = [shutil.which(name), *map(str, sorted(kept.glob(f"{version}.*/bin/{name}")))]
     for place in filter(None, places):
         asked = subprocess.run(
             [place, "-c", "import sys; print(sys.executable)"], capture_output=True, check=False

@@ -21,7 +21,7 @@ from nsledger.recorder.ticket import RecordLostError
 from tests import recording
 from tests.failing_disk import FailingDisk
 
-SOON_S = 10.0
+SOON_S = 30.0
 """Generous: only a test that fails waits this long."""
 
 

@@ -24,7 +24,7 @@ from nsledger.recorder.upkeep import Upkeep
 from tests import recording
 from tests.failing_disk import FailingDisk
 
-SOON_S = 10.0
+SOON_S = 30.0
 SEGMENT_BYTES = 20_000
 
 
