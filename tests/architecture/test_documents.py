@@ -9,7 +9,9 @@ import click
 import pytest
 
 from nsledger.cli.main import command as group
+from nsledger.node.doctor.purposes import PURPOSES
 from tests.architecture.documents import DOCUMENTS, ROOT, commands, inline, lines_of_code
+from tests.node.test_installation import INSTALLABLE
 
 README = ROOT / "README.md"
 A_PLACE_HERE = re.compile(
@@ -103,6 +105,15 @@ def test_every_test_that_is_named_is_there(document: Path) -> None:
     files = {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
 
     assert named <= defined | files, named - defined - files
+
+
+def test_the_numbers_that_the_readme_tells_are_counted() -> None:
+    text = README.read_text(encoding="utf-8")
+    verifier = (ROOT / "tools/verify_ledger.py").read_text(encoding="utf-8")
+
+    assert f"# {len(PURPOSES)} named checks" in text
+    assert f"the {len(INSTALLABLE)} installable field configurations" in text
+    assert f"`tools/verify_ledger.py` ({len(verifier.splitlines())} lines" in text
 
 
 def test_every_directory_of_tests_is_explained() -> None:
