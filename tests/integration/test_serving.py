@@ -11,14 +11,17 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.domain.events import PodRequested
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import channel
 from tests.patience import soonest
 from tests.serving import (
+    CREATE_CONTAINER,
     EVENTS,
     RUN_POD_SANDBOX,
     VERSION,
     Daemon,
+    create_container,
     cri_runtime,
     run_pod_sandbox,
 )
@@ -115,6 +118,26 @@ def test_the_times_of_a_call_are_told_apart_by_method_the_shims_and_the_runtimes
     assert found["nsledger_connections_open"] == 1
     assert found["nsledger_records_total"] >= 2
     assert not os.path.exists(path)
+
+
+@pytest.mark.parametrize("annotate", ["true", "false"])
+def test_without_annotations_every_request_arrives_as_the_bytes_it_was(
+    annotate: str, room: str, runtime: FakeRuntime
+) -> None:
+    daemon = Daemon(room, runtime.path)
+    asked = {RUN_POD_SANDBOX: run_pod_sandbox("web"), CREATE_CONTAINER: create_container("app")}
+    try:
+        daemon.start(NSLEDGER_ANNOTATE=annotate)
+        with channel(daemon.socket) as opened:
+            for path, request in asked.items():
+                opened.unary(path)(request, timeout=30)
+    finally:
+        daemon.stop()
+
+    arrived = {seen.path: b"".join(seen.requests) for seen in runtime.seen}
+    same = [arrived[path] == request for path, request in asked.items()]
+    assert same == [annotate == "false"] * 2
+    assert any(isinstance(record.event, PodRequested) for record in daemon.records())
 
 
 def test_a_successor_has_the_metrics_address(room: str, runtime: FakeRuntime) -> None:
