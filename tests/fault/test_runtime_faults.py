@@ -96,7 +96,7 @@ def test_a_runtime_that_was_not_there_at_the_start_is_found_when_it_comes(room: 
     upstream = f"{room}/runtime.sock"
     with Daemon(room, upstream) as daemon, channel(daemon.socket, **QUICK) as opened:
         with pytest.raises(grpc.RpcError) as caught:
-            opened.unary(VERSION)(b"v", timeout=10)
+            opened.unary(VERSION)(b"v", timeout=30)
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
 
         with cri_runtime(upstream):
@@ -110,7 +110,7 @@ def test_a_call_that_the_runtime_drops_is_not_tried_again_behind_the_kubelets_ba
 ) -> None:
     runtime.scripts[RUN_POD_SANDBOX] = Script(delay_s=0.5)
     with Daemon(room, runtime.path) as daemon, channel(daemon.socket, **QUICK) as opened:
-        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("once"), timeout=10)
+        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("once"), timeout=30)
         daemon.wait_for("the call", lambda: RUN_POD_SANDBOX in {s.path for s in runtime.seen})
         runtime.stop()
 
@@ -158,7 +158,7 @@ def test_killed_under_load_the_next_daemon_serves_in_a_second_and_nothing_is_los
                     name = f"pod-{threading.get_ident()}-{number}"
                     number += 1
                     try:
-                        opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox(name), timeout=5)
+                        opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox(name), timeout=30)
                     except grpc.RpcError:
                         time.sleep(0.01)
                     else:
@@ -201,14 +201,14 @@ def test_asked_to_go_it_refuses_new_connections_lets_calls_end_and_writes_everyt
     with Daemon(room, runtime.path) as daemon, channel(daemon.socket) as opened:
         stream = opened.stream(EVENTS)(b"")
         assert next(stream) == b"e"
-        opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox("last"), timeout=10)
+        opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox("last"), timeout=30)
 
         daemon.running[-1].send_signal(number)
 
         with socket.socket(socket.AF_UNIX) as late:
             daemon.wait_for("refusing", lambda: late.connect_ex(daemon.socket) != 0, limit_s=2)
         assert list(stream) == [b"e"] * 9
-        assert daemon.running[-1].wait(10) == 0
+        assert daemon.running[-1].wait(30) == 0
         assert not os.path.exists(daemon.socket)
         *_, last = daemon.records()
         assert isinstance(last.event, DaemonStopped)

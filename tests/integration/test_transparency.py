@@ -13,7 +13,7 @@ import pytest
 
 from nsledger.http2.calls import Treatment
 from tests.integration import cri_methods
-from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen
+from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen, held_back
 from tests.integration.relaying import Client, Watching, channel, relaying, wait_for
 from tests.patience import usual
 
@@ -225,13 +225,7 @@ def test_a_deadline_runs_out_at_both_ends(room: str) -> None:
         relaying(room, runtime.path) as running,
         channel(running.path) as opened,
     ):
-        released = threading.Event()
-
-        def wait(request: bytes) -> list[bytes]:
-            released.wait(30)
-            return [request]
-
-        runtime.scripts[path] = Script(answer=wait)
+        runtime.scripts[path], let_go = held_back([b"late"])
 
         with pytest.raises(grpc.RpcError) as caught:
             opened.unary(path)(b"", timeout=0.5)
@@ -239,7 +233,7 @@ def test_a_deadline_runs_out_at_both_ends(room: str) -> None:
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
         wait_for(lambda: bool(runtime.seen))
         assert runtime.seen[0].cancelled.wait(10)
-        released.set()
+        let_go.set()
 
 
 def versions_take_s(opened: Client) -> list[float]:
