@@ -8,10 +8,11 @@ from functools import cached_property
 
 from nsledger.node import manifest as manifests
 from nsledger.node.containerd_plan import Containerd
+from nsledger.node.doctor.outcome import NotContainerdError
 from nsledger.node.host import Host
 from nsledger.node.manifest import Manifest
 from nsledger.node.settings import Settings
-from nsledger.node.survey import known_specs, look_at_containerd
+from nsledger.node.survey import is_crio, known_specs, look_at_containerd
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +40,20 @@ class Sight:
         """Its main configuration file."""
 
     @cached_property
+    def is_crio(self) -> bool:
+        """Whether the runtime is CRI-O."""
+        return is_crio(self.host, self.program)
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a kernel under the node: an image has none."""
+        return self.host.is_this_machine or self.host.exists("/proc/self/status")
+
+    @cached_property
     def containerd(self) -> Containerd:
-        """What is in force; raises what `look_at_containerd` raises."""
+        """What is in force; raises what `look_at_containerd` raises, and NotContainerdError."""
+        if self.is_crio:
+            raise NotContainerdError
         return look_at_containerd(self.host, self.program, self.main)[0]
 
     @cached_property
@@ -76,6 +89,6 @@ class Sight:
     @cached_property
     def runtime_socket(self) -> str:
         """Where the runtime listens."""
-        if self.settings.names_upstream or not self.host.exists(self.main):
+        if self.settings.names_upstream or self.is_crio or not self.host.exists(self.main):
             return self.settings.upstream
         return self.containerd.configuration.socket

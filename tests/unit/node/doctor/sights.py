@@ -41,6 +41,10 @@ class ThisMachine:
     def outside(self, path: str) -> str:
         return path
 
+    @property
+    def enter(self) -> tuple[str, ...]:
+        return ()
+
 
 def sight(
     host: Path | ThisMachine,
@@ -48,11 +52,19 @@ def sight(
     version: tuple[str, str] | None = ("containerd", "2.1.0"),
     last_record_ns: int | None = None,
     run_probe: Callable[[Containerd, str, str], None] | None = None,
+    runs: bool = True,
 ) -> Sight:
+    """Of a directory: a node's root, with a kernel under it unless it `runs` not."""
     asking = Asking(
         runtime_version=refuse if version is None else lambda _: version,
         last_record_ns=lambda _: last_record_ns,
         run_probe=run_probe,
     )
-    node = Host.at(str(host)) if isinstance(host, Path) else cast("Host", host)
+    if isinstance(host, Path):
+        node = Host.at(str(host))
+        if runs:
+            (host / "proc/self").mkdir(parents=True, exist_ok=True)
+            (host / "proc/self/status").touch()
+    else:
+        node = cast("Host", host)
     return Sight(node, asking, program="containerd", main="/etc/containerd/config.toml")

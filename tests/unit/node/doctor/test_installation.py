@@ -181,3 +181,10 @@ def test_a_pod_that_leaves_no_record_is_told(tmp_path: Path) -> None:
     assert told(leaves_none) is Result.FAILED
     assert told(lambda *_: None) is Result.OK
     assert told() is Result.UNKNOWN
+
+
+def test_of_an_image_nothing_that_only_a_start_makes_is_missed(tmp_path: Path) -> None:
+    image = sight(tmp_path, runs=False)
+
+    for check in (installation.shim_socket, installation.spool, installation.ledger):
+        assert check(image).result is Result.UNKNOWN

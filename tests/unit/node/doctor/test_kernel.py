@@ -23,6 +23,14 @@ def reading(*, ids: bool = True, missing: str = "") -> NamespaceReading:
     )
 
 
+def test_an_image_has_no_kernel_to_be_asked(tmp_path: Path) -> None:
+    for check in (
+        *(kernel.namespace_ids, kernel.user_namespaces, kernel.cgroup_version, kernel.ptrace),
+        *(kernel.host_namespaces, kernel.clock),
+    ):
+        assert check(sight(tmp_path, runs=False)).result is Result.UNKNOWN
+
+
 def assert_told(outcome: Outcome, result: Result, *words: str) -> None:
     assert outcome.result is result
     assert bool(outcome.remedy) == (result is not Result.OK)
@@ -78,11 +86,11 @@ def test_who_may_not_read_other_processes_is_told(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    (tmp_path / "proc/self").mkdir(parents=True)
+    node_of_it = sight(tmp_path)
     (tmp_path / "proc/self/status").write_text(f"Name:\tx\nCapEff:\t{capabilities}\n")
     monkeypatch.setattr(os, "geteuid", lambda: uid)
 
-    assert_told(kernel.ptrace(sight(tmp_path)), result, "CAP_SYS_PTRACE")
+    assert_told(kernel.ptrace(node_of_it), result, "CAP_SYS_PTRACE")
 
 
 @pytest.mark.parametrize(("uid", "result"), [(0, Result.WARNING), (1000, Result.UNKNOWN)])

@@ -8,7 +8,9 @@ from types import SimpleNamespace
 import pytest
 
 from nsledger.node.doctor import runtime
+from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
+from nsledger.node.hook_files import CRIO_HOOK, crio_hook
 from tests.unit.node.doctor.sights import ThisMachine, sight
 
 
@@ -68,6 +70,31 @@ def test_files_that_are_newer_than_containerd_are_not_in_force(
     assert str(file) in newer.evidence
     assert newer.remedy
     assert "no process" in gone.evidence
+
+
+def test_on_a_node_of_crio_its_hooks_directory_counts_and_not_containerds_files(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    (tmp_path / "usr/bin/crio").touch()
+    hook = tmp_path / CRIO_HOOK.lstrip("/")
+
+    def told() -> dict[str, Result]:
+        names = ("handlers", "base-spec", "base-spec-current", "annotations")
+        found = examine(sight(tmp_path), only=[*names, "containerd-configuration"])
+        return {one.check: one.result for one in found}
+
+    missing = told()
+    hook.parent.mkdir(parents=True)
+    hook.write_bytes(b"{}")
+    older = told()
+    hook.write_bytes(crio_hook())
+    found = told()
+
+    assert (missing.pop("handlers"), older.pop("handlers"), found.pop("handlers")) == (
+        *(Result.FAILED, Result.WARNING, Result.OK),
+    )
+    assert {*missing.values(), *older.values(), *found.values()} == {Result.UNKNOWN}
 
 
 def test_an_image_has_no_containerd_that_could_have_read_it(tmp_path: Path) -> None:
