@@ -166,7 +166,7 @@ def test_following_goes_on_with_what_is_recorded_and_ends_at_once(tmp_path: Path
         node.write(ledger)
         assert [next_seq(process), next_seq(process)] == [39, 40]
         process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=30)
 
     assert (process.returncode, err) == (exit_codes.INTERRUPTED, b"")
 

@@ -23,7 +23,7 @@ def room() -> Iterator[Path]:
 
 def get(address: str | tuple[str, int], target: str = "/metrics") -> bytes:
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 30
     while True:
         with socket.socket(family) as sock:
             try:
