@@ -25,13 +25,6 @@ SOON_S = 30.0
 """Generous: only a test that fails waits this long."""
 
 
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
-
-
 def recorder_of(
     directory: Path,
     *,

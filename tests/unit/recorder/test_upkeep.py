@@ -29,13 +29,6 @@ SEGMENT_BYTES = 20_000
 
 
 @pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
-
-
-@pytest.fixture
 def recorder(tmp_path: Path) -> Iterator[Recorder]:
     recorder = Recorder(
         lambda: LedgerWriter.open(str(tmp_path)),
