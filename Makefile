@@ -11,7 +11,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
-TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd
+TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium graphviz
 
 .PHONY: help demo test check bench man protos wheel deb requirements format clean
 

@@ -100,6 +100,8 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "lowest": _lacks_lowest,
     "go": _lacks_go,
     "peers": _lacks_peers,
+    "chromium": lambda: _lacks("chromium"),
+    "graphviz": lambda: _lacks("dot"),
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
 
@@ -114,6 +116,7 @@ EXPECTED_SKIPS = (
     "mount: ",
     "no package index",
     "no Python 3.9 on this machine",
+    "/tmp is in memory here",
 )
 """How reasons begin that no installed package mends: CI takes these, and no other."""
 

@@ -97,6 +97,7 @@ def test_the_times_of_a_call_are_told_apart_by_method_the_shims_and_the_runtimes
     room: str, runtime: FakeRuntime
 ) -> None:
     runtime.scripts[VERSION] = Script(delay_s=0.3)
+    version, pod = f'{{method="{VERSION}"}}', f'{{method="{RUN_POD_SANDBOX}"}}'
     path = f"{room}/metrics.sock"
     with (
         Daemon(room, runtime.path, metrics_listen=path) as daemon,
@@ -105,10 +106,12 @@ def test_the_times_of_a_call_are_told_apart_by_method_the_shims_and_the_runtimes
         opened.unary(VERSION)(b"v", timeout=10)
         opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox("web"), timeout=10)
         daemon.wait_for("metrics", lambda: os.path.exists(path))
+        # The client may have its answer a moment before the relay has counted it.
+        timed = f"nsledger_call_own_seconds_count{pod}"
+        daemon.wait_for("the call's time", lambda: scraped(path)[timed] == 1)
 
         found = scraped(path)
 
-    version, pod = f'{{method="{VERSION}"}}', f'{{method="{RUN_POD_SANDBOX}"}}'
     assert found[f"nsledger_calls_total{version}"] == 1
     assert found[f"nsledger_call_runtime_seconds_count{version}"] == 1
     assert found[f"nsledger_call_runtime_seconds_sum{version}"] >= 0.3

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.node.changes import Part
+from tests.synthetic_node import example_node
 
 ROOT = Path(__file__).parents[2]
+ASSETS = {path.name for path in (ROOT / "shim/nsledger/report/assets").iterdir()}
 SYSTEMD = {path.name for path in (ROOT / "systemd").iterdir()}
 
 DUMP = """
@@ -92,6 +94,7 @@ def test_the_wheel_holds_what_a_node_needs_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     assert {f"nsledger/systemd/{name}" for name in SYSTEMD} <= names
+    assert {f"nsledger/report/assets/{name}" for name in ASSETS} <= names
     assert {"nsledger_hook/hook.py", "nsledger_hook/launch.py", "nsledger/py.typed"} <= names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"nsledger", "nsledger_hook"}
 
@@ -111,6 +114,15 @@ def test_the_installed_wheel_runs(python: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "install" in done.stdout
+
+
+def test_the_installed_wheel_draws_a_page(python: Path, tmp_path: Path) -> None:
+    ledger = example_node().write(tmp_path / "ledger")
+
+    done = run(python, "report", "--ledger", str(ledger))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("</html>\n")
 
 
 @pytest.mark.root

@@ -21,7 +21,7 @@ CONTEXT = command.make_context("nsledger", ["log"])
 # never run here: their examples would change this one. What doctor finds on it is its own matter.
 CHANGERS = ("doctor", "install", "uninstall", "bypass")
 TRIED = [name for name in command.list_commands(CONTEXT) if name not in ("serve", *CHANGERS)]
-NOT_READERS = {"keygen", "reindex", "schema", "join", "sql", "completion"}
+NOT_READERS = {"keygen", "reindex", "schema", "join", "sql", "completion", "report"}
 READERS = [name for name in TRIED if name not in NOT_READERS]
 
 
