@@ -44,6 +44,12 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sequence numbers of the entries that prove it."""
 
 
+class JoinedEvent(msgspec.Struct, frozen=True):
+    """What a line of output has beside the event's own keys."""
+
+    nsledger: Joined
+
+
 @reading_a_ledger()
 def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
     """Join standard input with the ledger at `ledger`; the exit status."""
