@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP, MomentType
+from nsledger.cli.moment import IN_HELP, MomentType, require_order
 
 _SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
 
@@ -32,6 +32,7 @@ terminal, characters that could steer it go escaped. A live ledger may be read a
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.listing import listing  # noqa: PLC0415 - `--help` needs no ledger
 
+    require_order(values["since"], values["until"])
     if values["follow"] and values["reverse"]:
         raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
     if values["follow"] and values["output"] == "json":

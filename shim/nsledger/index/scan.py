@@ -115,8 +115,9 @@ class Scan:
             if record.event == "pod.removed":
                 self._remove_pod(pod)
         else:
-            if record.ips or record.netns_path:
-                names = *record.ips, canonical_path(record.netns_path)
+            if record.ips or record.netns_path or record.host_interfaces:
+                path = canonical_path(record.netns_path)
+                names = *record.ips, *record.host_interfaces, path
                 sandbox.names.update(dict.fromkeys(names))
             if record.actual is not None:
                 sandbox = pod.sandbox = self._read(sandbox, record, record.actual, time_ns)

@@ -1,10 +1,8 @@
 from __future__ import annotations
 
-import io
 import json
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -43,12 +41,14 @@ def test_what_a_command_answers_fits_the_schema_that_it_is_told_by(
 
 
 def test_what_join_adds_fits_its_schema(
-    nsledger: Nsledger, monkeypatch: pytest.MonkeyPatch
+    nsledger: Nsledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    events = io.BytesIO(b'{"mntns_id":4026532260}\n{"mntns_id":1}\n{}\n')
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=events))
+    events = tmp_path / "events"
+    events.write_text('{"mntns_id":4026532260}\n{"mntns_id":1}\n{}\n')
 
-    lines = nsledger("join").out.splitlines()
+    with events.open() as opened:
+        monkeypatch.setattr(sys, "stdin", opened)
+        lines = nsledger("join").out.splitlines()
 
     assert len(lines) == 3
     for line in lines:
