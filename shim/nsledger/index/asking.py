@@ -70,7 +70,7 @@ class Asking:
         for ino in inodes:
             if self._is_mixed(ino):
                 return None
-            self._selection.add_inode(ino, lambda row: row.id in ids or row.pod in pods)
+            self._selection.add_around(ino, ids, pods)
         self._add_tail()
         return self._pointers()
 
