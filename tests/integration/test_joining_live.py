@@ -128,7 +128,7 @@ def test_what_never_comes_is_unknown_soon(live: LiveNode, join: Join) -> None:
     answers = [join.answer() for _ in range(20)]
 
     assert {one["outcome"] for one in answers} == {"unknown"}
-    assert time.monotonic() - began_s < 3
+    assert time.monotonic() - began_s < 4
 
 
 def test_while_nothing_comes_the_index_is_left_to_its_writer(live: LiveNode, join: Join) -> None:

@@ -26,8 +26,8 @@ from nsledger.report.text import visible
 
 _PIECE_BYTES: Final = 1 << 16
 _REST_S: Final = 0.2
-_SETTLED_NS: Final = 1_500_000_000
-"""Of an event that is younger the record may be on its way: the hook's waits half a second."""
+_SETTLED_NS: Final = 2_500_000_000
+"""Of an event that is younger the record may be on its way: the hook's waits up to two seconds."""
 _LOOK_AGAIN_S: Final = 0.1
 
 
