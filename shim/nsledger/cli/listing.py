@@ -12,7 +12,7 @@ from nsledger.cli import exit_codes
 from nsledger.cli.checkpoints_along import CheckpointsAlong
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.formats import LogFormat, LogWriter, log_writer
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
 from nsledger.cli.selection import Selection
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.events import Source
@@ -120,7 +120,8 @@ def _along(ledger: str, path: str, after_seq: int) -> CheckpointsAlong:
     id_ = ledger_id(ledger)
     if id_ is None:
         raise WrongUsageError("--checkpoints: found no id in the ledger, needed its beginning")
-    return CheckpointsAlong(path, ledger_id=id_, after_seq=after_seq)
+    with reading_checkpoints():
+        return CheckpointsAlong(path, ledger_id=id_, after_seq=after_seq)
 
 
 def _followed(ledger: str, start_seq: int, writer: LogWriter) -> Iterator[Entry]:

@@ -8,7 +8,7 @@ from typing import Final, Literal, assert_never
 import click
 
 from nsledger.cli import exit_codes
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
 from nsledger.cli.terminal import ColorChoice, screen, write_lines
 from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
@@ -56,8 +56,9 @@ def verification(
 
 def _signed(path: str, key_path: str) -> tuple[Checkpoint, ...]:
     """The checkpoints in the file, each of which the key has signed."""
-    key = VerifyingKey.load(key_path)
-    checkpoints = checkpoint_file.read(path)
+    with reading_checkpoints():
+        key = VerifyingKey.load(key_path)
+        checkpoints = checkpoint_file.read(path)
     for checkpoint in checkpoints:
         key.check(checkpoint)
     return checkpoints

@@ -16,7 +16,7 @@ Tell whose namespace X is, or was.
 X is one of
   net:[4026532257]        a namespace as the kernel writes it
   4026532257, ino:N       its inode
-  id:4303                 its 64-bit id, which is never given again
+  id:4303                 its 64-bit id, given again by another boot only
   pid:18477               a process of this node, by its number on the host
   /proc/18477/ns/net      one namespace of a process
   /run/netns/cni-…        where a pod's network namespace is mounted, or was

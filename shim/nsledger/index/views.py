@@ -75,7 +75,10 @@ VIEWS: Final = (
         (
             ("type", "cgroup, ipc, mnt, net, pid, time, user or uts"),
             ("ino", "inode; given again when the namespace is gone"),
-            ("ns_id", "the kernel's id, as text; never given again; NULL on older kernels"),
+            (
+                "ns_id",
+                "the kernel's id, as text; of one boot never given again; NULL on older kernels",
+            ),
             *_POD,
             ("container", "empty for the pod's sandbox"),
             ("container_id", "the same"),
