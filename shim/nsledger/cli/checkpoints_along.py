@@ -31,6 +31,13 @@ class CheckpointsAlong:
         """Of the entry behind which the next one is due; larger than any where none is known."""
         return _NONE if self._next is None else self._next.head.seq
 
+    def begin_at(self, seq: int) -> None:
+        """Pass over those of entries before `seq`: the export has none of these."""
+        self._seq = max(self._seq, seq - 1)
+        if self.next_seq < seq:
+            self._next = None
+            self.look_again()
+
     def look_again(self) -> None:
         """See whether there are more by now."""
         while self._next is None:

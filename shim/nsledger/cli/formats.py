@@ -75,9 +75,10 @@ class _AsWritten:
     def __init__(self, along: CheckpointsAlong | None) -> None:
         self._is_terminal = sys.stdout.isatty()
         self._along = along
-        self._next_seq = 0 if along is None else along.next_seq
+        self._next_seq = 0
         """Of the next checkpoint."""
         self._seq = 0
+        """Of the last entry; 0 before the first."""
 
     def begin(self) -> None:
         sys.stdout.flush()
@@ -85,6 +86,9 @@ class _AsWritten:
     def write(self, entry: Entry) -> None:
         self._put(entry.line)
         if self._along is not None:
+            if not self._seq:
+                self._along.begin_at(entry.seq)
+                self._next_seq = self._along.next_seq
             self._seq = entry.seq
             if entry.seq >= self._next_seq:
                 self._put_checkpoints(self._along)

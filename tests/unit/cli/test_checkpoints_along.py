@@ -51,6 +51,18 @@ def test_an_export_has_each_checkpoint_behind_its_entry(nsledger: Nsledger, file
     assert len(order) == 38 + 3
 
 
+def test_an_export_of_the_newest_entries_has_none_of_older_ones(
+    nsledger: Nsledger, file: Path
+) -> None:
+    done = nsledger("log", "-o", "jsonl", "--checkpoints", str(file), "-n", "20")
+
+    assert [told(line) for line in done.out.splitlines()] == [
+        *(19, 20, "of 20"),
+        *range(21, 39),
+        "of 38",
+    ]
+
+
 def test_an_export_from_a_cursor_on_has_those_that_are_new(
     nsledger: Nsledger, file: Path, example_ledger: Path
 ) -> None:
