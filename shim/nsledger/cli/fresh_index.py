@@ -17,6 +17,8 @@ from nsledger.index.opening import Index
 from nsledger.ledger import place
 
 _KEPT_S: Final = 1.0
+_LOOK_AGAIN_S: Final = 0.1
+"""At a ledger that had not gone on: a look lists its directory."""
 _TIMES_ITS_MAKING: Final = 20
 """One that had to be built is kept for longer: of its own time no more than a twentieth."""
 _QUICK_S: Final = 0.05
@@ -54,12 +56,10 @@ class FreshIndex:
             OSError: it cannot be read.
         """
         began_s = time.monotonic()
-        if (
-            self._index is not None
-            and began_s >= self._renew_at_s
-            and place.find(self._ledger).size_bytes != self._of_bytes
-        ):
-            self._close()
+        if self._index is not None and began_s >= self._renew_at_s:
+            self._renew_at_s = began_s + _LOOK_AGAIN_S
+            if place.find(self._ledger).size_bytes != self._of_bytes:
+                self._close()
         if self._index is None:
             self._of_bytes = place.find(self._ledger).size_bytes
             self._index = self._held.enter_context(index_of(self._ledger))
