@@ -214,6 +214,7 @@ class SyntheticNode:
                 assigned=assigned,
                 netns_path=netns,
                 ips=(f"10.88.0.{serial + 1}",) if netns else (),
+                host_interfaces=(f"veth{serial:08x}",) if netns else (),
                 actual=actual,
                 judgements=judge_sandbox(actual, requested, assigned, self.readings["host"]),
             )

@@ -15,7 +15,7 @@ namespaces(7), user_namespaces(7), ioctl_ns(2), proc(5); linux/nsfs.h for NS_GET
 import gc
 import sys
 import time
-from errno import errorcode
+from errno import EDQUOT, errorcode
 
 # os, signal and json cost more than all the rest of the hook together; the private modules under
 # them do the same work. The public ones are for an interpreter that lacks one of these.
@@ -45,6 +45,7 @@ DEFAULT_DEADLINE_MS, MAX_DEADLINE_MS = 1000, 60_000
 MAX_INPUT_BYTES = 16 << 20
 MAX_TEXT_CHARS = 512  # with all at their longest a record stays under 128 KiB
 MAX_NAME_CHARS = 128
+MAX_WAITING = 1024  # files in the spool, so at most 128 MiB of /run while no daemon takes them
 MAX_PID = 1 << 22  # PID_MAX_LIMIT
 STDIN, STDERR = 0, 2
 TYPES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")  # as in /proc/<pid>/ns
@@ -362,6 +363,9 @@ def read_to_end(fd: int) -> bytearray:
 
 def leave_record(spool: str, record: Record) -> None:
     """Write under a hidden name, then rename; no character of the id is taken on trust."""
+    if len(posix.listdir(spool)) >= MAX_WAITING:
+        note_missed(spool)
+        raise OSError(EDQUOT, "")
     _, encode = load_json()
     data = encode(record.finish()).encode(errors="replace") + b"\n"
     text = (record.container_id or "unknown")[:MAX_NAME_CHARS]
@@ -379,6 +383,14 @@ def leave_record(spool: str, record: Record) -> None:
         raise
     finally:
         posix.close(fd)
+
+
+def note_missed(spool: str) -> None:
+    """Add one byte to a file: the daemon puts on record how many there are."""
+    flags = posix.O_WRONLY | posix.O_CREAT | posix.O_APPEND | posix.O_NOFOLLOW | posix.O_NONBLOCK
+    fd = posix.open(f"{spool}/missed", flags | posix.O_CLOEXEC, 0o600)
+    posix.write(fd, b".")
+    posix.close(fd)
 
 
 def reason_of(error: BaseException) -> str:

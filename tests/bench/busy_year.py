@@ -29,7 +29,7 @@ _REMEMBERED = 1500
 _TOKENS = re.compile(
     rb"(?P<ino>99000\d{5})|(?P<ns>88000\d{5})|(?P<pid>77000\d{3})"
     rb"|(?P<sandbox>5a[0-9a-f]{62})|(?P<container>c0[0-9a-f]{62})"
-    rb"|(?P<uid>6f1c2d3e-[0-9a-f-]+)|(?P<path>cni-[0-9a-f]{8})|(?P<ip>10\.88\.0\.\d+)"
+    rb"|(?P<uid>6f1c2d3e-[0-9a-f-]+)|(?P<path>cni-[0-9a-f]{8})|(?P<veth>veth[0-9a-f]{8})|(?P<ip>10\.88\.0\.\d+)"
     rb'|(?P<hook>(?<="hook_time":")[^"]+)|(?P<time>(?<="time":")[^"]+)'
     rb'|(?P<mono>(?<="mono_ns":)\d+)|(?P<ticks>(?<="start_ticks":)\d+)|(?P<name>pod-name)'
 )
@@ -152,6 +152,7 @@ class Year:
             "container": lambda: _id(serial),
             "uid": lambda: b"6f1c2d3e-0000-4000-8000-%012x" % serial,
             "path": lambda: b"cni-%08x" % serial,
+            "veth": lambda: b"veth%08x" % serial,
             "ip": lambda: b"10.%d.%d.%d" % (88, serial // 250 % 250, 2 + serial % 250),
             "name": lambda: b"checkout-%x" % serial,
         }

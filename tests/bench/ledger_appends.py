@@ -45,6 +45,16 @@ def ledger_unsynced(directory: str) -> Iterator[int]:
         yield MANY
 
 
+def ledger_unsynced_batched(directory: str) -> Iterator[int]:
+    """One write(2) for 64, as the daemon's recorder does of what came in meanwhile."""
+    with contextlib.closing(LedgerWriter.open(directory)) as writer:
+        yield 0
+        told = map(encode, EVENTS, moments())
+        while batch := list(itertools.islice(told, BATCH)):
+            writer.append(batch)
+        yield MANY
+
+
 def ledger_batched(directory: str) -> Iterator[int]:
     """One write(2) and one fdatasync(2) for 64."""
     with contextlib.closing(LedgerWriter.open(directory)) as writer:
@@ -132,6 +142,7 @@ def _sqlite(directory: str, rows: list[bytes], batch: int, *, synchronous: str) 
 
 CONTENDERS: dict[str, Contender] = {
     "ledger, not synced": ledger_unsynced,
+    "ledger, not synced, 64 to a write": ledger_unsynced_batched,
     "SQLite WAL, not synced": sqlite_unsynced,
     "through the daemon's recorder": recorder,
     "ledger, 64 synced together": ledger_batched,

@@ -160,6 +160,22 @@ def test_a_sandboxs_process_namespaces_and_addresses_are_read(name: str) -> None
     assert status.pod.k8s_namespace == "default"
 
 
+@pytest.mark.parametrize(
+    ("name", "interfaces"),
+    [
+        ("containerd-1.6-plain-pod", ("cni0", "vethaa387f81")),
+        ("containerd-2.1-userns-pod", ("cni0", "veth5f47613f")),
+        ("containerd-1.6-host-pod", ()),
+        ("containerd-2.1-plain-pod-not-verbose", ()),
+        ("cri-o-plain-pod", ()),
+    ],
+)
+def test_a_sandboxs_interfaces_on_the_node_are_read_where_containerd_tells_them(
+    name: str, interfaces: tuple[str, ...]
+) -> None:
+    assert sandbox(name).host_interfaces == interfaces
+
+
 @pytest.mark.parametrize("name", CONTAINERS)
 def test_a_containers_process_and_namespaces_are_read(name: str) -> None:
     pid, expected, state = CONTAINERS[name]

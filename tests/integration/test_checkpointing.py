@@ -69,6 +69,22 @@ def test_a_daemon_signs_its_last_record_into_file_and_log(room: str, runtime: Fa
     assert told["trusted_through"] == signed[-1].head.seq
 
 
+def test_the_daemons_log_has_them_at_every_level_and_convicts_as_it_is(
+    room: str, runtime: FakeRuntime
+) -> None:
+    generate(f"{room}/key")
+    daemon = daemon_of(room)
+    daemon.told["log_level"] = "error"
+    process = daemon.spawn()
+    daemon.wait_for("signing", (Path(room) / "checkpoints").exists, process)
+    assert daemon.stop() == 0
+
+    code, told = verified(room, daemon.log)
+
+    signed = checkpoint_file.read(f"{room}/checkpoints")
+    assert (code, told["signed_through"]) == (0, signed[-1].head.seq)
+
+
 def test_an_older_copy_under_a_new_daemon_is_convicted_by_what_was_carried_away(
     room: str, runtime: FakeRuntime
 ) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from nsledger_hook import hook
 from tests.integration.hook_runs import (
     HOOK,
     PYTHON,
@@ -126,3 +127,23 @@ def test_hooks_at_one_time_leave_a_record_each(tmp_path: Path) -> None:
     assert [child.wait(timeout=30) for child in children] == [0] * 20
     assert len(records_in(tmp_path)) == 20
     assert len(list(tmp_path.iterdir())) == 20
+
+
+def test_where_too_much_waits_nothing_is_added_but_the_count_of_what_is_missed(
+    tmp_path: Path,
+) -> None:
+    for number in range(hook.MAX_WAITING):
+        (tmp_path / f"{number}.json").touch()
+
+    runs = [run_hook(state_of(os.getpid()), "--spool", tmp_path) for _ in range(3)]
+
+    for run in runs:
+        assert_survived(run)
+        assert run.stderr == "nsledger-hook: no record: EDQUOT\n"
+    assert (tmp_path / "missed").stat().st_size == len(runs)
+    assert len(list(tmp_path.iterdir())) == hook.MAX_WAITING + 1
+
+    (tmp_path / "0.json").unlink()
+    (tmp_path / "1.json").unlink()
+    run_hook(state_of(os.getpid()), "--spool", tmp_path)
+    assert len(list(tmp_path.iterdir())) == hook.MAX_WAITING

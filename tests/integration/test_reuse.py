@@ -80,7 +80,12 @@ def history(tmp_path_factory: pytest.TempPathFactory) -> History:
     )
     history.told.append((LedgerCreated(source=Source.DAEMON, ledger_id="0" * 32), clock.now()))
     history.told.append((started, clock.now()))
-    inbox = Inbox(str(spool), now=clock.now, on_refused=lambda why, name: pytest.fail(why + name))
+    inbox = Inbox(
+        str(spool),
+        now=clock.now,
+        on_refused=lambda why, name: pytest.fail(why + name),
+        on_missed=lambda count: pytest.fail(f"{count} missed"),
+    )
     for number in range(ROUNDS):
         _live(history, number, spool=spool, bundle=bundle, inbox=inbox, clock=clock)
     inbox.close()

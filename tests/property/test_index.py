@@ -13,11 +13,14 @@ from hypothesis import strategies as st
 
 from nsledger.domain.answer import find
 from nsledger.domain.events import DaemonStarted
+from nsledger.domain.ownership import intervals
 from nsledger.domain.period import ALWAYS, Period
 from nsledger.domain.question import (
     AnyOf,
     ByAddress,
+    ByIdentity,
     ByInode,
+    ByInterface,
     ByNamespaceId,
     ByPath,
     ByPid,
@@ -46,15 +49,22 @@ def questions(records: list[Record], chance: random.Random) -> list[Question]:
             processes.add(container.container_id)
         if (pod := getattr(event, "pod", None)) is not None:
             processes.add(pod.pod_sandbox_id)
+    seen = sorted(intervals(records), key=lambda one: (one.since, one.type, one.evidence))
+    boots = sorted({record.boot_id for record in records})
     return [
         *(ByInode(ino, None) for ino in chance.sample(sorted(inodes), 4)),
         *(ByNamespaceId(ns_id) for ns_id in chance.sample(sorted(ids), min(2, len(ids)))),
+        *(
+            ByIdentity(chance.choice(boots), one.type, one.identity)
+            for one in chance.sample(seen, min(2, len(seen)))
+        ),
         *(ByPid(pid) for pid in chance.sample(sorted(pids), min(2, len(pids)))),
         *(
             ByProcessId(id_[: chance.choice([9, 30, 64])])
             for id_ in chance.sample(sorted(processes - {""}), min(3, len(processes - {""})))
         ),
         ByAddress(f"10.88.0.{chance.randrange(2, 9)}"),
+        ByInterface(f"veth{chance.randrange(1, 9):08x}"),
         ByPath(f"/run/netns/cni-{chance.randrange(1, 9):08x}"),
         AnyOf(chance.choice(sorted(inodes | pids))),
     ]

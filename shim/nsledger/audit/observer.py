@@ -6,6 +6,10 @@ thing was found. What could not be looked at stays unknown to the picture, and i
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+from typing import Final
+
 from nsledger.audit.inquiry import Inquiry, Unanswered
 from nsledger.audit.picture import Known, Picture, paths_of
 from nsledger.audit.unobservable import NO_HOST_PID, why_unobservable
@@ -15,7 +19,11 @@ from nsledger.domain.judgement import judge_sandbox
 from nsledger.domain.namespaces import AssignedNamespaces, NamespaceReading, RequestedNamespaces
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.domain.workloads import Container
+from nsledger.proc.interfaces import is_bridge, is_name
 from nsledger.proc.namespaces import read_namespaces
+
+_INTERFACES_LIMIT: Final = 16
+"""Of one pod: more is no pod's."""
 
 
 class Observer:
@@ -76,6 +84,7 @@ class Observer:
                 assigned=assigned,
                 netns_path=status.netns_path,
                 ips=status.ips,
+                host_interfaces=_of_the_pod_alone(status.host_interfaces),
                 runtime_type=process.runtime_type,
                 actual=actual,
                 judgements=judge_sandbox(
@@ -148,6 +157,12 @@ class Observer:
             self._picture.known[container_id] = Known(
                 actual.pid if actual else None, container.assigned
             )
+
+
+def _of_the_pod_alone(names: Iterable[str]) -> tuple[str, ...]:
+    """Those of a sandbox's interfaces on the node that are no bridge and can be named so."""
+    own = (name for name in names if is_name(name) and not is_bridge(name))
+    return tuple(itertools.islice(own, _INTERFACES_LIMIT))
 
 
 def _process_of(

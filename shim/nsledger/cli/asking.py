@@ -16,7 +16,7 @@ from nsledger.cli.records import records
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.answer import Answer, Outcome, find
 from nsledger.domain.period import ALWAYS, Period
-from nsledger.domain.question import ByPath, NotAQuestionError, Question, parse
+from nsledger.domain.question import ByIdentity, ByPath, NotAQuestionError, Question, parse
 from nsledger.domain.record import rfc3339
 from nsledger.index.answering import answer
 from nsledger.report import answer_text
@@ -73,14 +73,21 @@ def _found(ledger: str, question: Question, x: str, period: Period, *, no_index:
 def _as_mounted(
     ledger: str, question: ByPath, unknown: Answer, period: Period, *, no_index: bool
 ) -> Answer:
-    """Whose namespace is mounted at the path now, if one is; its inode may have been others'."""
-    from nsledger.proc import nsfs  # noqa: PLC0415 - most questions are no paths
+    """Whose namespace the path leads to now, on this node and this boot.
+
+    Where the kernel gives no id, its inode names it only as long as it is there: then it is asked
+    for now, and another time stays unknown.
+    """
+    from nsledger.proc import node, nsfs  # noqa: PLC0415 - most questions are no paths
 
     mounted = nsfs.identify(question.path)
     if mounted is None:
         return unknown
     type_, identity = mounted
-    now = Period.moment(rfc3339(time.time_ns())) if period.is_always else period
-    asked = f"id:{identity.ns_id}" if identity.ns_id else f"{type_}:[{identity.ino}]"
-    found = _found(ledger, parse(asked), asked, now, no_index=no_index)
-    return replace(found, asked=unknown.asked)
+    if identity.ns_id is None:
+        if not period.is_always:
+            return unknown
+        period = Period.moment(rfc3339(time.time_ns()))
+    meant = ByIdentity(node.boot_id(), type_, identity)
+    found = _found(ledger, meant, unknown.asked, period, no_index=no_index)
+    return unknown if found.outcome is Outcome.UNKNOWN else found

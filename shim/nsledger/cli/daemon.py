@@ -116,6 +116,7 @@ class Daemon:
             configuration.spool,
             now=self._clock.now,
             on_refused=lambda reason, name: self._recorder.gap(reason, detail=name),
+            on_missed=lambda count: self._recorder.gap("hook_found_spool_full", count),
         )
         picture = Picture(recorder=self._recorder, clock=self._clock, host=self._host.reading)
         observer = Observer(inquiry=self._inquiry, picture=picture)

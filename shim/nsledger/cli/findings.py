@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP, MomentType
+from nsledger.cli.moment import IN_HELP, MomentType, require_order
 
 _SEVERITIES = ("high", "medium", "low", "info")
 
@@ -43,6 +43,7 @@ The exit status is 1 if there is a finding, with --fail-on only if one is as bad
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.inspecting import inspecting  # noqa: PLC0415 - `--help` needs no ledger
 
+    require_order(values["since"], values["until"])
     return inspecting(**values)
 
 

@@ -1,15 +1,18 @@
-"""What `nsledger join` does: one answer for each line that comes in."""
+"""What `nsledger join` does: one answer for each line that comes in, for as long as some come."""
 
 from __future__ import annotations
 
+import os
+import select
 import sys
+import time
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import msgspec
 
 from nsledger.cli import exit_codes
-from nsledger.cli.indexed import index_of
+from nsledger.cli.fresh_index import FreshIndex
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.domain import foreign
 from nsledger.domain.answer import Answer, Outcome
@@ -19,8 +22,13 @@ from nsledger.domain.question import Question
 from nsledger.domain.record import rfc3339
 from nsledger.domain.workload import ContainerRef
 from nsledger.index.answering import answer
-from nsledger.index.opening import Index
 from nsledger.report.text import visible
+
+_PIECE_BYTES: Final = 1 << 16
+_REST_S: Final = 0.2
+_SETTLED_NS: Final = 2_500_000_000
+"""Of an event that is younger the record may be on its way: the hook's waits up to two seconds."""
+_LOOK_AGAIN_S: Final = 0.1
 
 
 class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -44,11 +52,23 @@ class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Sequence numbers of the entries that prove it."""
 
 
+class JoinedEvent(msgspec.Struct, frozen=True):
+    """What a line of output has beside the event's own keys."""
+
+    nsledger: Joined
+
+
 @reading_a_ledger()
 def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
     """Join standard input with the ledger at `ledger`; the exit status."""
-    with index_of(ledger) as index:
-        for number, line in enumerate(sys.stdin.buffer, 1):
+    number = 0
+    with FreshIndex(ledger) as index:
+        index.get()  # where there is no ledger, that is said before anything comes
+        for line in _lines(sys.stdin.fileno()):
+            if line is None:
+                index.rest()
+                continue
+            number += 1
             try:
                 event = msgspec.json.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -58,10 +78,31 @@ def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
                 _pass_on(line, number, "needed a JSON object")
                 continue
             told = cast("dict[str, Any]", event)
-            joined = _join(told, index, ledger, key, time_key)
+            joined = _join_when_settled(told, index, ledger, key, time_key)
             sys.stdout.buffer.write(msgspec.json.encode({**told, "nsledger": joined}) + b"\n")
             sys.stdout.buffer.flush()
     return exit_codes.OK
+
+
+def _lines(descriptor: int) -> Iterator[bytes | None]:
+    """The lines that come in at `descriptor`, and None when none has come for a while."""
+    pieces: list[bytes] = []
+    while True:
+        if not select.select([descriptor], [], [], _REST_S)[0]:
+            yield None
+            select.select([descriptor], [], [])
+        piece = os.read(descriptor, _PIECE_BYTES)
+        if not piece:
+            break
+        first, newline, rest = piece.partition(b"\n")
+        pieces.append(first + newline)
+        if newline:
+            yield b"".join(pieces)
+            *whole, last = rest.split(b"\n")
+            yield from (line + newline for line in whole)
+            pieces = [last]
+    if any(pieces):
+        yield b"".join(pieces)
 
 
 def _pass_on(line: bytes, number: int, reason: str) -> None:
@@ -70,12 +111,27 @@ def _pass_on(line: bytes, number: int, reason: str) -> None:
     sys.stderr.write(f"nsledger: line {number} goes through as it is: {visible(reason)}\n")
 
 
+def _join_when_settled(
+    event: dict[str, Any], index: FreshIndex, ledger: str, key: str | None, time_key: str | None
+) -> Joined:
+    """Whose the event is; of one that has just happened, unknown only after a moment's wait."""
+    at_ns = foreign.time_of(event, time_key)
+    while True:
+        joined = _join(event, index, ledger, key, at_ns)
+        age_ns = None if at_ns is None else time.time_ns() - at_ns
+        if joined.outcome is not Outcome.UNKNOWN or age_ns is None or not joined.by:
+            return joined
+        if abs(age_ns) >= _SETTLED_NS:
+            return joined
+        time.sleep(_LOOK_AGAIN_S)
+
+
 def _join(
-    event: dict[str, Any], index: Index, ledger: str, key: str | None, time_key: str | None
+    event: dict[str, Any], fresh: FreshIndex, ledger: str, key: str | None, at_ns: int | None
 ) -> Joined:
     """Whose the event is by the most telling of its values that names one container."""
-    at = foreign.time_of(event, time_key)
-    period = ALWAYS if at is None else Period.moment(rfc3339(at))
+    period = ALWAYS if at_ns is None else Period.moment(rfc3339(at_ns))
+    index = fresh.get()
     best: Joined | None = None
     for place, question in _questions(event, key):
         found = answer(index.database, index.reached, ledger, question, asked=place, period=period)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import itertools
-import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from nsledger.cli import exit_codes
+from nsledger.cli.checkpoints_along import CheckpointsAlong
 from nsledger.cli.failure import WrongUsageError
-from nsledger.cli.formats import LogFormat, log_writer
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.formats import LogFormat, LogWriter, log_writer
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
 from nsledger.cli.selection import Selection
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.events import Source
@@ -20,6 +20,7 @@ from nsledger.domain.record import decode
 from nsledger.ledger import cursor as cursors
 from nsledger.ledger.backwards import entries_backwards
 from nsledger.ledger.entry import Entry
+from nsledger.ledger.identity import ledger_id
 from nsledger.ledger.reader import entries, follow
 
 _LOOK_AGAIN_S: Final = 0.2
@@ -35,6 +36,7 @@ def listing(
     reverse: bool,
     follow: bool,
     cursor: str | None,
+    checkpoints: str | None,
     pod: Sequence[str],
     container: Sequence[str],
     event: Sequence[str],
@@ -53,7 +55,8 @@ def listing(
         sources=tuple(Source(one) for one in source),
     )
     start_seq = 1 if cursor is None else _behind(ledger, cursor)
-    writer = log_writer(output, screen(color=color, utc=utc))
+    along = None if checkpoints is None else _along(ledger, checkpoints, start_seq - 1)
+    writer = log_writer(output, screen(color=color, utc=utc), along)
     last = next(entries_backwards(ledger), None)
     end_seq = 0 if last is None else last.seq
     writer.begin()
@@ -61,7 +64,8 @@ def listing(
     for entry in _listed(ledger, selection, span, newest=lines, reverse=reverse):
         writer.write(entry)
     if follow:
-        for entry in _selected(_followed(ledger, max(start_seq, end_seq + 1)), selection):
+        newer = _followed(ledger, max(start_seq, end_seq + 1), writer)
+        for entry in _selected(newer, selection):
             writer.write(entry)
     writer.end()
     return exit_codes.OK
@@ -112,9 +116,17 @@ def _selected(found: Iterable[Entry], selection: Selection) -> Iterator[Entry]:
             yield entry
 
 
-def _followed(ledger: str, start_seq: int) -> Iterator[Entry]:
+def _along(ledger: str, path: str, after_seq: int) -> CheckpointsAlong:
+    id_ = ledger_id(ledger)
+    if id_ is None:
+        raise WrongUsageError("--checkpoints: found no id in the ledger, needed its beginning")
+    with reading_checkpoints():
+        return CheckpointsAlong(path, ledger_id=id_, after_seq=after_seq)
+
+
+def _followed(ledger: str, start_seq: int, writer: LogWriter) -> Iterator[Entry]:
     def wait() -> bool:
-        sys.stdout.flush()
+        writer.pause()
         time.sleep(_LOOK_AGAIN_S)
         return True
 

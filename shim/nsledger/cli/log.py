@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP, MomentType
+from nsledger.cli.moment import IN_HELP, MomentType, require_order
 
 _SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
 
@@ -24,6 +24,11 @@ records that do not stand together, and they miss none.
 A shipper goes on where it was with --cursor: the number of the last line that it has, and the
 line's SHA-256, newline included.
 
+An export proves more with the node's signed checkpoints: --checkpoints puts those of FILE between
+the lines of jsonl, as {"checkpoint":"…"}, each behind its entry, or behind what was exported when
+it was signed. `nsledger verify --checkpoint` reads them out of the export; the lines that begin
+with {"seq" are the copy of the ledger.
+
 jsonl gives each line as it was written, byte for byte, so that its hash can be checked; only to a
 terminal, characters that could steer it go escaped. A live ledger may be read at any time.
 """
@@ -32,10 +37,13 @@ terminal, characters that could steer it go escaped. A live ledger may be read a
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.listing import listing  # noqa: PLC0415 - `--help` needs no ledger
 
+    require_order(values["since"], values["until"])
     if values["follow"] and values["reverse"]:
         raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
     if values["follow"] and values["output"] == "json":
         raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
+    if values["checkpoints"] and (values["output"] != "jsonl" or values["reverse"]):
+        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
     return listing(**values)
 
 
@@ -51,6 +59,7 @@ command = click.Command(
         "nsledger log -n 1 -o jsonl",
         "nsledger log -o jsonl | sha256sum",
         "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
+        "nsledger log -o jsonl --checkpoints checkpoints",
         more=IN_HELP,
     ),
     params=[
@@ -73,6 +82,11 @@ command = click.Command(
                 "Only what comes after the entry of that number, whose line has that SHA-256: an "
                 "error if the ledger was replaced, or no longer has what comes next."
             ),
+        ),
+        click.Option(
+            ["--checkpoints"],
+            metavar="FILE",
+            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
         ),
         click.Option(
             ["--pod"],

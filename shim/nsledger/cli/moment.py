@@ -73,6 +73,16 @@ def _whole_second(text: str, zone: tzinfo | None) -> int:
     return int(moment.timestamp()) * _NS
 
 
+def require_order(since: int | None, until: int | None) -> None:
+    """Nothing, if there is time from `since` to before `until`.
+
+    Raises:
+        click.UsageError: there is none, which would look like a ledger without records.
+    """
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since must be before --until: nothing is from then to then.")
+
+
 class MomentType(_IntType):
     """A moment on the command line, in nanoseconds of Unix time. Reads --utc, which is eager."""
 

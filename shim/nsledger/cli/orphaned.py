@@ -13,7 +13,7 @@ from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.interval import Interval
 from nsledger.domain.period import ALWAYS
-from nsledger.domain.question import ByInode, ByNamespaceId, Question
+from nsledger.domain.question import ByIdentity
 from nsledger.index.answering import answer
 from nsledger.index.opening import Index
 from nsledger.proc import node, orphans
@@ -52,11 +52,10 @@ def _with_owner(
 
 def _last_owner(one: orphans.Orphan, index: Index, ledger: str, boot_id: str) -> Interval | None:
     """The last on record who had exactly this namespace, as far as the kernel tells them apart."""
-    question: Question = ByInode(one.identity.ino, one.type)
-    if one.identity.ns_id is not None:
-        question = ByNamespaceId(one.identity.ns_id)
+    question = ByIdentity(boot_id, one.type, one.identity)
     found = answer(index.database, index.reached, ledger, question, asked="", period=ALWAYS)
-    mine = [interval for interval in found.intervals if interval.boot_id == boot_id]
     return max(
-        mine, key=lambda interval: (unix_ns(interval.since), interval.evidence), default=None
+        found.intervals,
+        key=lambda interval: (unix_ns(interval.since), interval.evidence),
+        default=None,
     )

@@ -17,6 +17,7 @@ from nsledger.index.views import VIEWS, prepare
 from nsledger.report import grid
 from nsledger.report.grid import Piece
 from nsledger.report.structured import to_json
+from nsledger.report.text import visible
 
 Value = str | int | float | bytes | None
 
@@ -39,6 +40,8 @@ def querying(
         ]
         _write(titles, rows, output, color)
         return exit_codes.OK
+    if not statement.strip():
+        raise WrongUsageError("found no SELECT", hint="--schema lists the views and their columns.")
     with index_of(ledger) as index:
         prepare(index.database, timeout_s=timeout)
         try:
@@ -48,7 +51,8 @@ def querying(
             if "interrupted" in str(error):
                 hint = "--timeout gives it longer; a WHERE may help more."
                 raise WrongUsageError(f"took more than {timeout:g} s", hint=hint) from error
-            raise WrongUsageError(f"no such SELECT: {error}") from error
+            hint = "--schema lists the views and their columns."
+            raise WrongUsageError(f"no such SELECT: {error}", hint=hint) from error
         except (sqlite3.Error, sqlite3.Warning) as error:
             hint = "Only SELECT over the views that --schema lists is allowed."
             raise WrongUsageError(str(error), hint=hint) from error
@@ -72,9 +76,15 @@ def _write(
         case "csv":
             writer = csv.writer(sys.stdout, lineterminator="\n")
             writer.writerow(titles)
-            writer.writerows(rows)
+            inert = sys.stdout.isatty()  # a terminal must not obey what a name holds
+            for row in rows:
+                writer.writerow([_inert(value) for value in row] if inert else row)
         case _:
             assert_never(output)
+
+
+def _inert(value: Value) -> Value:
+    return visible(value) if isinstance(value, str) else value
 
 
 def _text(value: Value) -> str:

@@ -8,6 +8,10 @@ from contextlib import contextmanager
 from typing import Final
 
 _NOT_YOURS: Final = "The ledger belongs to root: try again with sudo."
+_NO_CHECKPOINTS: Final = (
+    "`nsledger keygen` makes the keys; from its next start on `nsledger serve` writes them to "
+    "its checkpoint_file."
+)
 _HINTS: Final = {
     errno.ENOENT: (
         "`nsledger serve` writes the ledger of this node; to read a copy, give --ledger PATH or "
@@ -26,6 +30,17 @@ def reading_a_ledger() -> Generator[None]:
         yield
     except OSError as error:
         hint = _HINTS.get(error.errno or 0)
-        if hint is not None and error.filename is not None:
+        told = hasattr(error, "__notes__")  # by who knows which file it was
+        if hint is not None and error.filename is not None and not told:
             error.add_note(hint)
+        raise
+
+
+@contextmanager
+def reading_checkpoints() -> Generator[None]:
+    """The same where checkpoints and their key are read."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        error.add_note(_NO_CHECKPOINTS)
         raise

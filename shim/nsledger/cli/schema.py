@@ -2,25 +2,45 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from nsledger.cli import options
 
 _HELP = """\
-Print the JSON Schema of a record, which is one line of the ledger.
+Print the JSON Schema of a record, or of what COMMAND answers with -o json.
 
-It is the one that `nsledger log -o jsonl` and a segment's lines fit. Later versions add events and
-fields, and change none.
+A record is one line of the ledger: what `nsledger log -o jsonl` and a segment's lines are. Later
+versions add events and keys, and change none. The keys of yaml are those of json.
+
+COMMAND is doctor, explain, findings, join, log, orphans, pods, show, status, tree, verify or whois.
 """
+ANSWERS: Final = (
+    *("doctor", "explain", "findings", "join", "log", "orphans", "pods", "show", "status", "tree"),
+    *("verify", "whois"),
+)
 
 
-def _run() -> None:
-    from nsledger.report.schema import record_schema  # noqa: PLC0415 - `--help` needs no schema
+def _run(what: str) -> None:
+    from nsledger.cli.answers import schema_of  # noqa: PLC0415 - `--help` needs no schema
     from nsledger.report.structured import to_json  # noqa: PLC0415 - the same
 
-    click.echo(to_json(record_schema()), nl=False)
+    click.echo(to_json(schema_of(what)), nl=False)
 
 
 command = click.Command(
-    "schema", callback=_run, help=_HELP, epilog=options.epilog("nsledger schema")
+    "schema",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog("nsledger schema", "nsledger schema whois"),
+    params=[
+        click.Argument(
+            ["what"],
+            metavar="[COMMAND]",
+            type=click.Choice(["record", *ANSWERS]),
+            default="record",
+            required=False,
+        )
+    ],
 )

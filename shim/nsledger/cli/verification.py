@@ -9,7 +9,7 @@ import click
 
 from nsledger.cli import exit_codes
 from nsledger.cli.answer import write_answer
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
 from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
@@ -50,8 +50,9 @@ def verification(
 
 def _signed(path: str, key_path: str) -> tuple[Checkpoint, ...]:
     """The checkpoints in the file, each of which the key has signed."""
-    key = VerifyingKey.load(key_path)
-    checkpoints = checkpoint_file.read(path)
+    with reading_checkpoints():
+        key = VerifyingKey.load(key_path)
+        checkpoints = checkpoint_file.read(path)
     for checkpoint in checkpoints:
         key.check(checkpoint)
     return checkpoints

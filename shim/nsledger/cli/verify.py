@@ -17,7 +17,8 @@ ledger may be in use, or be a copy; of a lone later segment, what came before ha
 A chain alone cannot show a tail that was cut off, an older copy put back, or entries rewritten and
 hashed again to the end. Checkpoints that were kept elsewhere do: lines that `nsledger serve` signs
 and writes to its checkpoint_file and its log. --checkpoint holds the ledger against them; they must
-all be of this ledger.
+all be of this ledger. FILE holds such lines, or JSON lines of which some have the key checkpoint:
+the daemon's log, and what `nsledger log --checkpoints` exports.
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from nsledger.cli import options
-from nsledger.cli.moment import IN_HELP, MomentType
+from nsledger.cli.moment import IN_HELP, MomentType, require_order
 
 _HELP = """\
 Tell whose namespace X is, or was.
@@ -16,12 +16,13 @@ Tell whose namespace X is, or was.
 X is one of
   net:[4026532257]        a namespace as the kernel writes it
   4026532257, ino:N       its inode
-  id:4303                 its 64-bit id, which is never given again
+  id:4303                 its 64-bit id, given again by another boot only
   pid:18477               a process of this node, by its number on the host
   /proc/18477/ns/net      one namespace of a process
   /run/netns/cni-…        where a pod's network namespace is mounted, or was
   3f2a9c0d1e…             a container or pod sandbox, by how its id begins
   10.88.0.7               a pod, by its IP
+  veth5f47613f, dev:NAME  a pod, by its interface on the node
 
 The kernel gives a freed inode to the next namespace at once, so without --at the answer is every
 owner there was, each with its time and the records that prove it. Where the record does not tell,
@@ -32,6 +33,7 @@ the answer is unknown, with the reason; it is never a guess.
 def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
     from nsledger.cli.asking import asking  # noqa: PLC0415 - `--help` needs no ledger
 
+    require_order(values["since"], values["until"])
     if values["at"] is not None and (values["since"], values["until"]) != (None, None):
         raise click.UsageError("--at is one moment: give it, or --since and --until.")
     return asking(**values)

@@ -11,6 +11,7 @@ from nsledger.cri.messages import container_ref, parse, pod_ref, requested_names
 from nsledger.cri.repeated import requested_in
 from nsledger.cri.verbose import (
     INFO_KEY,
+    CniResult,
     ContainerInfo,
     OciIdMapping,
     SandboxInfo,
@@ -67,6 +68,9 @@ class SandboxStatus:
     """Where the network namespace is mounted; empty if it is the host's or was not told."""
     ips: tuple[str, ...]
     """None with the host's network, and none any more once it is stopped."""
+    host_interfaces: tuple[str, ...] = ()
+    """What CNI plugins made for it in the node's own network namespace, or use of it there: its
+    veth's other end, and the bridge. containerd tells; CRI-O does not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +127,7 @@ def decode_pod_sandbox_status(message: bytes) -> SandboxStatus:
         process=process,
         netns_path=metadata.netns_path or _path_of(NamespaceType.NET, process.assigned),
         ips=_ips(status.network),
+        host_interfaces=_host_interfaces(told.cni_result),
     )
 
 
@@ -209,6 +214,11 @@ def _mappings(lines: list[OciIdMapping] | None) -> tuple[IdMapping, ...]:
 def _path_of(type_: NamespaceType, assigned: AssignedNamespaces) -> str:
     assignment = assigned.get(type_, INHERITED)
     return "" if assignment in {NEW, INHERITED} else assignment
+
+
+def _host_interfaces(result: CniResult | None) -> tuple[str, ...]:
+    interfaces = (result.interfaces if result else None) or {}
+    return tuple(name for name, one in interfaces.items() if one is not None and not one.sandbox)
 
 
 def _ips(network: pb.PodSandboxNetworkStatus) -> tuple[str, ...]:

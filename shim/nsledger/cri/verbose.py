@@ -61,6 +61,21 @@ class SandboxMetadata(msgspec.Struct, frozen=True):
     runtime_handler: str = msgspec.field(name="RuntimeHandler", default="")
 
 
+class CniInterface(msgspec.Struct, frozen=True):
+    """An interface that CNI plugins made, by its name; addresses are told by the status itself."""
+
+    sandbox: str = msgspec.field(name="Sandbox", default="")
+    """Path of the network namespace that it is in; empty for the node's own."""
+
+
+class CniResult(msgspec.Struct, frozen=True):
+    """What the CNI plugins of a sandbox said that they made."""
+
+    interfaces: dict[str, CniInterface | None] | None = msgspec.field(
+        name="Interfaces", default=None
+    )
+
+
 class VersionedSandboxMetadata(msgspec.Struct, frozen=True):
     """The wrapping that containerd stores its notes in."""
 
@@ -78,6 +93,7 @@ class SandboxInfo(msgspec.Struct, frozen=True):
     sandbox_metadata: VersionedSandboxMetadata | None = msgspec.field(
         name="sandboxMetadata", default=None
     )
+    cni_result: CniResult | None = msgspec.field(name="cniResult", default=None)
 
 
 class ContainerInfo(msgspec.Struct, frozen=True):

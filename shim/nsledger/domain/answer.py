@@ -11,7 +11,7 @@ from nsledger.domain.instant import unix_ns
 from nsledger.domain.interval import Interval, Life, OwnerKind
 from nsledger.domain.ownership import Ownership
 from nsledger.domain.period import ALWAYS, Period
-from nsledger.domain.question import ByAddress, ByPath, Question, answers, names
+from nsledger.domain.question import Named, Question, answers, names
 from nsledger.domain.record import Record
 from nsledger.domain.unwatched import Unwatched, Watch
 
@@ -87,7 +87,7 @@ def owners(records: Iterable[Record], question: Question) -> list[Interval]:
         named.add(names(question, record.event))
         found += (one for one in ownership.apply(record) if answers(question, one, named))
     found += (one for one in ownership.open_intervals() if answers(question, one, named))
-    return _of_the_sandboxes(found) if isinstance(question, ByAddress | ByPath) else found
+    return _of_the_sandboxes(found) if isinstance(question, Named) else found
 
 
 def conclude(

@@ -63,6 +63,8 @@ class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
     netns_path: str = ""
     """Where the runtime mounted the network namespace, such as `/var/run/netns/cni-…`."""
     ips: tuple[str, ...] = ()
+    host_interfaces: tuple[str, ...] = ()
+    """In the node's own network namespace, such as its veth's other end; bridges are left out."""
     runtime_type: str = ""
     """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     actual: NamespaceReading | None = None

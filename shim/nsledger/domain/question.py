@@ -13,7 +13,7 @@ from typing import Final, assert_never
 
 from nsledger.domain.events import Event, PodAssigned, UnknownEvent
 from nsledger.domain.interval import Interval, OwnerKind
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
 from nsledger.errors import NsledgerError
 
 
@@ -22,8 +22,8 @@ class NotAQuestionError(NsledgerError):
 
     hint = (
         "Give net:[4026532254], a bare inode, a 64-bit namespace id, a pid, /proc/PID/ns/TYPE, "
-        "/run/netns/NAME, a container id or four characters of it, or a pod's IP; ino:N, id:N and "
-        "pid:N say which kind of number is meant."
+        "/run/netns/NAME, a container id or four characters of it, a pod's IP, or its veth; ino:N, "
+        "id:N and pid:N say which kind of number is meant, dev:NAME that it is an interface."
     )
 
     def __init__(self, *, text: str) -> None:
@@ -44,6 +44,15 @@ class ByNamespaceId:
     """A namespace by what NS_GET_ID answers."""
 
     ns_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ByIdentity:
+    """One namespace that was looked at: nobody types it, and it is on one boot of one node."""
+
+    boot_id: str
+    type: NamespaceType
+    identity: NamespaceIdentity
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,13 @@ class ByAddress:
 
 
 @dataclass(frozen=True, slots=True)
+class ByInterface:
+    """The network namespace of the pods that had an interface on the node: a veth's other end."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class ByPath:
     """The network namespace of the pod whose sandbox had it mounted at a path."""
 
@@ -84,15 +100,21 @@ class AnyOf:
     number: int
 
 
-Question = ByInode | ByNamespaceId | ByPid | ByProcessId | ByAddress | ByPath | AnyOf
+Named = ByAddress | ByInterface | ByPath
+"""What only a record of the pod tells."""
+Question = ByInode | ByNamespaceId | ByIdentity | ByPid | ByProcessId | Named | AnyOf
 
 _TYPES: Final = "|".join(NamespaceType)
+_INTERFACES: Final = "veth|cali|lxc|eni|azv|gke|tap"
+"""How CNI plugins begin the names of what they make on the node; others are asked for by dev:."""
 _SHAPE: Final = re.compile(
     rf"(?P<type>{_TYPES}):\[(?P<of_type>\d+)\]"
     rf"|/proc/(?P<proc>\d+)/ns/(?P<link>{_TYPES})"
     rf"|(?P<kind>ino|id|{_TYPES}):(?P<of_kind>\d+)"
     r"|(?P<bare>\d{1,20})"
     r"|(?P<process>[0-9a-f]{4,64})"
+    r"|dev:(?P<device>[^/:\s]{1,15})"
+    rf"|(?P<interface>(?:{_INTERFACES})[\w.-]{{1,12}})"
     r"|(?P<path>/[^\0]+)",
     re.ASCII,
 ).fullmatch
@@ -117,6 +139,8 @@ def parse(text: str) -> Question:
         return AnyOf(int(shape["bare"]))
     if shape["process"]:
         return ByProcessId(shape["process"])
+    if shape["device"] or shape["interface"]:
+        return ByInterface(shape["device"] or shape["interface"])
     if shape["path"]:
         return ByPath(canonical_path(shape["path"]))
     if shape["type"]:
@@ -154,9 +178,11 @@ def names(question: Question, event: Event | UnknownEvent) -> str:
     match question:
         case ByAddress(ip=ip):
             asked_for = ip in event.ips
+        case ByInterface(name=name):
+            asked_for = name in event.host_interfaces
         case ByPath(path=path):
             asked_for = bool(event.netns_path) and canonical_path(event.netns_path) == path
-        case ByInode() | ByNamespaceId() | ByPid() | ByProcessId() | AnyOf():
+        case ByInode() | ByNamespaceId() | ByIdentity() | ByPid() | ByProcessId() | AnyOf():
             asked_for = False
         case _:
             assert_never(question)
@@ -174,11 +200,18 @@ def answers(question: Question, interval: Interval, named: Collection[str] = ())
             return interval.identity.ino == ino and type_ in {None, interval.type}
         case ByNamespaceId(ns_id=ns_id):
             return interval.identity.ns_id == ns_id
+        case ByIdentity(boot_id=boot_id, type=type_, identity=identity):
+            return (
+                interval.boot_id == boot_id
+                and interval.type is type_
+                and interval.identity.ino == identity.ino
+                and interval.identity.same_as(identity)
+            )
         case ByPid(pid=pid, type=type_):
             return interval.pid == pid and type_ in {None, interval.type}
         case ByProcessId(prefix=prefix):
             return interval.owner.process_id.startswith(prefix)
-        case ByAddress() | ByPath():
+        case ByAddress() | ByInterface() | ByPath():
             return (
                 interval.type is NamespaceType.NET
                 and interval.owner.kind is not OwnerKind.HOST

@@ -72,7 +72,7 @@ _decode_event: Final[Callable[[bytes], Event]] = msgspec.json.Decoder(Event).dec
 def rfc3339(time_ns: int) -> str:
     """`time_ns` of Unix time as `2026-11-24T00:03:50.123456789Z`."""
     seconds, fraction = divmod(time_ns, 1_000_000_000)
-    return f"{_to_the_second(seconds)}.{fraction:09d}Z"
+    return f"{_to_the_second(seconds)}.{str(fraction).zfill(9)}Z"  # quicker than :09d
 
 
 @functools.lru_cache(maxsize=4)

@@ -8,6 +8,7 @@ Source: the naming rules of prometheus.io/docs/practices/naming.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,8 +23,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from nsledger.domain.events import DiskStage
 from nsledger.http2.counters import Counters
 from nsledger.http2.latencies import Distribution, Latencies
+from nsledger.ledger.room import free_bytes
 from nsledger.recorder.recorder import Recorder
 
 
@@ -128,7 +131,21 @@ class NsledgerCollector(Collector):
             "1 while the ledger cannot be written.",
             int(recorder.failing is not None),
         )
-        yield _gauge("nsledger_ledger_bytes", "On disk.", _bytes_in(self._numbers.ledger))
+        ledger = self._numbers.ledger
+        yield _gauge("nsledger_ledger_bytes", "On disk.", _bytes_in(ledger))
+        stage = recorder.disk_stage
+        yield _labelled(
+            GaugeMetricFamily(
+                "nsledger_ledger_disk_stage",
+                "1 for how full its file system is: ok, warn, prune (old segments go) or stop.",
+                labels=["stage"],
+            ),
+            {one.value: int(one is stage) for one in DiskStage},
+        )
+        with contextlib.suppress(OSError):  # a directory that is not there has no file system
+            yield _gauge(
+                "nsledger_ledger_disk_free_bytes", "On its file system.", free_bytes(ledger)
+            )
 
 
 def _counter(name: str, documentation: str, value: float) -> Metric:

@@ -19,7 +19,9 @@ from nsledger.domain.question import (
     LEAST_ID,
     AnyOf,
     ByAddress,
+    ByIdentity,
     ByInode,
+    ByInterface,
     ByNamespaceId,
     ByPath,
     ByPid,
@@ -68,7 +70,7 @@ class Asking:
         for ino in inodes:
             if self._is_mixed(ino):
                 return None
-            self._selection.add_inode(ino, lambda row: row.id in ids or row.pod in pods)
+            self._selection.add_around(ino, ids, pods)
         self._add_tail()
         return self._pointers()
 
@@ -94,6 +96,8 @@ class Asking:
         match question:
             case ByInode(ino=ino):
                 return {ino}, [], _ALL_TYPES
+            case ByIdentity(identity=identity):
+                return {identity.ino}, [], _ALL_TYPES
             case ByNamespaceId(ns_id=ns_id):
                 return self._hosts_of_id(ns_id), self._of_id(ns_id), _ALL_TYPES
             case ByPid(pid=pid, type=type_):
@@ -103,7 +107,7 @@ class Asking:
             case ByProcessId(prefix=prefix):
                 both = [*containers(database, prefix), *sandboxes(database, prefix)]
                 return set(), both, _ALL_TYPES
-            case ByAddress(ip=name) | ByPath(path=name):
+            case ByAddress(ip=name) | ByInterface(name=name) | ByPath(path=name):
                 return set(), self._named(name), _NET
             case AnyOf(number=number):
                 _, seeds, _ = self._begin(ByPid(number))

@@ -63,8 +63,12 @@ class Builder:
         waiting: tuple[Skimmed | Opening, int, bytes] | None = None
         count, began_at = 0, 0
         read_bytes = 0
+        record: Skimmed | Opening
         for offset, line in lines(self._ledger, self.reached.seq, self.reached.end):
-            record = _read(line)
+            try:
+                record = skim(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                record = opening(line)
             if waiting is not None:
                 # What a line hashes to stands in the line after it.
                 self._apply(*waiting, record.prev)
@@ -86,7 +90,7 @@ class Builder:
                 progress(read_bytes - began_at)
 
     def _apply(self, record: Skimmed | Opening, offset: int, line: bytes, digest: str) -> None:
-        at = Pointer(record.seq, offset, int(digest[:DIGEST_CHARACTERS], 16))
+        at = record.seq, offset, int(digest[:DIGEST_CHARACTERS], 16)
         if isinstance(record, Opening):
             self._scan.odd.append(at)
             return
@@ -95,7 +99,7 @@ class Builder:
             if record.event in ABOUT_PODS:
                 self._watching.last = at, line
             else:
-                self._watching.apply(at, line)
+                self._watching.apply(Pointer(*at), line)
         except NotAnInstantError:
             self._scan.odd.append(at)
 
@@ -127,15 +131,3 @@ def uncollected() -> Generator[None]:
     finally:
         if was_enabled:
             gc.enable()
-
-
-def _read(line: bytes) -> Skimmed | Opening:
-    """The record, or what of it can be read.
-
-    Raises:
-        DecodeError: not even its opening can.
-    """
-    try:
-        return skim(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return opening(line)

@@ -7,17 +7,17 @@ from typing import Final
 from nsledger.domain.instant import unix_ns
 
 _WRITTEN: Final = len("2026-11-24T00:03:50.123456789Z")
-_TO_THE_HOUR: Final = len("2026-11-24T00")
-_BASE: Final = "{}:00:00Z"
-_SIXTY: Final = 60
-_NS: Final = 1_000_000_000
+_TO_THE_MINUTE: Final = len("2026-11-24T00:03:")
+_BASE: Final = "{}00Z"
+_SIXTY: Final = "6"
+"""Seconds of two digits from here on are none, by their first."""
 
 
 class Times:
-    """Reads times, most of which are of the hour of the one before, as the daemon writes them."""
+    """Reads times, many of which are of the minute of the one before, as the daemon writes them."""
 
     def __init__(self) -> None:
-        self._hour = ""
+        self._minute = ""
         self._ns = 0
 
     def ns(self, text: str) -> int:
@@ -26,15 +26,17 @@ class Times:
         Raises:
             NotAnInstantError: it is none.
         """
-        if len(text) != _WRITTEN or text[13] + text[16] + text[19] + text[29] != "::.Z":
+        digits = text[17:19] + text[20:29]
+        if (
+            len(text) != _WRITTEN
+            or text[19] != "."
+            or text[29] != "Z"
+            or not digits.isdecimal()
+            or not digits.isascii()
+            or digits >= _SIXTY
+        ):
             return unix_ns(text)
-        minute, second, fraction = text[14:16], text[17:19], text[20:29]
-        if not (minute + second + fraction).isdecimal() or not text.isascii():
-            return unix_ns(text)
-        minutes, seconds = int(minute), int(second)
-        if minutes >= _SIXTY or seconds >= _SIXTY:
-            return unix_ns(text)
-        if text[:_TO_THE_HOUR] != self._hour:
-            self._ns = unix_ns(_BASE.format(text[:_TO_THE_HOUR]))
-            self._hour = text[:_TO_THE_HOUR]
-        return self._ns + (_SIXTY * minutes + seconds) * _NS + int(fraction)
+        if text[:_TO_THE_MINUTE] != self._minute:
+            self._ns = unix_ns(_BASE.format(text[:_TO_THE_MINUTE]))
+            self._minute = text[:_TO_THE_MINUTE]
+        return self._ns + int(digits)  # of nanoseconds, as the seconds stand before nine digits

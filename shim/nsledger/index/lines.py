@@ -42,13 +42,12 @@ def lines_of(segment: Segment, offset: int = 0) -> Iterator[tuple[int, bytes]]:
     Raises:
         NotAnEntryError: a line is longer than any entry can be.
     """
-    at, rest = (0 if segment.compressed else offset), b""
+    at, rest = offset, b""
     for piece in segment.pieces(at, _PIECE_BYTES):
         data = rest + piece
         end = data.rfind(b"\n") + 1
         for line in io.BytesIO(data[:end]):
-            if at >= offset:
-                yield at, line
+            yield at, line
             at += len(line)
         rest = data[end:]
         if len(rest) > MAX_LINE_BYTES:

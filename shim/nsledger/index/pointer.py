@@ -11,8 +11,12 @@ DIGEST_CHARACTERS: Final = 16
 _NUMBERS: Final = 3
 
 
+Numbers = tuple[int, int, int]
+"""Those of a pointer, where they are made by the million and a class would cost as much again."""
+
+
 class Pointer(NamedTuple):
-    """One entry of one ledger. A tuple: they are made by the million."""
+    """One entry of one ledger."""
 
     seq: int
     offset: int

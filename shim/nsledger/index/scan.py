@@ -12,7 +12,7 @@ from typing import Final
 from nsledger.domain.namespaces import NEW
 from nsledger.domain.question import canonical_path
 from nsledger.index.clock import Times
-from nsledger.index.pointer import Pointer
+from nsledger.index.pointer import Numbers
 from nsledger.index.rows import Place, PodRow, ProcessRow
 from nsledger.index.schema import TYPES, signed
 from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, TypeName
@@ -33,6 +33,7 @@ _TYPE: Final = {str(type_): at for at, type_ in enumerate(TYPES)}
 _REMEMBERED: Final = 4096
 """Removed containers and sandboxes whose late records are told from those of new ones."""
 _NO_POD: Final = Pod()
+_NOTHING: Final[dict[TypeName, str]] = {}
 
 
 class Scan:
@@ -47,18 +48,18 @@ class Scan:
         """By `pod_sandbox_id`; under the empty one, containers of which no record told the pod."""
 
         self.changed: list[ProcessRow] = []
-        self.hosts: list[tuple[Pointer, bool, Reading]] = []
+        self.hosts: list[tuple[Numbers, bool, Reading]] = []
         """With whether it told other namespaces than the one before."""
-        self.boots: list[tuple[Pointer, str, int]] = []
+        self.boots: list[tuple[Numbers, str, int]] = []
         """The first record of each boot, its id and when it was."""
-        self.odd: list[Pointer] = []
+        self.odd: list[Numbers] = []
 
         self._ns = Times().ns
         self._pod_of: dict[str, PodRow] = {}
         self._removed: dict[str, None] = {}
 
-    def apply(self, record: Skimmed, at: Pointer) -> None:
-        """Take in the next record.
+    def apply(self, record: Skimmed, at: Numbers) -> None:
+        """Take in the next record, which stands at `at`.
 
         Raises:
             NotAnInstantError: its time is none.
@@ -85,12 +86,12 @@ class Scan:
             else:
                 pod.sandbox = row
 
-    def _boot(self, record: Skimmed, at: Pointer) -> None:
+    def _boot(self, record: Skimmed, at: Numbers) -> None:
         """The first record of another boot ends everything."""
         time_ns = self._tick(record.time)
         self.boots.append((at, record.boot_id, time_ns))
         for pod in self.pods.values():
-            self._end_pod(pod, at.seq, time_ns)
+            self._end_pod(pod, record.seq, time_ns)
             pod.sandbox = None
             pod.containers.clear()
         self.pods.clear()
@@ -98,53 +99,57 @@ class Scan:
         self._removed.clear()
         self.boot_id, self.host = record.boot_id, {}
 
-    def _daemon(self, record: Skimmed, at: Pointer) -> None:
+    def _daemon(self, record: Skimmed, at: Numbers) -> None:
         reading = record.host or Reading(pid=0)
         self.hosts.append((at, reading.namespaces != self.host, reading))
         self.host = reading.namespaces
 
-    def _of_pod(self, record: Skimmed, ref: Pod, at: Pointer) -> None:
+    def _of_pod(self, record: Skimmed, ref: Pod, at: Numbers) -> None:
         pod = self._pod(ref)
         sandbox = pod.sandbox
         if sandbox is None:
-            sandbox = pod.sandbox = ProcessRow(pod, None, at.seq)
+            sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
         time_ns = self._tick(record.time)
         if record.event in _ENDS:
-            self._end_pod(pod, at.seq, time_ns)
+            self._end_pod(pod, record.seq, time_ns)
             pod.ended = True
             if record.event == "pod.removed":
                 self._remove_pod(pod)
         else:
-            if record.ips or record.netns_path:
-                names = *record.ips, canonical_path(record.netns_path)
+            if record.ips or record.netns_path or record.host_interfaces:
+                path = canonical_path(record.netns_path)
+                names = *record.ips, *record.host_interfaces, path
                 sandbox.names.update(dict.fromkeys(names))
             if record.actual is not None:
                 sandbox = pod.sandbox = self._read(sandbox, record, record.actual, time_ns)
         sandbox.entries += at
         self._touch(sandbox)
 
-    def _of_container(self, record: Skimmed, ref: Pod, whose: Container, at: Pointer) -> None:
+    def _of_container(self, record: Skimmed, ref: Pod, whose: Container, at: Numbers) -> None:
         id_, event = whose.container_id, record.event
         pod = self._pod_of.get(id_)
         if pod is None:
             pod = self._pod_of[id_] = self._pod(ref)
-            container = pod.containers[id_] = ProcessRow(pod, whose, at.seq)
+            container = pod.containers[id_] = ProcessRow(pod, whose, record.seq)
         else:
             container = pod.containers[id_]
             if ref.pod_sandbox_id and not pod.ref.pod_sandbox_id:
                 del pod.containers[id_]
                 pod = self._pod_of[id_] = container.pod = self._pod(ref)
                 pod.containers[id_] = container
-        container.name = container.name or whose.name
-        container.attempt = container.attempt or whose.attempt
+        if not container.name:
+            container.name = whose.name
+        if not container.attempt:
+            container.attempt = whose.attempt
         time_ns = self._tick(record.time)
         if event in _ENDS:
-            container.end(at.seq, time_ns, self.clock_ns)
+            container.end(record.seq, time_ns, self.clock_ns)
             if event == "container.removed":
                 self._remove(id_, container)
         elif event != "call.failed":
-            if record.assigned is not None:
-                container.news.update(name for name, what in record.assigned.items() if what == NEW)
+            for name, what in (record.assigned or _NOTHING).items():
+                if what == NEW:
+                    container.news.add(name)
             if record.actual is not None:
                 container = self._read(container, record, record.actual, time_ns)
             container.known = True
@@ -239,7 +244,8 @@ class Scan:
 
     def _tick(self, time: str) -> int:
         time_ns = self._ns(time)
-        self.clock_ns = max(self.clock_ns, time_ns)
+        if time_ns > self.clock_ns:  # noqa: PLR1730 - max() is a call, a million times
+            self.clock_ns = time_ns
         return time_ns
 
 

@@ -17,7 +17,7 @@ from typing import Final
 
 from nsledger.domain.namespaces import NamespaceType
 
-VERSION: Final = 1
+VERSION: Final = 2
 """An index of another version is made anew."""
 
 TYPES: Final = tuple(NamespaceType)
@@ -65,7 +65,7 @@ CREATE TABLE place (     -- where a process was read, but for the host's and its
     ino INTEGER NOT NULL,
     ns_id INTEGER                 -- two's complement: ids are unsigned
 ) STRICT;
-CREATE TABLE name (      -- what only a record tells of a pod: its IPs, the path of its network
+CREATE TABLE name (      -- what only a record tells of a pod: its IPs, veths, network's path
     name TEXT NOT NULL,
     process INTEGER NOT NULL      -- its sandbox's
 ) STRICT;

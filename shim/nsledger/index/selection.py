@@ -8,7 +8,7 @@ ledger can be left out without changing it: the property tests hold this against
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from nsledger.domain.instant import unix_ns
@@ -23,6 +23,14 @@ _COLUMNS: Final = (
 _AT_INODE: Final = (
     f"SELECT {_COLUMNS} FROM process p WHERE p.id IN (SELECT process FROM place WHERE ino = ?)"  # noqa: S608 - a constant of ours
     " ORDER BY p.first_seq"
+)
+_WANTED_AT: Final = (
+    f"SELECT {_COLUMNS} FROM process p WHERE (p.id IN ({{ids}}) OR p.pod IN ({{pods}}))"  # noqa: S608 - the same
+    " AND EXISTS (SELECT 1 FROM place WHERE ino = ? AND process = p.id) ORDER BY p.first_seq"
+)
+_OPEN_AT: Final = (
+    f"SELECT {_COLUMNS} FROM process p WHERE p.id IN (SELECT process FROM place WHERE ino = ?)"  # noqa: S608 - the same
+    " AND p.first_seq <= ? AND (p.last_seq IS NULL OR p.last_seq >= ?) ORDER BY p.first_seq"
 )
 _OF_POD: Final = f"SELECT {_COLUMNS} FROM process p WHERE p.pod = ? AND p.kind = ?"  # noqa: S608 - the same
 _OPEN_ENDED: Final = 1 << 63
@@ -73,18 +81,44 @@ class Selection:
         Two can have if both were open at once, or both at once with a third.
         """
         for group in _groups(self._query(_AT_INODE, ino)):
-            if not any(wanted(row) for row in group):
+            if any(wanted(row) for row in group):
+                self._add_group(group)
+
+    def add_around(self, ino: int, ids: Collection[int], pods: Collection[int]) -> None:
+        """As `add_inode` of those processes and of those pods'.
+
+        An inode is given again thousands of times in a year. This reads only who was there then.
+        """
+        sql = _WANTED_AT.format(ids=_list(ids), pods=_list(pods))
+        end = -1
+        for row in self._query(sql, ino):
+            if row.first_seq > end:  # else it is in the group before
+                group = self._group_around(ino, row)
+                self._add_group(group)
+                end = max(one.last_seq or _OPEN_ENDED for one in group)
+
+    def _group_around(self, ino: int, row: Row) -> list[Row]:
+        """Who was at `ino` together with `row`, or with somebody who was."""
+        first, last, group = row.first_seq, row.last_seq or _OPEN_ENDED - 1, [row]
+        while True:
+            found = self._query(_OPEN_AT, ino, last, first)
+            if len(found) == len(group):
+                return found
+            group = found
+            first = min(one.first_seq for one in group)
+            last = max(one.last_seq or _OPEN_ENDED - 1 for one in group)
+
+    def _add_group(self, group: list[Row]) -> None:
+        self.add(group)
+        for sandbox in group:
+            if sandbox.kind != SANDBOX:
                 continue
-            self.add(group)
-            for sandbox in group:
-                if sandbox.kind != SANDBOX:
-                    continue
-                strangers = [row for row in group if row.pod != sandbox.pod]
-                self.add(
-                    row
-                    for row in self._query(_OF_POD, sandbox.pod, CONTAINER)
-                    if self.meets(row) or any(row.overlaps(other) for other in strangers)
-                )
+            strangers = [row for row in group if row.pod != sandbox.pod]
+            self.add(
+                row
+                for row in self._query(_OF_POD, sandbox.pod, CONTAINER)
+                if self.meets(row) or any(row.overlaps(other) for other in strangers)
+            )
 
     def pointers(self) -> set[Pointer]:
         """To all records of what was added, and to those that say how it ended."""
@@ -185,6 +219,11 @@ def _groups(rows: list[Row]) -> Iterator[list[Row]]:
         end = max(end, row.last_seq or _OPEN_ENDED)
     if group:
         yield group
+
+
+def _list(ids: Iterable[int]) -> str:
+    """Numbers of rows for an IN: they are SQLite's own."""
+    return ",".join(map(str, ids))
 
 
 def _portions(ids: list[int], size: int = 500) -> Iterator[list[int]]:

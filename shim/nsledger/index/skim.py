@@ -64,6 +64,7 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     hook_time: str = ""
     netns_path: str = ""
     ips: tuple[str, ...] = ()
+    host_interfaces: tuple[str, ...] = ()
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):

@@ -36,12 +36,12 @@ _POD: Final = (
     ("pod", "its name"),
 )
 _SPAN: Final = (
-    ("since", "RFC 3339: when its first process was seen"),
+    ("since", "RFC 3339: when its first process was seen; NULL if none was"),
     ("until", "RFC 3339: when a record ended it; NULL if none did"),
     ("records", "sequence numbers of the entries about it, with commas"),
 )
 _OF_POD: Final = "o.pod_sandbox_id, o.k8s_namespace, o.name"
-_OF_SPAN: Final = "rfc3339(p.since_ns), rfc3339(p.until_ns), records(p.entries)"
+_OF_SPAN: Final = "rfc3339(nullif(p.since_ns, 0)), rfc3339(p.until_ns), records(p.entries)"
 _JOINED: Final = "FROM process p LEFT JOIN pod o ON o.id = p.pod"
 _NAMESPACE: Final = (
     "SELECT type_name(l.type), l.ino, unsigned(l.ns_id), "
@@ -75,7 +75,10 @@ VIEWS: Final = (
         (
             ("type", "cgroup, ipc, mnt, net, pid, time, user or uts"),
             ("ino", "inode; given again when the namespace is gone"),
-            ("ns_id", "the kernel's id, as text; never given again; NULL on older kernels"),
+            (
+                "ns_id",
+                "the kernel's id, as text; of one boot never given again; NULL on older kernels",
+            ),
             *_POD,
             ("container", "empty for the pod's sandbox"),
             ("container_id", "the same"),
@@ -90,8 +93,8 @@ VIEWS: Final = (
     ),
     View(
         "names",
-        "IPs and network namespace paths of pods",
-        (("name", "an IP, or a path under /run/netns"), *_POD, *_SPAN),
+        "IPs, interfaces on the node and network namespace paths of pods",
+        (("name", "an IP, an interface on the node, or a path under /run/netns"), *_POD, *_SPAN),
         f"SELECT n.name, {_OF_POD}, {_OF_SPAN} {_JOINED} JOIN name n ON n.process = p.id",
     ),
     View(

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 
 from nsledger.domain.record import Record, UnreadableRecordError, decode
 from nsledger.domain.unwatched import Unwatched, Watch
-from nsledger.index.pointer import Pointer
+from nsledger.index.pointer import Numbers, Pointer
 
 ABOUT_PODS: Final = frozenset(
     {
@@ -46,7 +46,7 @@ class Watching:
 
     def __init__(self, recent: Iterable[tuple[Pointer, Record]] = ()) -> None:
         self.holes: list[Hole] = []
-        self.last: tuple[Pointer, bytes] | None = None
+        self.last: tuple[Numbers, bytes] | None = None
         """The last record about a pod and its line; whoever builds puts it here."""
         self._watch = Watch()
         self._recent: dict[int, Pointer] = {}
@@ -65,7 +65,8 @@ class Watching:
         """Take in the last record about a pod."""
         if self.last is not None:
             self._recent.clear()
-            self._feed(*self.last)
+            at, line = self.last
+            self._feed(Pointer(*at), line)
             self.last = None
 
     @property

@@ -1,5 +1,8 @@
 """The file of checkpoints: one line each, only ever added to.
 
+They are read from JSON lines too, where they stand under the key `checkpoint`: so they are in the
+daemon's log, and so in an export.
+
 It stands on the node, where root may do with it as with the ledger; what convicts is a copy of it
 elsewhere. Lines of several ledgers, one after the other, are in order.
 """
@@ -11,6 +14,8 @@ import os
 import sys
 from collections.abc import Iterable
 from typing import Final
+
+import msgspec
 
 from nsledger.ledger import files
 from nsledger.ledger.checkpoint import FORMAT, LINE_BYTES, Checkpoint, NotACheckpointError
@@ -73,7 +78,8 @@ def append(path: str, checkpoint: Checkpoint) -> None:
 def read(path: str) -> tuple[Checkpoint, ...]:
     """All checkpoints of the file at `path`, or of standard input for `-`, in its order.
 
-    A last line without its newline is one being written. Signatures are not looked at.
+    Lines that are JSON objects without one are passed over. A last line without its newline is one
+    being written. Signatures are not looked at.
 
     Raises:
         NoCheckpointsError: a line is none, or there is not one.
@@ -85,12 +91,25 @@ def read(path: str) -> tuple[Checkpoint, ...]:
         return _parse(file, path)
 
 
+class _Told(msgspec.Struct):
+    checkpoint: str = ""
+
+
+def _text_of(line: bytes) -> str:
+    """The line, or of a JSON object what it says under `checkpoint`; empty if it says nothing."""
+    if line.startswith(b"{"):
+        return msgspec.json.decode(line, type=_Told).checkpoint
+    return line.decode("ascii", errors="backslashreplace")
+
+
 def _parse(lines: Iterable[bytes], path: str) -> tuple[Checkpoint, ...]:
     found: list[Checkpoint] = []
     for number, line in enumerate(lines, start=1):
         try:
-            found.append(Checkpoint.parse(line.decode("ascii", errors="backslashreplace")))
-        except NotACheckpointError as error:
+            text = _text_of(line)
+            if text:
+                found.append(Checkpoint.parse(text))
+        except (NotACheckpointError, msgspec.DecodeError) as error:
             if not line.endswith(b"\n") and found:
                 break
             raise NoCheckpointsError(path=path, line_number=number, found=str(error)) from error

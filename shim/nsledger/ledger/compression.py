@@ -15,13 +15,13 @@ from typing import Final
 
 import zstandard
 
-from nsledger.ledger import files, layout
+from nsledger.ledger import files, frames, layout
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
 from nsledger.ledger.segment import Segment
 
 LEVEL: Final = 3
 """Of zstd. -9 is three times slower for a tenth less."""
-_PIECE_BYTES: Final = 1 << 18
+_PIECE_BYTES: Final = frames.FRAME_BYTES
 """Between two of them it can be called off; hashing and compressing it lets other threads run."""
 
 
@@ -66,7 +66,7 @@ def compress(directory: str, name: str, *, called_off: Callable[[], bool]) -> bo
     with contextlib.suppress(FileNotFoundError):
         os.unlink(unfinished)
     try:
-        digest = _write_frame(plain, unfinished, called_off)
+        digest = _write_frames(plain, unfinished, called_off)
         if digest is None:
             os.unlink(unfinished)
             return False
@@ -82,33 +82,28 @@ def compress(directory: str, name: str, *, called_off: Callable[[], bool]) -> bo
     return True
 
 
-def _write_frame(plain: str, unfinished: str, called_off: Callable[[], bool]) -> bytes | None:
-    """Write the frame, durably; the SHA-256 of what is in it, None if it was called off."""
+def _write_frames(plain: str, unfinished: str, called_off: Callable[[], bool]) -> bytes | None:
+    """Write the frames, durably; the SHA-256 of what is in them, None if it was called off."""
     hashed = sha256()
     target = files.create_file(unfinished, layout.FILE_MODE)
     try:
         with Segment.open(plain) as segment:
-            size_bytes = os.fstat(segment.descriptor).st_size
-            compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True).compressobj(
-                size=size_bytes
-            )
+            compressor = zstandard.ZstdCompressor(level=LEVEL, write_checksum=True)
+            sizes: list[tuple[int, int]] = []
             offset = 0
             for piece in segment.pieces(piece_bytes=_PIECE_BYTES):
                 if called_off():
                     return None
                 hashed.update(piece)
-                offset += _put(target, compressor.compress(piece), offset)
-            _put(target, compressor.flush(), offset)
+                frame = compressor.compress(piece)
+                files.write_at(target, frame, offset)
+                sizes.append((len(frame), len(piece)))
+                offset += len(frame)
+            files.write_at(target, frames.table(sizes), offset)
         os.fsync(target)
     finally:
         os.close(target)
     return hashed.digest()
-
-
-def _put(descriptor: int, data: bytes, offset: int) -> int:
-    if data:
-        files.write_at(descriptor, data, offset)
-    return len(data)
 
 
 def _check(unfinished: str, digest: bytes) -> None:

@@ -1,7 +1,7 @@
 """The names in a ledger's directory: pure.
 
 00000000000000000001.jsonl       a segment, named after the `seq` of its first entry
-00000000000000000001.jsonl.zst   the same segment closed and compressed: one zstd frame
+00000000000000000001.jsonl.zst   the same segment closed and compressed: zstd frames
 foreign-<seq>-<n>                what someone else had put in place of the segment being written,
                                  or behind entry `seq`, its last
 *.tmp                            something that was being made when its maker died

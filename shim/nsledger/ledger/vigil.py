@@ -34,16 +34,28 @@ class Altered:
 
 
 class Vigil:
-    """Watches one segment. A look costs one stat(2)."""
+    """Watches one segment."""
 
     def __init__(self, directory: str, name: str, descriptor: int) -> None:
         self.name = name
         self.path = os.path.join(directory, name)
+        self._descriptor = descriptor
         status = os.fstat(descriptor)
         self._identity = status.st_dev, status.st_ino
 
+    def glance(self, size_bytes: int) -> Alteration | None:
+        """What happened to the segment, as far as the open file tells: one fstat(2).
+
+        A file that was moved to another name, or has a second one, loses nothing and shows nothing
+        here; `look` sees it.
+        """
+        status = os.fstat(self._descriptor)
+        if status.st_nlink == 1 and status.st_size == size_bytes:
+            return None
+        return self.look(size_bytes)
+
     def look(self, size_bytes: int) -> Alteration | None:
-        """What happened to the segment, which we left `size_bytes` long."""
+        """What happened to the segment, which we left `size_bytes` long: one stat(2)."""
         try:
             status = os.stat(self.path, follow_symlinks=False)
         except FileNotFoundError:

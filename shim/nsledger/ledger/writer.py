@@ -108,7 +108,7 @@ class LedgerWriter:
         """
         data, head = link(self._head, records)
         self._take_back()
-        self.keep_in_place()
+        self._undo(self._vigil.glance(self._size_bytes))
         if self.unsynced_bytes and self.unsynced_bytes + len(data) > UNSYNCED_LIMIT_BYTES:
             if self._syncing is not None:
                 raise SyncBehindError(unsynced_bytes=self.unsynced_bytes)
@@ -230,9 +230,10 @@ class LedgerWriter:
         Raises:
             OSError: it cannot be undone just now.
         """
-        if not self._tail_is_clean:
-            return
-        alteration = self._vigil.look(self._size_bytes)
+        if self._tail_is_clean:
+            self._undo(self._vigil.look(self._size_bytes))
+
+    def _undo(self, alteration: Alteration | None) -> None:
         if alteration is None:
             return
         name, seq, kept_as = self._vigil.name, self._head.seq, ""

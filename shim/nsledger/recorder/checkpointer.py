@@ -7,6 +7,7 @@ comes again, and delays no record.
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,12 @@ from nsledger.ledger.checkpoint_key import SigningKey
 from nsledger.ledger.identity import ledger_id
 
 log = structlog.get_logger(__name__)
+notary = structlog.wrap_logger(
+    None,
+    wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+    logger_factory_args=(__name__,),
+)
+"""Whatever `log_level` is: a checkpoint in the journal is worth as much as one in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,5 +146,5 @@ class Checkpointer:
             # The line is as good in the log, which may be kept elsewhere, as in the file.
             log.error("checkpoint.failed", reason=str(error), checkpoint=line)  # noqa: TRY400 - the same
         else:
-            log.info("checkpoint.written", checkpoint=line)
+            notary.info("checkpoint.written", checkpoint=line)
             self._signed = head

@@ -1,4 +1,4 @@
-"""The JSON Schema of a ledger's lines, made from the events themselves.
+"""The JSON Schemas of a ledger's lines and of the commands' answers, made from their types.
 
 Source: JSON Schema draft 2020-12.
 """
@@ -11,7 +11,8 @@ import msgspec
 
 from nsledger.domain.events import Event
 
-_ID: Final = "https://nsledger.dev/schema/record/v1.json"
+_DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
+_ID: Final = "https://nsledger.dev/schema/{name}/v1.json"
 _REF: Final = "#/$defs/{name}"
 _ENVELOPE: Final[dict[str, dict[str, Any]]] = {
     "seq": {
@@ -52,9 +53,34 @@ def record_schema() -> dict[str, Any]:
         event["properties"] = {**_ENVELOPE, **cast("dict[str, Any]", event["properties"])}
         event["required"] = [*_ENVELOPE, *cast("list[str]", event["required"])]
     return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "$id": _ID,
+        "$schema": _DRAFT,
+        "$id": _ID.format(name="record"),
         "title": "A record of nsledger",
         "anyOf": [{"$ref": _REF.format(name=name)} for name in names],
+        "$defs": {name: components[name] for name in sorted(components)},
+    }
+
+
+def records_schema() -> dict[str, Any]:
+    """What `nsledger log -o json` is: an array of records."""
+    record = record_schema()
+    return {
+        "$schema": _DRAFT,
+        "$id": _ID.format(name="log"),
+        "title": "The answer of nsledger log",
+        "type": "array",
+        "items": {"anyOf": record["anyOf"]},
+        "$defs": record["$defs"],
+    }
+
+
+def answer_schema(command: str, of: Any) -> dict[str, Any]:  # noqa: ANN401 - a type, or list[type]
+    """What a command answers with `-o json`: keys may be added, and none changes its meaning."""
+    (answer,), components = msgspec.json.schema_components([of], ref_template=_REF)
+    return {
+        "$schema": _DRAFT,
+        "$id": _ID.format(name=command),
+        "title": f"The answer of nsledger {command}",
+        **answer,
         "$defs": {name: components[name] for name in sorted(components)},
     }

@@ -14,7 +14,7 @@ import errno
 import fcntl
 import os
 import stat
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 from nsledger.spool.refusal import RefusedError
 
@@ -22,15 +22,31 @@ DIRECTORY_MODE: Final = 0o700
 QUARANTINE_NAME: Final = "quarantine"
 QUARANTINE_LIMIT: Final = 100
 """Files kept as evidence; past that the newcomer is removed, and counted all the same."""
+MISSED_NAME: Final = "missed"
+"""Where hooks note by one byte each that there was no room for their record (hooks/README.md)."""
+COUNTED_NAME: Final = ".missed"
+"""The same, put aside to be counted."""
 MAX_FILE_BYTES: Final = 128 << 10
-"""The hook's own limits add up to less."""
+"""The hook's own limits add up to less. A longer file is not kept as evidence either, so that the
+quarantine stays under 13 MiB."""
 MAX_NAMES: Final = 10_000
 """Names looked at in one go, so that a flood costs bounded memory."""
 
 RECORD_SUFFIX: Final = ".json"
 _UNFINISHED_SUFFIX: Final = ".tmp"
+_OURS: Final = frozenset({QUARANTINE_NAME, MISSED_NAME, COUNTED_NAME})
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _WRITABLE_BY_OTHERS: Final = 0o022
+
+
+class Names(NamedTuple):
+    """The names in a spool, each kind sorted."""
+
+    records: list[str]
+    unfinished: list[str]
+    """What hooks have not finished, or never will."""
+    strange: list[str]
+    """Of what no hook leaves."""
 
 
 class SpoolDirectory:
@@ -65,18 +81,49 @@ class SpoolDirectory:
         """Let another daemon in."""
         os.close(self._fd)
 
-    def names(self) -> tuple[list[str], list[str]]:
-        """The names of hook records, and of what hooks have not finished; both sorted."""
-        records: list[str] = []
-        unfinished: list[str] = []
-        with os.scandir(self._fd) as found:
-            for entry, _ in zip(found, range(MAX_NAMES), strict=False):
-                if entry.name.startswith("."):
-                    if entry.name.endswith(_UNFINISHED_SUFFIX):
-                        unfinished.append(entry.name)
-                elif entry.name.endswith(RECORD_SUFFIX):
-                    records.append(entry.name)
-        return sorted(records), sorted(unfinished)
+    def is_at(self, path: str) -> bool:
+        """Whether `path` still leads to this directory, and not to one made in its place."""
+        try:
+            return os.path.samestat(os.fstat(self._fd), os.stat(path, follow_symlinks=False))
+        except FileNotFoundError:
+            return False
+
+    def names(self) -> Names:
+        """What lies in the directory, but for the quarantine and the count of what was missed."""
+        found = Names([], [], [])
+        with os.scandir(self._fd) as entries:
+            for entry, _ in zip(entries, range(MAX_NAMES), strict=False):
+                name = entry.name
+                if name in _OURS:
+                    continue
+                if name.startswith("."):
+                    unfinished = name.endswith(_UNFINISHED_SUFFIX)
+                    (found.unfinished if unfinished else found.strange).append(name)
+                else:
+                    (found.records if name.endswith(RECORD_SUFFIX) else found.strange).append(name)
+        for names in found:
+            names.sort()
+        return found
+
+    def missed(self) -> int:
+        """How many hooks noted since the last look but one that they found no room.
+
+        A note that is being made just now is not to be lost between counting and removing: what is
+        found is put aside, and counted at the next look.
+
+        Raises:
+            RefusedError: `COUNTED_NAME` is no hook's note.
+            OSError: it cannot be counted.
+        """
+        count = 0
+        with contextlib.suppress(FileNotFoundError):
+            noted = os.stat(COUNTED_NAME, dir_fd=self._fd, follow_symlinks=False)
+            _check(noted)
+            os.unlink(COUNTED_NAME, dir_fd=self._fd)
+            count = noted.st_size
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(MISSED_NAME, COUNTED_NAME, src_dir_fd=self._fd, dst_dir_fd=self._fd)
+        return count
 
     def read(self, name: str) -> bytes:
         """What the file holds.
@@ -120,10 +167,11 @@ class SpoolDirectory:
             QUARANTINE_NAME, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=self._fd
         )
         try:
-            if len(os.listdir(kept)) >= QUARANTINE_LIMIT:
+            status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
+            too_long = stat.S_ISREG(status.st_mode) and status.st_size > MAX_FILE_BYTES
+            if too_long or len(os.listdir(kept)) >= QUARANTINE_LIMIT:
                 self.remove(name)
                 return
-            status = os.stat(name, dir_fd=self._fd, follow_symlinks=False)
             aside = f"{reason}-{status.st_mtime_ns}-{status.st_ino}"
             os.rename(name, aside, src_dir_fd=self._fd, dst_dir_fd=kept)
         finally:

@@ -20,7 +20,7 @@ from typing import Final
 from nsledger.domain.events import ContainerWitnessed
 from nsledger.domain.record import Moment
 from nsledger.recorder.ticket import RecordLostError
-from nsledger.spool.directory import SpoolDirectory
+from nsledger.spool.directory import COUNTED_NAME, SpoolDirectory
 from nsledger.spool.record import HookRecord
 from nsledger.spool.refusal import RefusedError
 
@@ -57,6 +57,7 @@ class Inbox:
         *,
         now: Callable[[], Moment],
         on_refused: Callable[[str, str], None],
+        on_missed: Callable[[int], None],
     ) -> None:
         """Nothing is opened yet.
 
@@ -65,10 +66,12 @@ class Inbox:
             now: The moment; of its boot must be what is taken in.
             on_refused: Called with a reason and a harmless form of the name for everything that is
                 moved aside. The reasons begin with `spool_`.
+            on_missed: Called with how many hooks found the directory full and left no record.
         """
         self._path = path
         self._now = now
         self._on_refused = on_refused
+        self._on_missed = on_missed
         self._directory: SpoolDirectory | None = None
         self._directory_refused = False
         self._settled: deque[tuple[str, Exception | None]] = deque()
@@ -96,16 +99,20 @@ class Inbox:
         if directory is None:
             return []
         self._clear_settled(directory)
-        names, unfinished = directory.names()
+        self._count_missed(directory)
+        names = directory.names()
         now = self._now()
         found: list[tuple[int, Left]] = []
-        for name in names:
+        for name in names.records:
             if len(found) == LOOK_LIMIT:
                 break
             if name not in self._in_hand and name not in self._stuck:
                 self._look_at(name, directory, now.boot_id, found)
-        for name in unfinished:
+        for name in names.unfinished:
             self._look_at_unfinished(name, directory, now.time_ns)
+        for name in names.strange:
+            if name not in self._stuck:
+                self._set_aside(name, directory, "strange_name")
         return [left for _, left in sorted(found, key=lambda timed: timed[0])]
 
     def close(self) -> None:
@@ -116,6 +123,9 @@ class Inbox:
             self._directory = None
 
     def _claimed(self) -> SpoolDirectory | None:
+        if self._directory is not None and not self._directory.is_at(self._path):
+            self._directory.close()  # hooks leave their records in the one that is there now
+            self._directory = None
         if self._directory is None:
             try:
                 self._directory = SpoolDirectory.open(self._path)
@@ -124,6 +134,19 @@ class Inbox:
                     self._on_refused(f"spool_{error.reason}", "")
                 self._directory_refused = True
         return self._directory
+
+    def _count_missed(self, directory: SpoolDirectory) -> None:
+        if COUNTED_NAME in self._stuck:
+            return
+        try:
+            missed = directory.missed()
+        except RefusedError as error:
+            self._set_aside(COUNTED_NAME, directory, error.reason)
+        except OSError:
+            return  # the next look tries again
+        else:
+            if missed:
+                self._on_missed(missed)
 
     def _look_at(
         self, name: str, directory: SpoolDirectory, boot_id: str, found: list[tuple[int, Left]]

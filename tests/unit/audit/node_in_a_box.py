@@ -186,7 +186,9 @@ def box(
     )
     runtime = runtime or FakeRuntime()
     used = runtime
-    spool = Inbox(str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None)
+    spool = Inbox(
+        str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None, on_missed=lambda _: None
+    )
     inquiry = Inquiry(
         lambda: used, on_unanswered=lambda reason: recorder.gap("status_unavailable", detail=reason)
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.audit import observer
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
 from nsledger.cri.status import ProcessStatus, SandboxStatus
@@ -102,6 +103,29 @@ def test_a_container_whose_status_is_not_told_is_on_record_by_its_id(tmp_path: P
 
     made = only(ContainerAssigned, on_record)
     assert (made.container.container_id, made.assigned) == ("c1", {})
+
+
+def test_of_a_sandboxs_interfaces_bridges_and_what_cannot_be_one_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observer, "is_bridge", "cni0".__eq__)
+    names = ("cni0", "veth5f47613f", "../../etc", *(f"eni{number}" for number in range(20)))
+    with box(tmp_path) as node:
+        told = SandboxStatus(
+            pod=PodRef(pod_sandbox_id="s1"),
+            ready=True,
+            requested=RequestedNamespaces(),
+            process=ProcessStatus(pid=None, assigned={}, uid_mappings=(), gid_mappings=()),
+            netns_path="",
+            ips=(),
+            host_interfaces=names,
+        )
+        node.observer.saw_sandbox(told.pod, told, source=Source.RECONCILE)
+        on_record = node.finish()
+
+    kept = only(PodAssigned, on_record).host_interfaces
+    assert kept[:2] == ("veth5f47613f", "eni0")
+    assert len(kept) == 16
 
 
 @pytest.mark.root

@@ -32,6 +32,37 @@ def test_the_same_namespace_is_found_by_every_name(nsledger: Nsledger, x: str) -
     assert {one["identity"]["ino"] for one in found} == {4026532257}
 
 
+@pytest.mark.parametrize(
+    "x", ["10.88.0.2", "veth00000001", "dev:veth00000001", "/run/netns/cni-00000001"]
+)
+def test_a_pods_network_is_found_by_what_only_a_record_tells(nsledger: Nsledger, x: str) -> None:
+    found = json.loads(nsledger("whois", x, "-o", "json").out)
+
+    assert found["outcome"] == "one_pod"
+    assert {one["owner"]["pod"]["name"] for one in found["intervals"]} == {"web"}
+    assert {one["identity"]["ino"] for one in found["intervals"]} == {4026532257}
+
+
+@pytest.mark.parametrize("link", ["net", "pid_for_children"])
+@pytest.mark.parametrize("extra", [[], ["--no-index"], ["--at", "2026-11-24T00:04:00Z"]])
+def test_a_namespace_of_this_node_is_nobodys_in_the_ledger_of_another(
+    nsledger: Nsledger, link: str, extra: list[str]
+) -> None:
+    # The kernel numbers the host's namespaces alike on every node and at every boot.
+    done = nsledger("whois", f"/proc/self/ns/{link}", *extra, "-o", "json")
+
+    assert done.code == exit_codes.NO_ANSWER
+    assert json.loads(done.out)["intervals"] == []
+
+
+@pytest.mark.parametrize("command", [["whois", WEB], ["log"], ["findings"]])
+def test_a_span_of_time_that_is_none_is_wrong_usage(nsledger: Nsledger, command: list[str]) -> None:
+    done = nsledger(*command, "--since", "2026-11-25", "--until", "2026-11-24")
+
+    assert (done.code, done.out) == (exit_codes.USAGE, "")
+    assert "--since must be before --until" in done.err
+
+
 def test_json_and_yaml_are_the_answer(nsledger: Nsledger) -> None:
     as_json = nsledger("whois", WEB, "-o", "json").out
     as_yaml = nsledger("whois", WEB, "-o", "yaml").out

@@ -4,11 +4,14 @@ import csv
 import io
 import json
 import re
+from pathlib import Path
 
 import pytest
 
 from nsledger.cli import exit_codes
 from nsledger.index.views import VIEWS
+from tests import programs
+from tests.synthetic_node import SyntheticNode
 from tests.unit.cli.conftest import Nsledger
 
 
@@ -51,6 +54,39 @@ def test_a_namespace_is_listed_with_all_who_share_it(nsledger: Nsledger) -> None
         {"container": "app"},
         {"container": "sidecar"},
     ]
+
+
+def test_a_pod_without_a_process_has_no_time_of_one(
+    nsledger: Nsledger, odd_ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NSLEDGER_LEDGER", str(odd_ledger))
+
+    done = nsledger("sql", "SELECT pod, since FROM pods WHERE since IS NULL", "-o", "csv")
+
+    assert done.out == "pod,since\nsealed,\n"
+
+
+@pytest.mark.parametrize("statement", ["", "  \n"])
+def test_no_statement_is_wrong_usage(nsledger: Nsledger, statement: str) -> None:
+    done = nsledger("sql", statement)
+
+    assert (done.code, done.out) == (exit_codes.USAGE, "")
+    assert "--schema" in done.err
+
+
+def test_csv_on_a_terminal_steers_nothing(tmp_path: Path) -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    node.run_pod("red\x1b[31m")
+    ledger = node.write(tmp_path / "ledger")
+    words = ["sql", "SELECT pod FROM pods", "-o", "csv"]
+
+    _, on_terminal = programs.run(words, programs.environment(ledger), columns=80)
+    _, in_file = programs.run(words, programs.environment(ledger))
+
+    assert on_terminal.splitlines()[1] == r"red\x1b[31m"
+    assert in_file.splitlines()[1] == "red\x1b[31m"
 
 
 @pytest.mark.parametrize(

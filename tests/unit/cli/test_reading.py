@@ -4,7 +4,7 @@ import errno
 
 import pytest
 
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
 
 
 @reading_a_ledger()
@@ -25,6 +25,19 @@ def test_an_error_of_a_file_gets_a_note_of_what_to_do(number: int, hint: str) ->
         fail(number, "/ledger")
 
     assert hint in caught.value.__notes__[0]
+
+
+def test_a_missing_file_of_checkpoints_gets_a_note_of_its_own_and_no_other() -> None:
+    @reading_a_ledger()
+    @reading_checkpoints()
+    def fail_to_read() -> None:
+        raise OSError(errno.ENOENT, "it went wrong", "/checkpoints")
+
+    with pytest.raises(OSError, match="it went wrong") as caught:
+        fail_to_read()
+
+    (hint,) = caught.value.__notes__
+    assert "nsledger keygen" in hint
 
 
 @pytest.mark.parametrize(("number", "path"), [(errno.EIO, "/ledger"), (errno.EACCES, None)])

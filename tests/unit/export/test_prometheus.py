@@ -9,7 +9,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from nsledger.export.prometheus import Numbers, scraper
 from nsledger.http2.counters import Counters
 from nsledger.http2.latencies import Latencies
+from nsledger.ledger.room import RoomLimits, free_bytes
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.limits import WriterLimits
 from nsledger.recorder.recorder import Recorder
 from tests import recording
 
@@ -80,6 +82,34 @@ def test_every_number_is_read_when_it_is_asked_for(tmp_path: Path, recorder: Rec
     assert found["nsledger_ledger_failing",] == 0
     assert found["nsledger_queue_depth",] == 0
     assert found["nsledger_ledger_bytes",] == sum(p.stat().st_size for p in tmp_path.iterdir())
+
+
+def test_how_full_the_disk_is_can_be_read(tmp_path: Path) -> None:
+    needed = free_bytes(str(tmp_path)) * 2
+    recorder = Recorder(
+        lambda: LedgerWriter.open(str(tmp_path)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+        limits=WriterLimits(room=RoomLimits(warn_bytes=needed, prune_bytes=needed)),
+    )
+    numbers = Numbers(
+        version="1",
+        ledger=str(tmp_path),
+        counters=Counters(),
+        latencies=Latencies(),
+        recorder=recorder,
+    )
+    recorder.start()
+    before = samples(scraper(numbers)())
+    recorder.record(recording.event("one"), at=recording.now()).wait(5)
+
+    found = samples(scraper(numbers)())
+    recorder.close(5)
+
+    stages = {name[1]: one for name, one in found.items() if name[0].endswith("disk_stage")}
+    assert stages == {"ok": 0, "warn": 0, "prune": 1, "stop": 0}
+    assert before["nsledger_ledger_disk_stage", "stop"] == 0
+    assert 0 < found["nsledger_ledger_disk_free_bytes",] < needed
 
 
 def test_a_ledger_that_is_not_there_has_no_bytes(tmp_path: Path, recorder: Recorder) -> None:

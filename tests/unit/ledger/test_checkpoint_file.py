@@ -108,6 +108,42 @@ def test_a_strange_line_in_between_is_an_error_and_named(
     assert caught.value.line_number == 3
 
 
+def test_they_are_found_in_json_lines_such_as_the_daemons_log_and_an_export(
+    tmp_path: Path, signed: list[Checkpoint]
+) -> None:
+    one, other, third = (one.line.rstrip() for one in signed)
+    path = tmp_path / "mixed"
+    path.write_text(
+        f'{{"seq":1,"prev":"00","event":"x"}}\n{{"checkpoint":"{one}","event":"checkpoint.written"}}\n'
+        f'{{"checkpoint":""}}\n{other}\n{{"checkpoint":"{third}"}}\n'
+    )
+
+    assert read(str(path)) == tuple(signed)
+
+
+@pytest.mark.parametrize(
+    "line", ['{"checkpoint":"nsledger-checkpoint-v1 x"}', '{"checkpoint":7}', '{"checkpoint":']
+)
+def test_a_json_line_with_something_else_for_a_checkpoint_is_an_error(
+    tmp_path: Path, signed: list[Checkpoint], line: str
+) -> None:
+    path = tmp_path / "file"
+    path.write_text(f"{signed[0].line}{line}\n")
+
+    with pytest.raises(NoCheckpointsError) as caught:
+        read(str(path))
+
+    assert caught.value.line_number == 2
+
+
+def test_json_lines_without_any_are_no_checkpoints(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text('{"event":"daemon.started"}\n')
+
+    with pytest.raises(NoCheckpointsError):
+        read(str(path))
+
+
 def test_they_can_come_from_standard_input(
     signed: list[Checkpoint], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -55,6 +55,19 @@ def test_a_segment_that_lost_its_name_gets_it_back_with_every_entry(
     assert writer.take_alterations() == []
 
 
+def test_a_segment_that_was_moved_away_is_back_after_the_next_sync_with_every_entry(
+    tmp_path: Path, writer: LedgerWriter
+) -> None:
+    # The file that is open still has them all, under another name: nothing is lost until then.
+    ledgers.segment(tmp_path).rename(tmp_path / "elsewhere")
+    writer.append([ledgers.record(4)])
+
+    writer.sync()
+
+    assert seqs(tmp_path) == [1, 2, 3, 4]
+    assert [each.alteration for each in writer.take_alterations()] == [Alteration.REMOVED]
+
+
 @pytest.mark.parametrize("content", [b"", b"something else\n"])
 def test_what_took_the_segments_place_is_moved_aside(
     tmp_path: Path, writer: LedgerWriter, content: bytes
@@ -78,6 +91,7 @@ def test_a_symbolic_link_in_the_segments_place_is_not_followed(
     ledgers.segment(tmp_path).symlink_to(tmp_path / "elsewhere")
 
     writer.append([ledgers.record(4)])
+    writer.sync()
 
     assert seqs(tmp_path) == [1, 2, 3, 4]
     assert not ledgers.segment(tmp_path).is_symlink()

@@ -110,5 +110,5 @@ def test_the_spool_is_roots_alone_and_made_before_the_first_container() -> None:
     assert [line.split()[:3] for line in lines if not line.startswith("#")] == [
         ["d", "/run/nsledger", "0711"],
         ["d", "/run/nsledger/spool", "0700"],
-        ["d", "/var/lib/nsledger", "0700"],
+        ["d", "/var/lib/nsledger", "0711"],
     ]

@@ -88,14 +88,20 @@ def test_a_link_in_place_of_the_directory_is_not_followed(tmp_path: Path, path: 
         SpoolDirectory.open(str(tmp_path / "link"))
 
 
-def test_only_finished_records_are_named_and_unfinished_ones_apart(
+def test_finished_records_unfinished_ones_and_what_no_hook_leaves_are_named_apart(
     path: Path, spool: SpoolDirectory
 ) -> None:
     for name in ("b.json", "a.json", ".a.json.tmp", ".hidden.json", "a.txt", "json"):
         put(path / name)
     (path / "quarantine").mkdir()
+    put(path / "missed")
+    put(path / ".missed")
 
-    assert spool.names() == (["a.json", "b.json"], [".a.json.tmp"])
+    assert spool.names() == (
+        ["a.json", "b.json"],
+        [".a.json.tmp"],
+        [".hidden.json", "a.txt", "json"],
+    )
 
 
 def test_a_flood_of_names_costs_bounded_memory(
@@ -240,8 +246,50 @@ def test_a_full_quarantine_takes_no_more(
         spool.quarantine(f"{number}.json", "unreadable")
 
     assert len(list((path / "quarantine").iterdir())) == 2
-    assert spool.names() == ([], [])
+    assert spool.names() == ([], [], [])
 
 
 def test_removing_what_is_gone_is_no_error(spool: SpoolDirectory) -> None:
     spool.remove("never-there.json")
+
+
+def test_what_is_longer_than_a_record_is_not_kept_as_evidence(
+    path: Path, spool: SpoolDirectory
+) -> None:
+    put(path / "a.json", b"x" * (MAX_FILE_BYTES + 1))
+
+    spool.quarantine("a.json", "too_long")
+
+    assert spool.names() == ([], [], [])
+    assert list((path / "quarantine").iterdir()) == []
+
+
+def test_notes_of_missed_records_are_counted_once_even_if_one_comes_late(
+    path: Path, spool: SpoolDirectory
+) -> None:
+    with put(path / "missed", b"..").open("ab") as late:
+        assert spool.missed() == 0
+        late.write(b".")
+
+    assert [spool.missed(), spool.missed()] == [3, 0]
+
+
+def test_a_note_that_no_hook_made_is_refused(path: Path, spool: SpoolDirectory) -> None:
+    (path / "missed").symlink_to("/etc/passwd")
+    assert spool.missed() == 0
+
+    with pytest.raises(RefusedError) as caught:
+        spool.missed()
+
+    assert caught.value.reason == "not_a_file"
+
+
+def test_it_knows_whether_its_path_leads_to_another_directory(
+    path: Path, spool: SpoolDirectory
+) -> None:
+    assert spool.is_at(str(path))
+
+    path.rmdir()
+    assert not spool.is_at(str(path))
+    path.mkdir(mode=0o700)
+    assert not spool.is_at(str(path))

@@ -8,6 +8,7 @@ import pytest
 
 from nsledger.domain.events import ContainerWitnessed
 from nsledger.recorder.ticket import RecordLostError
+from nsledger.spool import directory as directory_module
 from nsledger.spool import inbox as inbox_module
 from nsledger.spool.inbox import UNFINISHED_AFTER_NS, Inbox
 from tests import recording
@@ -33,11 +34,12 @@ def inbox(path: Path, refused: Refusals) -> Iterator[Inbox]:
     inbox.close()
 
 
-def inbox_of(path: Path, refused: Refusals) -> Inbox:
+def inbox_of(path: Path, refused: Refusals, missed: list[int] | None = None) -> Inbox:
     return Inbox(
         str(path),
         now=lambda: hook_files.NOW,
         on_refused=lambda reason, name: refused.append((reason, name)),
+        on_missed=([] if missed is None else missed).append,
     )
 
 
@@ -272,3 +274,52 @@ def test_the_moment_that_counts_is_the_one_of_this_boot(
 
     assert inbox.take_in() == []
     assert refused == [("spool_other_boot", "1-2-c1.json")]
+
+
+def test_what_no_hook_leaves_is_set_aside_and_cannot_hide_records(
+    path: Path, inbox: Inbox, refused: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_files.leave(path)
+    for number in range(8):
+        (path / f"core.{number}").touch(mode=0o600)
+    monkeypatch.setattr(directory_module, "MAX_NAMES", 5)
+
+    looks = [len(inbox.take_in()) for _ in range(3)]
+
+    assert sum(looks) == 1
+    assert sorted(refused) == [("spool_strange_name", f"core.{number}") for number in range(8)]
+
+
+def test_records_that_found_the_directory_full_are_counted(path: Path, refused: Refusals) -> None:
+    path.mkdir(mode=0o700)
+    (path / "missed").touch(mode=0o600)
+    (path / "missed").write_bytes(b"...")
+    missed: list[int] = []
+    inbox = inbox_of(path, refused, missed)
+
+    for _ in range(3):
+        inbox.take_in()
+
+    assert missed == [3]
+    inbox.close()
+
+
+def test_a_note_that_is_none_stops_nothing(path: Path, inbox: Inbox, refused: Refusals) -> None:
+    hook_files.leave(path)
+    (path / "missed").mkdir()
+
+    assert [len(inbox.take_in()) for _ in range(3)] == [1, 0, 0]
+
+    assert refused == [("spool_not_a_file", ".missed")]
+
+
+def test_a_directory_that_was_made_anew_is_the_one_that_counts(path: Path, inbox: Inbox) -> None:
+    hook_files.leave(path)
+    (left,) = inbox.take_in()
+    path.rename(path.with_name("old"))
+    hook_files.leave(path, "2.json", container_id="c2")
+
+    assert ids(inbox) == ["c2"]
+
+    left.settle(None)
+    assert inbox.take_in() == []
