@@ -19,6 +19,7 @@ A_PLACE_HERE = re.compile(
 )
 STANDS_FOR = {
     "TYPE": "pid",
+    "COMMAND": "show",
     "T": "10m",
     "A": "10m",
     "B": "5m",
