@@ -173,6 +173,7 @@ def test_an_interpreter_without_any_json_takes_in_the_state_and_fails_no_contain
     python: Interpreter, tmp_path: Path
 ) -> None:
     words = [*python, "-I", "-S", "-c", WITHOUT_MODULES, str(HOOK), "_json,json"]
+    words += ["--spool", str(tmp_path)]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stderr=subprocess.PIPE) as child:
         assert child.stdin
         assert child.stderr

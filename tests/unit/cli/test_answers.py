@@ -13,7 +13,7 @@ from nsledger.cli.main import command
 from tests.unit.cli.conftest import Nsledger
 
 ASKED = {
-    "doctor": ["--root", "/nowhere"],
+    "doctor": ["--root", "/usr/share"],  # no node, but there
     "explain": ["default/odd"],
     "findings": [],
     "log": [],
