@@ -13,7 +13,7 @@ from nsledger.cli.main import command
 from tests.unit.cli.conftest import Nsledger
 
 ASKED = {
-    "doctor": ["--root", "/usr/share"],  # no node, but there
+    "doctor": ["--only", "namespace-ids"],
     "explain": ["default/odd"],
     "findings": [],
     "log": [],
