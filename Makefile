@@ -11,7 +11,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
-TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light
+TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium graphviz
 
 .PHONY: help demo test check bench man protos wheel deb requirements format clean
 
@@ -25,6 +25,7 @@ demo: ## four pods on a private containerd, and what their namespaces were (root
 	@$(BIN)/python -m demo
 
 test: .venv/dev check ## every check and every test that this machine can run
+	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"
 	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
 	@[ "$$(id -u)" != 0 ] || tools/second-generation || echo "the tests marked containerd2 and upstream_proto cannot run"
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
@@ -59,12 +60,12 @@ deb: .venv/run ## a Debian package that carries its dependencies, into dist/ (ne
 requirements: ## pin the newest versions, with hashes, into requirements/*.txt (needs uv)
 	$(COMPILE) pyproject.toml requirements/build.in -o requirements/run.txt
 	$(COMPILE) pyproject.toml -c requirements/run.txt -o requirements/package.txt
-	$(COMPILE) pyproject.toml requirements/build.in requirements/dev.in -o requirements/dev.txt
+	$(COMPILE) pyproject.toml requirements/build.in requirements/tests.in requirements/dev.in -o requirements/dev.txt
 	$(COMPILE) requirements/protos.in -o requirements/protos.txt
-	$(COMPILE) --resolution lowest-direct pyproject.toml -o requirements/lowest.txt
+	$(COMPILE) --resolution lowest-direct pyproject.toml requirements/build.in requirements/tests.in -o requirements/lowest.txt
 
 clean: ## remove environments and caches
-	rm -rf .venv .venv-protos .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-protos .venv-lowest .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 .venv/python:
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && ! "$$(tools/find-python 2>/dev/null)" -c 'import ensurepip' 2>/dev/null; then tools/system-packages python3 python3-venv; fi
@@ -85,4 +86,11 @@ clean: ## remove environments and caches
 .venv/protos: requirements/protos.txt | .venv/python
 	@$(BIN)/python -m venv .venv-protos
 	@.venv-protos/bin/pip install --quiet --require-hashes -r requirements/protos.txt
+	@touch $@
+
+# Old releases have no wheels for new Pythons, and building them is no test of ours.
+.venv/lowest: requirements/lowest.txt pyproject.toml | .venv/python
+	@python=python3.11; $$python -c '' 2>/dev/null || python=$(BIN)/python; $$python -m venv .venv-lowest
+	@.venv-lowest/bin/pip install --quiet --only-binary :all: --require-hashes -r requirements/lowest.txt
+	@.venv-lowest/bin/pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@

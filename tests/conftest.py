@@ -1,7 +1,8 @@
 """What every test run obeys: what a machine cannot run says why, and CI takes no excuse.
 
 Locally a marker whose tool is missing skips with its reason. `--require=containerd1,crun` (or
-`--require=all`, the default where CI=true) turns that skip into a failure.
+`--require=all`, the default where CI=true) turns that skip into a failure; `all` also turns what a
+test skips by itself into one, but for the reasons in EXPECTED_SKIPS.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -40,6 +41,9 @@ UPSTREAM_PROTO = Path(
 
 PROTOC = Path(__file__).parents[1] / ".venv-protos/bin/python"
 """Holds the compiler of protos/, and the lowest protobuf that pyproject allows."""
+
+LOWEST = Path(__file__).parents[1] / ".venv-lowest/bin/python"
+"""Has the lowest release of everything that pyproject.toml allows."""
 
 GO_PACKAGES = Path("/usr/share/gocode")
 """Debian's Go packages, grpc-go among them: a GOPATH."""
@@ -75,6 +79,10 @@ def _lacks_protoc() -> str | None:
     return None if PROTOC.exists() else f"no {PROTOC}; make it with make .venv/protos"
 
 
+def _lacks_lowest() -> str | None:
+    return None if LOWEST.exists() else f"no {LOWEST}; make it with make .venv/lowest"
+
+
 def _lacks_go() -> str | None:
     if not (GO_PACKAGES / "src/google.golang.org/grpc").is_dir():
         return "not installed: golang-google-grpc-dev"
@@ -89,10 +97,28 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "gcc": lambda: _lacks("gcc"),
     "upstream_proto": _lacks_upstream_proto,
     "protoc": _lacks_protoc,
+    "lowest": _lacks_lowest,
     "go": _lacks_go,
     "peers": _lacks_peers,
+    "chromium": lambda: _lacks("chromium"),
+    "graphviz": lambda: _lacks("dot"),
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
+
+
+def pytest_configure() -> None:
+    """Before any test imports grpc, whose handlers of fork() abort a child now and then."""
+    os.environ["GRPC_ENABLE_FORK_SUPPORT"] = "0"
+
+
+EXPECTED_SKIPS = (
+    "this kernel has no NS_GET_ID",
+    "mount: ",
+    "no package index",
+    "no Python 3.9 on this machine",
+    "/tmp is in memory here",
+)
+"""How reasons begin that no installed package mends: CI takes these, and no other."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -127,6 +153,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if marker in _required(item.config):
             pytest.fail(f"--require={marker}: {reason}", pytrace=False)
         pytest.skip(reason)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where every test has to run, fail one that skipped itself for a reason not expected."""
+    report = yield
+    if report.skipped and "all" in str(item.config.getoption("--require")).split(","):
+        told = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reason = told.removeprefix("Skipped: ")
+        if not reason.startswith(EXPECTED_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"--require=all: skipped, {reason}"
+    return report
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-_LIMIT_S = 10.0
+_LIMIT_S = 30.0
 
 
 SLEEP = ("sleep", "600")

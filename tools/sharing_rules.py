@@ -50,6 +50,9 @@ said otherwise), and what nsledger says of them.
 Nobody asks for **uts**: containerd gives a sandbox a new one unless the pod has `hostNetwork`, and
 its containers join the sandbox's. nsledger makes no request of that: it is `not_requested`, and a
 mismatch only if a process has another one than its spec says. So it is with cgroup, mnt and time.
+
+Init containers, the attempts of a restarted one and the containers of a restored pod (RestorePod)
+are judged like any other; a sibling that has ended shares with nobody.
 """
 
 ELSEWHERE = NamespaceIdentity(dev=4, ino=1, ns_id="1")

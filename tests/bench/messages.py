@@ -6,6 +6,7 @@ The compiled peers see files of bytes; what the bytes mean stands here.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,8 @@ from google.protobuf import json_format
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 
 _STATUSES: Final = Path(__file__).parents[1] / "contract/vectors/status"
-_POD_SANDBOX_ID: Final = "5" * 64
+_ANY_ID: Final = "5" * 64
+"""In a status the compiled runtime puts the id there that it is asked for."""
 _CONTAINER_ID: Final = "c" * 64
 
 NODE_PODS: Final = 110
@@ -76,7 +78,7 @@ def create_container() -> bytes:
         annotations={f"io.kubernetes.container.key{n}": "value" for n in range(5)},
     )
     request = pb.CreateContainerRequest(
-        pod_sandbox_id=_POD_SANDBOX_ID,
+        pod_sandbox_id=_ANY_ID,
         config=pb.ContainerConfig.FromString(config.SerializeToString() + env + mount),
         sandbox_config=pb.PodSandboxConfig(
             metadata=pb.PodSandboxMetadata(name="pod", uid="u" * 36, namespace="default"),
@@ -112,31 +114,36 @@ def _container(number: int) -> bytes:
         pod_sandbox_id=f"{number:064x}",
         metadata=pb.ContainerMetadata(name=f"container-{number}"),
         image=pb.ImageSpec(image="docker.io/local/app:1"),
+        state=pb.CONTAINER_RUNNING,
     ).SerializeToString() + _field(8, b"l" * 400)
 
 
 def _pod_sandbox_status() -> bytes:
     answer = pb.PodSandboxStatusResponse()
     status, info = _captured("containerd-2.1-plain-pod")
-    json_format.ParseDict(
-        status | {"id": _POD_SANDBOX_ID}, answer.status, ignore_unknown_fields=True
-    )
+    json_format.ParseDict(status | {"id": _ANY_ID}, answer.status, ignore_unknown_fields=True)
     answer.info["info"] = info
     return answer.SerializeToString()
 
 
 def _container_status() -> bytes:
     answer = pb.ContainerStatusResponse()
-    status, info = _captured("containerd-2.1-plain-container-created")
-    json_format.ParseDict(status | {"id": _CONTAINER_ID}, answer.status, ignore_unknown_fields=True)
+    status, info = _captured("containerd-2.1-plain-container")
+    json_format.ParseDict(status | {"id": _ANY_ID}, answer.status, ignore_unknown_fields=True)
     answer.info["info"] = info
     return answer.SerializeToString()
 
 
 def _captured(name: str) -> tuple[dict[str, object], str]:
-    """A status as containerd gave it, and its verbose part, several KB of JSON."""
+    """A status as containerd gave it, and its verbose part, several KB of JSON.
+
+    Its process is ours: a node whose processes are all dead would be looked at more closely.
+    """
     document = json.loads((_STATUSES / f"{name}.json").read_text(encoding="utf-8"))
-    return document["status"], json.dumps(document["info"])
+    info = document["info"] | {"pid": os.getpid()}
+    if "sandboxID" in info:
+        info["sandboxID"] = _ANY_ID
+    return document["status"], json.dumps(info)
 
 
 def _field(number: int, content: bytes) -> bytes:

@@ -15,7 +15,7 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.recorder import Recorder
 from tests import recording
 
-SOON_S = 10.0
+SOON_S = 30.0
 QUEUE_LIMIT = 100
 FILLER = "x" * 1000
 

@@ -57,7 +57,7 @@ def run_pods_until_killed(daemon: Daemon, prefix: str) -> list[str]:
             for pod in range(10_000):
                 name = f"{prefix}-{number}-{pod}"
                 try:
-                    call(run_pod_sandbox(name), timeout=10)
+                    call(run_pod_sandbox(name), timeout=30)
                 except grpc.RpcError:
                     return
                 answered.append(name)

@@ -19,7 +19,7 @@ import pytest
 from nsledger.domain.events import DaemonStarted, DaemonStopped, Gap, PodRequested
 from nsledger.domain.unwatched import Watch
 from nsledger.ledger.verify import verify
-from tests.integration.fake_runtime import FakeRuntime, Script
+from tests.integration.fake_runtime import FakeRuntime, Script, held_back
 from tests.integration.relaying import Client, channel, wait_for
 from tests.serving import EVENTS, RUN_POD_SANDBOX, VERSION, Daemon, cri_runtime, run_pod_sandbox
 
@@ -131,17 +131,18 @@ def test_no_call_fails_and_no_record_is_lost_however_often_the_daemon_is_replace
 def test_a_long_stream_ends_on_the_old_daemon_while_the_new_one_serves(
     room: str, runtime: FakeRuntime
 ) -> None:
-    runtime.scripts[EVENTS] = Script(answers=[b"e"] * 15, delay_s=0.1)
+    runtime.scripts[EVENTS], let_go = held_back([b"e"] * 15, after=1)
     with serving(room, runtime) as daemon, channel(daemon.socket) as opened:
         stream = opened.stream(EVENTS)(b"")
         assert next(stream) == b"e"
 
         before = daemon.take_over()
 
-        assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
+        assert opened.unary(VERSION)(b"v", timeout=30) == b"v"
         assert before.poll() is None
+        let_go.set()
         assert list(stream) == [b"e"] * 14
-        assert before.wait(10) == 0
+        assert before.wait(30) == 0
 
 
 @pytest.mark.fault
@@ -153,7 +154,7 @@ def test_the_old_daemon_ends_at_its_bound_however_long_a_stream_is(
         stream = opened.stream(EVENTS)(b"")
         assert next(stream) == b"e"
 
-        assert daemon.take_over().wait(10) == 0
+        assert daemon.take_over().wait(30) == 0
 
         with pytest.raises(grpc.RpcError) as caught:
             list(stream)
@@ -165,16 +166,17 @@ def test_what_becomes_of_the_old_daemons_last_calls_is_told_by_the_new_one(
     room: str, runtime: FakeRuntime
 ) -> None:
     answer = runtime.scripts[RUN_POD_SANDBOX].answers
-    runtime.scripts[RUN_POD_SANDBOX] = Script(answers=answer, delay_s=3.0)
+    runtime.scripts[RUN_POD_SANDBOX], let_go = held_back(answer)
     with serving(room, runtime) as daemon, channel(daemon.socket) as opened:
-        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("late"), timeout=10)
+        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("late"), timeout=30)
         wait_for(lambda: any(seen.path == RUN_POD_SANDBOX for seen in runtime.seen))
 
         before = daemon.take_over()
-        opened.unary(VERSION)(b"v", timeout=5)
-        assert call.result(10)
+        opened.unary(VERSION)(b"v", timeout=30)
+        let_go.set()
+        assert call.result(30)
 
-        assert before.wait(10) == 0
+        assert before.wait(30) == 0
         assert daemon.stop() == 0
         names = [record.event.__struct_config__.tag for record in daemon.records()]
         assert [name for name in names if not str(name).startswith("ledger.")] == [
@@ -195,12 +197,12 @@ def test_without_the_flag_a_second_daemon_refuses_before_and_after_a_take_over(
     with serving(room, runtime) as daemon, channel(daemon.socket) as opened:
         for _ in range(2):
             second = daemon.spawn()
-            assert second.wait(10) != 0
+            assert second.wait(30) != 0
             daemon.running.pop()
             assert "another nsledger serves it" in daemon.log.read_text()
             daemon.log.write_text("")
-            assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
-            assert daemon.take_over().wait(10) == 0
+            assert opened.unary(VERSION)(b"v", timeout=30) == b"v"
+            assert daemon.take_over().wait(30) == 0
 
 
 @pytest.mark.fault
@@ -209,7 +211,7 @@ def test_where_nobody_serves_a_take_over_is_a_start(room: str, runtime: FakeRunt
     with channel(daemon.socket) as opened:
         daemon.start("--take-over")
         try:
-            assert opened.unary(VERSION)(b"v", timeout=5, wait_for_ready=True) == b"v"
+            assert opened.unary(VERSION)(b"v", timeout=30, wait_for_ready=True) == b"v"
             assert daemon.stop() == 0
         finally:
             daemon.__exit__(None, None, None)
@@ -225,12 +227,12 @@ def test_a_successor_that_dies_before_it_serves_changes_nothing(
         broken = daemon.spawn(
             "--take-over", "--ledger", "/dev/null/no", "--upstream", daemon.socket
         )
-        assert broken.wait(10) != 0
+        assert broken.wait(30) != 0
         daemon.running.pop()
 
-        assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
-        assert daemon.take_over().wait(10) == 0
-        assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
+        assert opened.unary(VERSION)(b"v", timeout=30) == b"v"
+        assert daemon.take_over().wait(30) == 0
+        assert opened.unary(VERSION)(b"v", timeout=30) == b"v"
 
 
 @pytest.mark.fault
@@ -238,16 +240,17 @@ def test_if_the_successor_is_killed_the_old_daemon_records_its_last_calls_itself
     room: str, runtime: FakeRuntime
 ) -> None:
     answer = runtime.scripts[RUN_POD_SANDBOX].answers
-    runtime.scripts[RUN_POD_SANDBOX] = Script(answers=answer, delay_s=3.0)
+    runtime.scripts[RUN_POD_SANDBOX], let_go = held_back(answer)
     with serving(room, runtime) as daemon, channel(daemon.socket) as opened:
-        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("late"), timeout=10)
+        call = opened.unary(RUN_POD_SANDBOX).future(run_pod_sandbox("late"), timeout=30)
         wait_for(lambda: any(seen.path == RUN_POD_SANDBOX for seen in runtime.seen))
         before = daemon.take_over()
 
         daemon.kill()
 
-        assert call.result(10)
-        assert before.wait(10) == 0
+        let_go.set()
+        assert call.result(30)
+        assert before.wait(30) == 0
         names = [record.event.__struct_config__.tag for record in daemon.records()]
         assert "pod.assigned" in names
         assert verify(str(daemon.ledger)).unfinished_bytes == 0
@@ -264,7 +267,7 @@ def test_sighup_replaces_the_daemon_by_the_program_as_it_is_on_the_disk_now(
         daemon.running[-1].send_signal(signal.SIGHUP)
         assert daemon.running[-1].wait(30) == 0
 
-        assert opened.unary(VERSION)(b"v", timeout=5) == b"v"
+        assert opened.unary(VERSION)(b"v", timeout=30) == b"v"
 
     started = [r.event for r in daemon.records() if isinstance(r.event, DaemonStarted)]
     assert [event.predecessor_pid for event in started] == [0, daemon.pid]

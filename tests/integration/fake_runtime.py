@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent import futures
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -22,6 +22,8 @@ Metadata = Sequence[tuple[str, str | bytes]]
 
 _NO_DEADLINE_S = 1e9
 """What grpc's synchronous server says is left where there is no deadline is longer than this."""
+
+_LONGEST_HELD_BACK_S = 60.0
 
 UNLIMITED = (
     ("grpc.max_receive_message_length", -1),
@@ -41,9 +43,21 @@ class Script:
     delay_s: float = 0
     """Before each answer."""
     compression: grpc.Compression | None = None
-    answer: Callable[[bytes], Sequence[bytes]] | None = None
+    answer: Callable[[bytes], Iterable[bytes]] | None = None
     """Takes the place of `answers`: from the request to them."""
     unimplemented: bool = False
+
+
+def held_back(answers: Sequence[bytes], *, after: int = 0) -> tuple[Script, threading.Event]:
+    """A script that gives the first `after` of the answers, and the rest once the event is set."""
+    let_go = threading.Event()
+
+    def answer(_request: bytes) -> Iterator[bytes]:
+        yield from answers[:after]
+        let_go.wait(_LONGEST_HELD_BACK_S)
+        yield from answers[after:]
+
+    return Script(answer=answer), let_go
 
 
 @dataclass(slots=True)
@@ -123,7 +137,7 @@ class FakeRuntime(grpc.GenericRpcHandler):
             context.set_compression(script.compression)
         if script.initial_metadata:
             context.send_initial_metadata(tuple(script.initial_metadata))
-        answers = script.answers
+        answers: Iterable[bytes] = script.answers
         if script.answer is not None:
             answers = script.answer(b"".join(seen.requests))
         for answer in answers:

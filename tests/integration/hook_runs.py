@@ -122,7 +122,7 @@ def process(*command: str) -> Iterator[int]:
             child.kill()
 
 
-def wait_until(holds: Callable[[], bool], deadline_s: float = 10) -> None:
+def wait_until(holds: Callable[[], bool], deadline_s: float = 30) -> None:
     """Return when `holds()` does; fail if that takes too long."""
     until_s = time.monotonic() + deadline_s
     while not holds():

@@ -126,7 +126,7 @@ def _open_sockets() -> int:
     return count
 
 
-def wait_for(condition: Callable[[], bool], *, limit_s: float = 5, needed: bool = True) -> None:
+def wait_for(condition: Callable[[], bool], *, limit_s: float = 20, needed: bool = True) -> None:
     """Until `condition` holds."""
     deadline_s = time.monotonic() + limit_s
     while not condition():

@@ -23,11 +23,11 @@ def wire(room: str) -> Iterator[tuple[socket.socket, socket.socket, Running]]:
             relaying(room, f"{room}/runtime.sock") as running,
             socket.socket(socket.AF_UNIX) as client,
         ):
-            client.settimeout(5)
+            client.settimeout(30)
             client.connect(running.path)
             runtime, _ = server.accept()
             with runtime:
-                runtime.settimeout(5)
+                runtime.settimeout(30)
                 yield client, runtime, running
 
 
@@ -68,7 +68,7 @@ def test_a_client_that_does_not_read_never_makes_the_relay_grow(room: str) -> No
 
         # Two pairs of sockets hold what they hold; the relay itself one read.
         assert pushed < 2 * _direct_room(limit_bytes) + (512 << 10)
-        runtime.settimeout(5)
+        runtime.settimeout(30)
         received = _read(client, pushed - pushed % len(PIECE))
         assert received == PIECE * (pushed // len(PIECE))
         assert running.relay.counters.runtime_bytes == pushed

@@ -80,12 +80,12 @@ def test_a_held_request_waits_for_its_watcher_and_others_do_not(room: str) -> No
         waiting = opened.unary(CREATE).future(b"create", timeout=20)
         wait_for(lambda: bool(held))
 
-        assert opened.unary(LIST)(b"list", timeout=5) == b"list"
+        assert opened.unary(LIST)(b"list", timeout=30) == b"list"
         assert [seen.path for seen in runtime.seen if seen.requests] == [LIST]
         time.sleep(0.3)  # nothing else wakes the relay any more
         threading.Thread(target=held[0].release, args=(b"annotated",)).start()
 
-        assert waiting.result(2) == b"annotated"
+        assert waiting.result(10) == b"annotated"
         assert held[0].path == CREATE
         assert 0 <= time.monotonic_ns() - held[0].received_mono_ns < 10_000_000_000
 
@@ -105,13 +105,13 @@ def test_when_the_hold_limit_is_over_the_policy_decides(room: str, policy: Failu
 
         code = call.code()
 
-        assert time.monotonic() - started_s < 1
+        assert time.monotonic() - started_s < 5  # of the 20 that it has
         assert code is (grpc.StatusCode.OK if policy == "ignore" else grpc.StatusCode.UNAVAILABLE)
         assert ("hold_limit", CREATE) in watcher.overlooks
         for late in held:
             late.release(b"too late")
             late.refuse()
-        assert opened.unary(LIST)(b"alive", timeout=5) == b"alive"
+        assert opened.unary(LIST)(b"alive", timeout=30) == b"alive"
         wait_for(lambda: len(watcher.answers) == len(held))
         if policy == "fail":
             assert not any(seen.requests for seen in runtime.seen if seen.path == CREATE)
@@ -125,10 +125,10 @@ def test_a_refused_call_is_unavailable_and_never_reaches_the_runtime(room: str) 
         channel(running.path) as opened,
     ):
         with pytest.raises(grpc.RpcError) as caught:
-            opened.unary(CREATE)(b"create", timeout=5)
+            opened.unary(CREATE)(b"create", timeout=30)
 
         assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-        assert opened.unary(LIST)(b"alive", timeout=5) == b"alive"
+        assert opened.unary(LIST)(b"alive", timeout=30) == b"alive"
         assert not any(seen.requests for seen in runtime.seen if seen.path == CREATE)
         assert watcher.answers[0][1:] == (None, None)
 
@@ -148,11 +148,11 @@ def test_a_watcher_that_raises_is_counted_and_hurts_no_call(
         relaying(room, runtime.path, watcher, RelayOptions(failure_policy=policy)) as running,
         channel(running.path) as opened,
     ):
-        call = opened.unary(CREATE).future(b"create", timeout=5)
+        call = opened.unary(CREATE).future(b"create", timeout=30)
         refused = policy == "fail" and method == "request_held"
 
         assert call.code() is (grpc.StatusCode.UNAVAILABLE if refused else grpc.StatusCode.OK)
-        assert opened.unary(LIST)(b"alive", timeout=5) == b"alive"
+        assert opened.unary(LIST)(b"alive", timeout=30) == b"alive"
         if method != "overlooked":
             wait_for(lambda: running.relay.counters.overlooked.get("watcher_error", 0) > 0)
 
@@ -165,7 +165,7 @@ def test_a_compressed_request_passes_unannotated_and_is_said_to(room: str) -> No
         channel(running.path) as opened,
     ):
         request = b"create" * 1000
-        answer = opened.unary(CREATE)(request, compression=grpc.Compression.Gzip, timeout=5)
+        answer = opened.unary(CREATE)(request, compression=grpc.Compression.Gzip, timeout=30)
 
         assert answer == request
         assert watcher.overlooks == [("compressed", CREATE)]
@@ -182,7 +182,7 @@ def test_an_oversized_request_passes_unannotated_and_is_said_to(room: str) -> No
     ):
         request = b"create" * 100_000
 
-        assert opened.unary(CREATE)(request, timeout=5) == request
+        assert opened.unary(CREATE)(request, timeout=30) == request
         assert watcher.overlooks == [("oversized", CREATE)]
 
 
@@ -196,7 +196,7 @@ def test_a_tapped_call_passes_at_once_and_both_messages_are_copied(room: str) ->
     ):
         runtime.scripts[start] = Script(answers=[b"started"])
 
-        opened.unary(start)(b"start", timeout=5)
+        opened.unary(start)(b"start", timeout=30)
 
         wait_for(lambda: bool(watcher.answers))
         assert [message for _, message in watcher.seen] == [b"start"]
@@ -214,7 +214,7 @@ def test_a_failed_call_is_told_with_its_status(room: str) -> None:
         runtime.scripts[CREATE] = Script((), code=grpc.StatusCode.ALREADY_EXISTS, details="no")
 
         with pytest.raises(grpc.RpcError):
-            opened.unary(CREATE)(b"create", timeout=5)
+            opened.unary(CREATE)(b"create", timeout=30)
 
         wait_for(lambda: bool(watcher.answers))
         assert watcher.answers[0][1:] == (None, 6)

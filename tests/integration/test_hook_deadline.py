@@ -26,8 +26,9 @@ from tests.integration.hook_runs import (
 from tests.prepared import prepared
 
 DEADLINE_MS = 400
-DEADLINE_AND_START_S = 2.0
-"""The deadline, and what an interpreter may take to start on a busy machine."""
+DEADLINE_AND_START_S = 8.0
+"""The deadline, and what an interpreter may take to start on a busy machine. Without a deadline
+these hooks would not end at all."""
 
 
 @pytest.mark.parametrize("closed", [(0,), (1,), (2,), (0, 1, 2)], ids=str)
@@ -182,7 +183,7 @@ def test_nothing_of_the_hook_keeps_the_runtimes_pipes_open(tmp_path: Path) -> No
     os.close(reader)
 
     assert rest == b""
-    assert time.monotonic() - started_s < 0.1
+    assert time.monotonic() - started_s < 2
 
 
 def test_failing_is_the_operators_choice_by_the_deadline_too(tmp_path: Path) -> None:

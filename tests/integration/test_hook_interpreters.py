@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import shutil
 import subprocess
@@ -23,7 +24,9 @@ from tests.integration.hook_runs import (
 )
 
 VERSIONS = ("3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
-"""Which of them a machine has is looked up on PATH when the tests are collected."""
+"""Which of them a machine has is looked up on PATH, and where pyenv keeps them."""
+
+OLDEST = VERSIONS[0]
 
 Interpreter = tuple[str, ...]
 """The first words of a command line that runs Python."""
@@ -34,13 +37,26 @@ ALLOWED_IMPORTS = {"_json", "_signal", "errno", "fcntl", "gc", "posix", "time"}
 STATE_ON_TWO_LINES = state_of(os.getpid()).replace(b", ", b",\n")
 
 
-def on_path(version: str) -> Interpreter | None:
-    """The interpreter of that version on PATH, if it runs: pyenv has names for more than it has."""
-    name = shutil.which(f"python{version}")
-    asked = name and subprocess.run(
-        [name, "-c", "import sys; print(sys.executable)"], capture_output=True, check=False
-    )
-    return (asked.stdout.decode().strip(),) if asked and asked.returncode == 0 else None
+def of_version(version: str) -> Interpreter | None:
+    """An interpreter of that version, if one runs: pyenv has names on PATH for more than do."""
+    name = f"python{version}"
+    kept = Path(os.environ.get("PYENV_ROOT", "~/.pyenv")).expanduser() / "versions"
+    places = [shutil.which(name), *map(str, sorted(kept.glob(f"{version}.*/bin/{name}")))]
+    for place in filter(None, places):
+        asked = subprocess.run(
+            [place, "-c", "import sys; print(sys.executable)"], capture_output=True, check=False
+        )
+        if asked.returncode == 0:
+            return (asked.stdout.decode().strip(),)
+    return None
+
+
+def oldest() -> Interpreter:
+    """The first version that is supported: a machine that lacks it says so."""
+    found = of_version(OLDEST)
+    if found is None:
+        pytest.skip(f"no Python {OLDEST} on this machine")
+    return found
 
 
 def of_second_generation() -> Interpreter:
@@ -55,10 +71,11 @@ def of_second_generation() -> Interpreter:
     params=[
         pytest.param(lambda: (PYTHON,), id="the machine's"),
         pytest.param(of_second_generation, id="sid's", marks=pytest.mark.containerd2),
+        pytest.param(oldest, id=OLDEST),
         *(
             pytest.param(lambda found=found: found, id=version)
-            for version in VERSIONS
-            if (found := on_path(version))
+            for version in VERSIONS[1:]
+            if (found := of_version(version))
         ),
     ]
 )
@@ -66,6 +83,13 @@ def python(request: pytest.FixtureRequest) -> Interpreter:
     """An interpreter to run the hook with."""
     find: Callable[[], Interpreter] = request.param
     return find()
+
+
+def test_the_hooks_files_are_python_of_the_oldest_version() -> None:
+    major, minor = map(int, OLDEST.split("."))
+    for name in ("hook.py", "launch.py"):
+        source = HOOK.with_name(name).read_text()
+        ast.parse(source, name, feature_version=(major, minor))
 
 
 def test_every_interpreter_leaves_the_same_record(python: Interpreter, tmp_path: Path) -> None:

@@ -30,16 +30,16 @@ CREATE = RUNTIME_SERVICE + "CreateContainer"
 def test_a_connection_waits_a_moment_for_a_runtime_that_is_just_coming(room: str) -> None:
     upstream = f"{room}/runtime.sock"
     with relaying(room, upstream) as running, channel(running.path) as opened:
-        call = opened.unary(VERSION).future(b"v", timeout=5)
+        call = opened.unary(VERSION).future(b"v", timeout=30)
         time.sleep(0.2)
         assert not call.done()
 
         with FakeRuntime(upstream):
             came_s = time.monotonic()
-            assert call.result(5) == b"v"
+            assert call.result(30) == b"v"
             took_s = time.monotonic() - came_s
 
-    assert took_s < 0.5
+    assert took_s < 1  # grpc would try anew after a second
 
 
 def test_without_a_runtime_a_call_is_unavailable_and_nothing_is_left_open(room: str) -> None:
@@ -47,7 +47,7 @@ def test_without_a_runtime_a_call_is_unavailable_and_nothing_is_left_open(room: 
     with relaying(room, f"{room}/missing.sock", options=options) as running:
         with channel(running.path) as opened:
             with pytest.raises(grpc.RpcError) as caught:
-                opened.unary(VERSION)(b"v", timeout=5)
+                opened.unary(VERSION)(b"v", timeout=30)
 
             assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
         wait_for(lambda: running.relay.counters.connections_open == 0)
@@ -60,7 +60,7 @@ def test_a_client_that_gives_up_while_the_runtime_is_away_is_forgotten(room: str
             client.connect(running.path)
             wait_for(lambda: running.relay.counters.connections_open == 1)
 
-        wait_for(lambda: running.relay.counters.connections_open == 0, limit_s=1)
+        wait_for(lambda: running.relay.counters.connections_open == 0, limit_s=1.8)
 
 
 def test_when_the_runtime_dies_its_calls_end_and_the_next_ones_find_the_new_one(room: str) -> None:
@@ -69,14 +69,14 @@ def test_when_the_runtime_dies_its_calls_end_and_the_next_ones_find_the_new_one(
     with relaying(room, upstream, watcher) as running, channel(running.path) as opened:
         with FakeRuntime(upstream) as first:
             first.scripts[CREATE] = Script(delay_s=0.5)
-            call = opened.unary(CREATE).future(b"c", timeout=5)
+            call = opened.unary(CREATE).future(b"c", timeout=30)
             wait_for(lambda: any(seen.requests for seen in first.seen))
 
         assert call.code() is grpc.StatusCode.UNAVAILABLE
         wait_for(lambda: bool(watcher.answers))
         assert watcher.answers[0][2] in {None, 14}  # as far as the runtime still said it
         with FakeRuntime(upstream):
-            answer = opened.unary(VERSION)(b"v", wait_for_ready=True, timeout=10)
+            answer = opened.unary(VERSION)(b"v", wait_for_ready=True, timeout=30)
         assert answer == b"v"
 
 
@@ -94,7 +94,7 @@ def test_draining_lets_calls_finish_and_sends_new_ones_elsewhere(room: str) -> N
 
         assert list(stream) == [b"e"] * 4
         assert stream.code() is grpc.StatusCode.OK
-        running.thread.join(5)
+        running.thread.join(30)
         assert not running.thread.is_alive()
         assert running.relay.counters.connections_open == 0
 
@@ -112,7 +112,7 @@ def test_draining_ends_at_its_bound(room: str) -> None:
 
         running.relay.drain(timeout_s=0.3)
 
-        running.thread.join(5)
+        running.thread.join(30)
         assert 0.25 < time.monotonic() - started_s < 2
         with pytest.raises(grpc.RpcError) as caught:
             list(stream)
@@ -125,13 +125,13 @@ def test_draining_an_idle_relay_is_immediate(room: str) -> None:
         relaying(room, runtime.path) as running,
         channel(running.path) as opened,
     ):
-        opened.unary(VERSION)(b"v", timeout=5)
+        opened.unary(VERSION)(b"v", timeout=30)
         with socket.socket(socket.AF_UNIX) as silent:
             silent.connect(running.path)
 
             running.relay.drain(timeout_s=20)
 
-            running.thread.join(2)
+            running.thread.join(10)
             assert not running.thread.is_alive()
 
 
@@ -142,7 +142,7 @@ def test_a_client_in_the_queue_is_served_when_draining_begins(room: str) -> None
         relay = Relay(listener, runtime.path, Watching())
         relay.drain(timeout_s=5)
         with channel(f"{room}/relay.sock") as opened:
-            call = opened.unary(VERSION).future(b"v", timeout=5)
+            call = opened.unary(VERSION).future(b"v", timeout=30)
             wait_for(lambda: bool(select.select([listener], [], [], 0)[0]))
             time.sleep(0.05)  # grpc has written its call by now
 
@@ -163,13 +163,14 @@ def test_once_draining_has_begun_connecting_is_refused(room: str) -> None:
         runtime.scripts[EVENTS] = Script(answers=[b"e"] * 50, delay_s=0.1)
         stream = opened.stream(EVENTS)(b"")
         assert next(stream) == b"e"
-        running.relay.drain(timeout_s=0.5)
+        running.relay.drain(timeout_s=20)
 
         def refused() -> bool:
             with socket.socket(socket.AF_UNIX) as client:
                 return client.connect_ex(running.path) == errno.ECONNREFUSED
 
-        wait_for(refused, limit_s=0.4)
+        wait_for(refused)
+        assert next(stream) == b"e"
         stream.cancel()
 
 
@@ -186,7 +187,7 @@ def test_a_new_relay_takes_over_without_a_failed_call(room: str) -> None:
                 call = opened.unary(VERSION)
                 while not over.is_set():
                     try:
-                        call(b"v", timeout=5)
+                        call(b"v", timeout=30)
                         succeeded.append(1)
                     except grpc.RpcError as error:
                         failures.append(error.code())
@@ -200,7 +201,7 @@ def test_a_new_relay_takes_over_without_a_failed_call(room: str) -> None:
                 os.symlink("2/relay.sock", f"{room}/at.new")
                 os.rename(f"{room}/at.new", f"{room}/at")
                 old.relay.drain(timeout_s=5)
-                old.thread.join(5)
+                old.thread.join(30)
                 at_switch = len(succeeded)
                 wait_for(lambda: len(succeeded) > at_switch + 100)
                 over.set()
@@ -237,7 +238,7 @@ print("drained", flush=True)
         process.send_signal(signal.SIGTERM)
 
         assert process.stdout.readline() == "drained\n"
-        assert process.wait(5) == 0
+        assert process.wait(30) == 0
 
 
 def test_a_decision_after_the_end_is_nobodys_trouble(room: str) -> None:
@@ -248,10 +249,10 @@ def test_a_decision_after_the_end_is_nobodys_trouble(room: str) -> None:
         relaying(room, runtime.path, watcher, RelayOptions(hold_limit_s=30)) as running,
         channel(running.path) as opened,
     ):
-        call = opened.unary(CREATE).future(b"c", timeout=10)
+        call = opened.unary(CREATE).future(b"c", timeout=30)
         wait_for(lambda: bool(held))
         running.relay.stop()
-        running.thread.join(5)
+        running.thread.join(30)
 
         held[0].release(None)
         assert call.code() is grpc.StatusCode.UNAVAILABLE

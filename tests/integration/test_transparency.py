@@ -13,8 +13,9 @@ import pytest
 
 from nsledger.http2.calls import Treatment
 from tests.integration import cri_methods
-from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen
+from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen, held_back
 from tests.integration.relaying import Client, Watching, channel, relaying, wait_for
+from tests.patience import usual
 
 CODES = list(grpc.StatusCode)
 DETAILS = [
@@ -204,13 +205,13 @@ def test_a_cancelled_call_is_cancelled_at_the_runtime(
         relaying(room, runtime.path, watcher) as running,
         channel(running.path) as opened,
     ):
-        runtime.scripts[path] = Script(answers=[b"event"] * 100, delay_s=0.05)
+        runtime.scripts[path] = Script(answers=[b"event"] * 400, delay_s=0.05)
         call = opened.stream(path)(b"")
         assert next(call) == b"event"
 
         call.cancel()
 
-        assert runtime.seen[0].cancelled.wait(2)
+        assert runtime.seen[0].cancelled.wait(10)
         wait_for(lambda: running.relay.counters.in_flight == 0)
         if treatment:
             wait_for(lambda: bool(watcher.answers))
@@ -224,13 +225,24 @@ def test_a_deadline_runs_out_at_both_ends(room: str) -> None:
         relaying(room, runtime.path) as running,
         channel(running.path) as opened,
     ):
-        runtime.scripts[path] = Script(delay_s=1)
+        runtime.scripts[path], let_go = held_back([b"late"])
 
         with pytest.raises(grpc.RpcError) as caught:
-            opened.unary(path)(b"", timeout=0.2)
+            opened.unary(path)(b"", timeout=0.5)
 
         assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
-        assert runtime.seen[0].cancelled.wait(2)
+        wait_for(lambda: bool(runtime.seen))
+        assert runtime.seen[0].cancelled.wait(10)
+        let_go.set()
+
+
+def versions_take_s(opened: Client) -> list[float]:
+    took_s: list[float] = []
+    for _ in range(20):
+        began_s = time.monotonic()
+        assert opened.unary(cri_methods.RUNTIME_SERVICE + "Version")(b"v", timeout=30) == b"v"
+        took_s.append(time.monotonic() - began_s)
+    return took_s
 
 
 def test_long_calls_by_the_hundred_do_not_delay_a_short_one(room: str) -> None:
@@ -254,18 +266,16 @@ def test_long_calls_by_the_hundred_do_not_delay_a_short_one(room: str) -> None:
         ]
         for path in (*slow, service + "GetContainerEvents"):
             runtime.scripts[path] = Script(answer=wait)
+        alone_s = versions_take_s(opened)
         long_calls = [opened.unary(path).future(b"x") for path in slow for _ in range(each)]
         streams = [opened.stream(service + "GetContainerEvents")(b"x") for _ in range(each)]
         wait_for(lambda: running.relay.counters.in_flight == 4 * each, limit_s=30)
 
-        took_s: list[float] = []
-        for _ in range(20):
-            began_s = time.monotonic()
-            assert opened.unary(service + "Version")(b"v", timeout=2) == b"v"
-            took_s.append(time.monotonic() - began_s)
+        took_s = versions_take_s(opened)
 
         released.set()
         # The client and the runtime, with their 500 threads, are of the same interpreter.
-        assert sorted(took_s)[len(took_s) // 2] < 0.1
+        assert usual(took_s) < 0.1 + 5 * usual(alone_s)
+        assert max(took_s) < 5
         assert [call.result(60) for call in long_calls] == [b"x"] * (3 * each)
         assert [list(stream) for stream in streams] == [[b"x"]] * each

@@ -13,6 +13,7 @@ from demo.cri import Client
 from demo.pods import Pod
 from nsledger.domain.events import ContainerRequested, ContainerStarted, PodRequested
 from tests.node.conftest import GENERATIONS, AuditedNode, Run
+from tests.patience import usual
 
 EXECS = 30
 EVENTS = "/runtime.v1.RuntimeService/GetContainerEvents"
@@ -52,8 +53,8 @@ def test_commands_that_run_long_in_containers_do_not_delay_a_short_call(
             client.call,
             "ExecSync",
             container_id=running.containers["app"],
-            cmd=["sleep", "3"],
-            timeout=20,
+            cmd=["sleep", "6"],
+            timeout=60,
         )
         threads = [threading.Thread(target=execute) for _ in range(EXECS)]
         for thread in threads:
@@ -69,7 +70,7 @@ def test_commands_that_run_long_in_containers_do_not_delay_a_short_call(
             thread.join()
 
     assert under_way > EXECS / 2
-    assert sorted(took_s)[len(took_s) // 2] < 0.5
+    assert usual(took_s) < 0.5
 
 
 @pytest.mark.parametrize("audited", GENERATIONS[1:], indirect=True)
@@ -81,7 +82,7 @@ def test_containerds_event_stream_goes_through_as_it_happens(
     ) as channel:
         subscribe: grpc.UnaryStreamMultiCallable[bytes, bytes] = channel.unary_stream(EVENTS)
         events = subscribe(b"", timeout=30)
-        time.sleep(0.5)  # no answer says that one has subscribed
+        time.sleep(2)  # no answer says that one has subscribed
 
         running = run_audited(Pod(name="eventful"))
 

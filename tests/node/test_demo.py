@@ -65,7 +65,9 @@ def test_the_demo_leaves_nothing_when_it_is_interrupted(generation: int, number:
         assert process.stdout is not None
         printed = ""
         while "pod plain runs" not in printed:
-            printed += process.stdout.readline()
+            line = process.stdout.readline()
+            assert line, printed
+            printed += line
 
         process.send_signal(number)
 

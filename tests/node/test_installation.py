@@ -24,6 +24,7 @@ from nsledger.node.containerd_files import (
     GeneratedConfigurationError,
     UnreadableConfigurationError,
 )
+from nsledger.node.settings import SettingsConflictError
 from nsledger.node.survey import RuntimeRefusedError
 from tests import golden
 from tests.node.field_node import put
@@ -178,6 +179,37 @@ def test_a_read_only_file_system_is_told_before_anything_is_touched(
         node.install()
 
     assert caught.value.filename == "/etc/containerd/config.toml"
+    assert node.snapshot() == before
+
+
+@pytest.mark.containerd1
+@pytest.mark.parametrize("key", ["listen", "spool", "upstream"])
+def test_an_admins_settings_that_would_part_the_daemon_from_the_rest_are_refused(
+    key: str, tmp_path: Path
+) -> None:
+    node = put(tmp_path, "kubeadm-v2", 1)
+    (tmp_path / "etc/nsledger").mkdir()
+    (tmp_path / "etc/nsledger/nsledger.toml").write_text(f"{key} = '/elsewhere'\n")
+    before = node.snapshot()
+
+    with pytest.raises(SettingsConflictError) as caught:
+        node.install()
+
+    assert caught.value.key == key
+    assert node.snapshot() == before
+
+
+@pytest.mark.containerd1
+def test_an_admins_settings_stay_as_they_are(tmp_path: Path) -> None:
+    node = put(tmp_path, "kubeadm-v2", 1)
+    (tmp_path / "etc/nsledger").mkdir()
+    (tmp_path / "etc/nsledger/nsledger.toml").write_text("ledger = '/srv/ledger'\n")
+    before = node.snapshot()
+
+    node.install()
+    assert node.snapshot()["etc/nsledger/nsledger.toml"] == before["etc/nsledger/nsledger.toml"]
+    node.uninstall()
+
     assert node.snapshot() == before
 
 

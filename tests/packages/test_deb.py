@@ -59,6 +59,7 @@ def test_it_runs_with_the_machines_python_and_its_own_dependencies(tree: Path) -
     assert output(program, "--version").startswith("nsledger ")
     assert "ExecStart" not in output(program, "doctor", "--help")
     assert (tree / "usr/lib/nsledger/lib/nsledger_hook/hook.py").exists()
+    assert (tree / "usr/lib/nsledger/lib/nsledger/report/assets/page.html").exists()
 
 
 def test_it_has_the_units_and_no_configuration(tree: Path) -> None:

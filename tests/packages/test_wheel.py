@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.node.changes import Part
+from tests.synthetic_node import example_node
 
 ROOT = Path(__file__).parents[2]
+ASSETS = {path.name for path in (ROOT / "shim/nsledger/report/assets").iterdir()}
 SYSTEMD = {path.name for path in (ROOT / "systemd").iterdir()}
 
 DUMP = """
@@ -92,6 +94,7 @@ def test_the_wheel_holds_what_a_node_needs_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     assert {f"nsledger/systemd/{name}" for name in SYSTEMD} <= names
+    assert {f"nsledger/report/assets/{name}" for name in ASSETS} <= names
     assert {"nsledger_hook/hook.py", "nsledger_hook/launch.py", "nsledger/py.typed"} <= names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"nsledger", "nsledger_hook"}
 
@@ -111,6 +114,15 @@ def test_the_installed_wheel_runs(python: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "install" in done.stdout
+
+
+def test_the_installed_wheel_draws_a_page(python: Path, tmp_path: Path) -> None:
+    ledger = example_node().write(tmp_path / "ledger")
+
+    done = run(python, "report", "--ledger", str(ledger))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.endswith("</html>\n")
 
 
 @pytest.mark.root
@@ -138,3 +150,43 @@ def test_the_installed_wheel_shows_and_makes_an_image(python: Path, tmp_path: Pa
     assert (gone.returncode, gone.stderr) == (0, "")
     assert not (root / "etc/systemd").exists()
     assert not (root / "var/lib/nsledger").exists()
+
+
+KUBELET = {
+    "usr/lib/systemd/system/kubelet.service": (
+        "[Service]\nExecStart=/usr/bin/kubelet --config=/etc/kubelet.yaml\n"
+    ),
+    "etc/kubelet.yaml": "kind: KubeletConfiguration\ncontainerRuntimeEndpoint: unix:///theirs\n",
+}
+
+
+@pytest.mark.root
+@pytest.mark.containerd1
+def test_the_kubelet_is_sent_past_the_shim_and_back_and_the_ledger_outlives_an_uninstallation(
+    python: Path, tmp_path: Path
+) -> None:
+    root = image(tmp_path / "image")
+    for path, text in KUBELET.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    ledger = root / "var/lib/nsledger/ledger"
+
+    def endpoint_after(*arguments: str) -> str:
+        done = run(python, *arguments, "--root", str(root))
+        assert (done.returncode, done.stderr) == (0, "")
+        return (root / "etc/kubelet.yaml").read_text().partition("Endpoint: ")[2].strip().strip('"')
+
+    ours, theirs = "unix:///run/nsledger/cri.sock", "unix:///theirs"
+    assert endpoint_after("install", "--only", "kubelet") == ours
+    assert endpoint_after("bypass") == theirs
+    assert endpoint_after("bypass", "--back") == ours
+    ledger.mkdir(parents=True)
+    (ledger / "00000000000000000001.jsonl").touch()
+    assert endpoint_after("uninstall") == theirs
+    assert (root / "etc/kubelet.yaml").read_text() == KUBELET["etc/kubelet.yaml"]
+    assert list(ledger.iterdir())
+    assert endpoint_after("uninstall", "--purge") == theirs
+    assert not (root / "var/lib/nsledger").exists()
+    again = run(python, "bypass", "--root", str(root))
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "found no installation" in again.stderr

@@ -7,8 +7,10 @@ in the witness's queue. So what is not in here, while that queue is empty, has b
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
+
+from msgspec import structs
 
 from nsledger.audit.jobs import FollowUp
 from nsledger.cri.messages import UndecodableError
@@ -65,7 +67,7 @@ class InFlight:
         with self._lock:
             waiting = self._calls.get(call)
             if waiting is not None:
-                self._calls[call] = replace(waiting, audit_id=audit_id)
+                self._calls[call] = structs.replace(waiting, audit_id=audit_id)
 
     def waiting(self, call: Call) -> FollowUp | None:
         """What the answer of `call` completes; None for a call that is not under way."""

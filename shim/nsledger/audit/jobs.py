@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from nsledger.cri.methods import Method
 from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
@@ -27,8 +29,7 @@ class LookUpSandbox:
     """Runs on the witness's thread: annotates, records and releases the call."""
 
 
-@dataclass(frozen=True, slots=True)
-class FollowUp:
+class FollowUp(msgspec.Struct, frozen=True):
     """The runtime answered a watched call, or the call was cut off."""
 
     method: Method

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
+
+from msgspec import structs
 
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.jobs import FollowUp, LookUpSandbox
@@ -105,7 +107,7 @@ class CallWatcher:
         """Hand the answer to the witness: the kubelet has it already."""
         waiting = self._in_flight.waiting(call)
         if waiting is not None:
-            self._witness.put(replace(waiting, answer=message, grpc_status=grpc_status))
+            self._witness.put(structs.replace(waiting, answer=message, grpc_status=grpc_status))
             self._in_flight.end(call)
 
     def overlooked(self, reason: str, path: str | None) -> None:

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import Literal, assert_never
+from typing import Literal
 
 from msgspec.structs import replace
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.indexed import index_of
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.records import records
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.answer import Answer, Outcome, find
 from nsledger.domain.period import ALWAYS, Period
 from nsledger.domain.question import ByIdentity, ByPath, NotAQuestionError, Question, parse
 from nsledger.domain.record import rfc3339
 from nsledger.index.answering import answer
 from nsledger.report import answer_text
-from nsledger.report.structured import to_json, to_yaml
 
 
 @reading_a_ledger()
@@ -50,15 +49,7 @@ def asking(
         from nsledger.cli import living  # noqa: PLC0415 - most answers are about the record
 
         found = replace(found, live=living.state_of(found.intervals))
-    match output:
-        case "table":
-            write_lines(answer_text.draw(found, screen(color=color, utc=utc)))
-        case "json":
-            sys.stdout.write(to_json(found))
-        case "yaml":
-            sys.stdout.write(to_yaml(found))
-        case _:
-            assert_never(output)
+    write_answer(found, output, lambda: answer_text.draw(found, screen(color=color, utc=utc)))
     return exit_codes.NO_ANSWER if found.outcome is Outcome.UNKNOWN else exit_codes.OK
 
 

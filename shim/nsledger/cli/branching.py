@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
-from typing import Literal, assert_never
+from typing import Literal
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.indexed import index_of
 from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.interval import Interval, OwnerKind
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.index.answering import open_intervals
@@ -17,7 +17,6 @@ from nsledger.proc import node
 from nsledger.proc.hierarchy import NESTED, Hierarchy, Nested, hierarchy
 from nsledger.proc.process import is_alive
 from nsledger.report import tree_text
-from nsledger.report.structured import to_json, to_yaml
 from nsledger.report.tree_text import Branch, Tree
 
 
@@ -41,15 +40,7 @@ def branching(
         pid=trees.get(NamespaceType.PID, ()),
         unreadable_processes=max((one.unreadable for one in seen.values()), default=0),
     )
-    match output:
-        case "table":
-            write_lines(tree_text.draw(tree, screen(color=color, utc=True)))
-        case "json":
-            sys.stdout.write(to_json(tree))
-        case "yaml":
-            sys.stdout.write(to_yaml(tree))
-        case _:
-            assert_never(output)
+    write_answer(tree, output, lambda: tree_text.draw(tree, screen(color=color, utc=True)))
     return exit_codes.OK
 
 

@@ -16,6 +16,9 @@ from nsledger.cli.failure import WrongUsageError
 
 DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
 
+_OCTET: Final = r"\.(25[0-5]|2[0-4]\d|1?\d?\d)"
+_PORT: Final = r"(6553[0-5]|655[0-2]\d|65[0-4]\d\d|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
+
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 Count = Annotated[int, msgspec.Meta(gt=0, le=1_000_000_000)]
 Size = Annotated[int, msgspec.Meta(ge=0, le=1 << 50)]
@@ -112,7 +115,7 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     metrics_listen: Annotated[
         str,
         msgspec.Meta(
-            pattern=r"^(/.+|(127(\.\d{1,3}){3}|localhost|\[::1\]):\d{1,5})?$",
+            pattern=f"^(/.+|(127({_OCTET}){{3}}|localhost|\\[::1\\]):{_PORT})?$",
             description=(
                 "Where Prometheus reads /metrics: an absolute path of a Unix socket, or a loopback "
                 "host and port such as 127.0.0.1:9464; empty is nowhere."
@@ -126,10 +129,11 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = ""
     segment_max_bytes: Annotated[
-        Size, msgspec.Meta(description="Size at which a segment is closed and compressed.")
+        Size,
+        msgspec.Meta(description="Size at which a segment is closed and compressed; 0 is none."),
     ] = 64 << 20
     segment_max_age_s: Annotated[
-        LongSeconds, msgspec.Meta(description="Age at which it is, in seconds.")
+        LongSeconds, msgspec.Meta(description="Age at which it is, in seconds; 0 is none.")
     ] = 86_400.0
     retention_max_age_days: Annotated[
         int,
@@ -193,7 +197,7 @@ def read(path: str) -> dict[str, Any]:
         ConfigurationError: not TOML, an unknown key, or a value out of its range.
         OSError: the file cannot be read.
     """
-    text = Path(path).read_text(encoding="utf-8")
+    text = _text_of(path)
     try:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -216,6 +220,19 @@ def read(path: str) -> dict[str, Any]:
     return found
 
 
+def _text_of(path: str) -> str:
+    data = Path(path).read_bytes()
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise ConfigurationError(
+            path=path,
+            line=data.count(b"\n", 0, error.start) + 1,
+            found=f"byte 0x{data[error.start]:02x}",
+            needed="needed TOML, which is UTF-8",
+        ) from error
+
+
 def check(key: str, value: object, *, path: str, line: int | None = None) -> None:
     """Refuse `value` where `key` does not take it.
 
@@ -226,9 +243,18 @@ def check(key: str, value: object, *, path: str, line: int | None = None) -> Non
         msgspec.convert({key: value}, Configuration)
     except msgspec.ValidationError as error:
         reason = str(error).replace(f" - at `$.{key}`", "")
+        if "matching regex" in reason:
+            reason = _description_of(key)
         raise ConfigurationError(
             path=path, line=line, found=f"{key} = {value!r}", needed=reason
         ) from error
+
+
+def _description_of(key: str) -> str:
+    (field,) = (one for one in msgspec.structs.fields(Configuration) if one.name == key)
+    return "".join(
+        meta.description or "" for meta in field.type.__metadata__ if isinstance(meta, msgspec.Meta)
+    )
 
 
 def _line_of(key: str, text: str) -> int | None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.proof import require_records_of_a_pod
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.cri.client import RuntimeClient
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.record import decode
@@ -20,7 +20,6 @@ from nsledger.node.doctor.outcome import Result
 from nsledger.node.doctor.sight import Asking, Sight
 from nsledger.node.host import Host
 from nsledger.report import findings_text
-from nsledger.report.structured import to_json, to_yaml
 
 _CALL_LIMIT_S: Final = 5.0
 
@@ -44,19 +43,10 @@ def examination(
     )
     sight = Sight(Host.at(root), asking, program=containerd, main=containerd_config)
     found = list(examine(sight, only=only, skip=skip))
-    match output:
-        case "table":
-            rows = [
-                findings_text.Row(one.check, one.result.value, one.evidence, one.remedy)
-                for one in found
-            ]
-            write_lines(findings_text.draw(rows, screen(color=color, utc=True)))
-        case "json":
-            sys.stdout.write(to_json(found))
-        case "yaml":
-            sys.stdout.write(to_yaml(found))
-        case _:
-            assert_never(output)
+    rows = [
+        findings_text.Row(one.check, one.result.value, one.evidence, one.remedy) for one in found
+    ]
+    write_answer(found, output, lambda: findings_text.draw(rows, screen(color=color, utc=True)))
     bad = any(one.result is Result.FAILED for one in found)
     return exit_codes.FOUND if bad else exit_codes.OK
 

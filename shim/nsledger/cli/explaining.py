@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from typing import Literal, assert_never
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.failure import WrongUsageError
-from nsledger.cli.past import folded, pod_in
+from nsledger.cli.past import matrix_of
 from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.explanation import explain
 from nsledger.domain.matrix import ORDER, Matrix
 from nsledger.domain.namespaces import NamespaceType
-from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.report import explanation_text, pod_heading
-from nsledger.report.structured import to_json, to_yaml
 
 
 @reading_a_ledger()
@@ -33,30 +31,18 @@ def explaining(
     color: ColorChoice,
 ) -> int:
     """Explain `pod` by the ledger at `ledger`; the exit status."""
-    then = folded(ledger, at)
-    found = pod_in(ledger, pod, then)
-    matrix = pod_matrix(
-        found,
-        then.workloads.host,
-        all_attempts=all_attempts,
-        at=then.at,
-        unwatched=then.unwatched,
-    )
+    matrix = matrix_of(ledger, pod, at, all_attempts=all_attempts)
     _need_containers(matrix, containers)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}] or ORDER
     explanation = explain(matrix, wanted, containers)
-    match output:
-        case "text":
-            drawn_for = screen(color=color, utc=utc)
-            write_lines(pod_heading.draw(matrix, drawn_for))
-            write_lines([""])
-            write_lines(explanation_text.draw(explanation, drawn_for))
-        case "json":
-            sys.stdout.write(to_json(explanation))
-        case "yaml":
-            sys.stdout.write(to_yaml(explanation))
-        case _:
-            assert_never(output)
+
+    def draw() -> Iterator[str]:
+        drawn_for = screen(color=color, utc=utc)
+        yield from pod_heading.draw(matrix, drawn_for)
+        yield ""
+        yield from explanation_text.draw(explanation, drawn_for)
+
+    write_answer(explanation, output, draw)
     return exit_codes.FOUND if explanation.bad_news else exit_codes.OK
 
 

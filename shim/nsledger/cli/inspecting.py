@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
-import sys
 from collections.abc import Sequence
-from typing import Literal, assert_never
+from typing import Literal
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.records import records
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.finding import Finding, Kind, Severity
 from nsledger.domain.inspection import inspect
 from nsledger.domain.instant import unix_ns
 from nsledger.report import finding_table
-from nsledger.report.structured import to_json, to_yaml
 
 
 @reading_a_ledger()
@@ -41,19 +40,12 @@ def inspecting(
         and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
         and _is_within(one, since, until)
     ]
-    match output:
-        case "table" | "wide":
-            drawn_for = screen(color=color, utc=utc)
-            draw = finding_table.draw if output == "table" else finding_table.draw_wide
-            write_lines(draw(found, drawn_for))
-            if not found:
-                write_lines(["no findings"])
-        case "json":
-            sys.stdout.write(to_json(found))
-        case "yaml":
-            sys.stdout.write(to_yaml(found))
-        case _:
-            assert_never(output)
+    draw = finding_table.draw_wide if output == "wide" else finding_table.draw
+    write_answer(
+        found,
+        output,
+        lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
+    )
     if fail_on == "never":
         return exit_codes.OK
     bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)

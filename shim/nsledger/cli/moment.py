@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 import time
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from nsledger.domain.instant import NotAnInstantError, unix_ns
 from nsledger.report.text import visible
+
+if TYPE_CHECKING:
+    _IntType = click.ParamType[int]
+else:
+    _IntType = click.ParamType  # older releases of click have it without a parameter
 
 _NS: Final = 1_000_000_000
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
@@ -78,7 +83,7 @@ def require_order(since: int | None, until: int | None) -> None:
         raise click.UsageError("--since must be before --until: nothing is from then to then.")
 
 
-class MomentType(click.ParamType[int]):
+class MomentType(_IntType):
     """A moment on the command line, in nanoseconds of Unix time. Reads --utc, which is eager."""
 
     name = "time"

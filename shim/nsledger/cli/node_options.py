@@ -14,6 +14,7 @@ def root() -> click.Option:
     """Which node."""
     return click.Option(
         ["--root"],
+        type=click.Path(exists=True, file_okay=False),
         metavar="DIR",
         default="/",
         show_default=True,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 import time
-from typing import Literal, assert_never
+from typing import Literal
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.indexed import index_of
 from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.instant import unix_ns
 from nsledger.domain.interval import Interval
 from nsledger.domain.period import ALWAYS
@@ -19,7 +19,6 @@ from nsledger.index.opening import Index
 from nsledger.proc import node, orphans
 from nsledger.report import orphans_text
 from nsledger.report.orphans_text import OrphansReport
-from nsledger.report.structured import to_json, to_yaml
 
 
 @reading_a_ledger()
@@ -32,15 +31,7 @@ def orphaned(
     with index_of(ledger) as index:
         found = tuple(_with_owner(one, index, ledger, boot_id) for one in seen.found)
     report = OrphansReport(orphans=found, unreadable_processes=seen.unreadable)
-    match output:
-        case "table":
-            write_lines(orphans_text.draw(report, screen(color=color, utc=utc)))
-        case "json":
-            sys.stdout.write(to_json(report))
-        case "yaml":
-            sys.stdout.write(to_yaml(report))
-        case _:
-            assert_never(output)
+    write_answer(report, output, lambda: orphans_text.draw(report, screen(color=color, utc=utc)))
     return exit_codes.OK
 
 

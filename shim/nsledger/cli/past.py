@@ -5,9 +5,11 @@ from __future__ import annotations
 from nsledger.cli.failure import WrongUsageError
 from nsledger.cli.records import records
 from nsledger.domain import past
+from nsledger.domain.matrix import Matrix
 from nsledger.domain.past import Past
 from nsledger.domain.pod import Pod
 from nsledger.domain.pod_lookup import AmbiguousPodError, UnknownPodError, find_pod
+from nsledger.domain.pod_matrix import pod_matrix
 from nsledger.domain.record import decode, rfc3339
 from nsledger.ledger.backwards import entries_backwards
 
@@ -42,6 +44,18 @@ def pod_in(ledger: str, asked: str, then: Past) -> Pod:
         if then.at is not None:
             _note_when(error, ledger, asked)
         raise
+
+
+def matrix_of(ledger: str, asked: str, at_ns: int | None, *, all_attempts: bool) -> Matrix:
+    """The one pod that `asked` means as a matrix; raises what `folded` and `pod_in` raise."""
+    then = folded(ledger, at_ns)
+    return pod_matrix(
+        pod_in(ledger, asked, then),
+        then.workloads.host,
+        all_attempts=all_attempts,
+        at=then.at,
+        unwatched=then.unwatched,
+    )
 
 
 def _known_by(pod: Pod) -> str:

@@ -16,11 +16,10 @@ from nsledger.node import base_specs
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
 from nsledger.node.host import Host
-from nsledger.node.planning import SOCKET
+from nsledger.node.settings import SOCKET, Settings
 from nsledger.node.survey import Survey, effective_configuration
 from nsledger.node.verification import require_our_keys_only
 
-LEDGER: Final = "/var/lib/nsledger/ledger"
 _START_LIMIT_S: Final = 30.0
 _RECORD_LIMIT_S: Final = 10.0
 _CALL_LIMIT_S: Final = 30.0
@@ -89,7 +88,8 @@ class NodeProof:
     def _run_pod(self) -> None:
         if self._found.containerd is None:
             return
-        require_records_of_a_pod(self._found.containerd.configuration, socket=SOCKET, ledger=LEDGER)
+        ledger = self._host.outside(Settings.of(self._host).ledger)
+        require_records_of_a_pod(self._found.containerd.configuration, socket=SOCKET, ledger=ledger)
         self._say("a throw-away pod ran through the shim; hook and shim have it on record")
 
     def _wait_for_answer(self, socket: str, wanted: str) -> None:

@@ -76,6 +76,9 @@ def _run(
         check(key, value, path="command line or environment")
     configuration = Configuration(**values)
     if check_config:
+        from nsledger.relay.listening import check_paths  # noqa: PLC0415 - `--help` opens no socket
+
+        check_paths(configuration.listen, configuration.upstream)
         source = config or "defaults"
         click.echo(f"{source}: good")
         for key, value in values.items():

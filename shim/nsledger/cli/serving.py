@@ -162,6 +162,9 @@ class _Behind:
             self._relay.stop()
 
     def _make(self, predecessor: Predecessor | None) -> None:
+        from nsledger.cli.lean_structlog import import_structlog  # noqa: PLC0415 - see above
+
+        import_structlog()
         from nsledger.cli import daemon, log_output, succession  # noqa: PLC0415 - see above
 
         log_output.configure(self._configuration.log_level, self._configuration.log_format)

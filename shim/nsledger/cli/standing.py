@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import sys
 import time
 from collections import defaultdict
 from pathlib import Path
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
 from nsledger.cli import exit_codes, storage
+from nsledger.cli.answer import write_answer
 from nsledger.cli.configuration import DEFAULT_FILE, Configuration, read
 from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.domain.events import Gap, LedgerStopped
 from nsledger.domain.record import Record, decode, rfc3339
 from nsledger.ledger import layout, place
@@ -31,7 +31,6 @@ from nsledger.report.status import (
     Status,
     Storage,
 )
-from nsledger.report.structured import to_json, to_yaml
 from nsledger.spool.census import census
 
 _GAPS_S: Final = 86_400
@@ -51,15 +50,7 @@ def standing(
     path = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
     configuration = Configuration(**read(path)) if path is not None else Configuration()
     status = look(ledger, configuration, now_ns=time.time_ns())
-    match output:
-        case "text":
-            write_lines(status_text.draw(status, screen(color=color, utc=utc)))
-        case "json":
-            sys.stdout.write(to_json(status))
-        case "yaml":
-            sys.stdout.write(to_yaml(status))
-        case _:
-            assert_never(output)
+    write_answer(status, output, lambda: status_text.draw(status, screen(color=color, utc=utc)))
     return exit_codes.FOUND if status.worries else exit_codes.OK
 
 

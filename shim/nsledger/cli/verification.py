@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Final, Literal, assert_never
+from typing import Final, Literal
 
 import click
 
 from nsledger.cli import exit_codes
+from nsledger.cli.answer import write_answer
 from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
-from nsledger.cli.terminal import ColorChoice, screen, write_lines
+from nsledger.cli.terminal import ColorChoice, screen
 from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey
@@ -17,7 +18,6 @@ from nsledger.ledger.damage import LedgerDamagedError
 from nsledger.ledger.parallel import useful_processes
 from nsledger.ledger.verify import Verified, verify
 from nsledger.report import verification_text
-from nsledger.report.structured import to_json, to_yaml
 from nsledger.report.verification import Verification
 
 _LONG_BYTES: Final = 64 << 20
@@ -42,15 +42,9 @@ def verification(
     except LedgerDamagedError as damage:
         before = place.find(ledger).before
         found = Verification.of_damaged(ledger, damage, before=before, signed=signed)
-    match output:
-        case "text":
-            write_lines(verification_text.draw(found, screen(color=color, utc=True)))
-        case "json":
-            sys.stdout.write(to_json(found))
-        case "yaml":
-            sys.stdout.write(to_yaml(found))
-        case _:
-            assert_never(output)
+    write_answer(
+        found, output, lambda: verification_text.draw(found, screen(color=color, utc=True))
+    )
     return exit_codes.OK if found.sound else exit_codes.FOUND
 
 

@@ -24,7 +24,7 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
             others = [
                 other
                 for other in range(at + 1, len(rows))
-                if not cells[other][type_].group and _in_one(type_, row, rows[other])
+                if not cells[other][type_].group and in_one(type_, row, rows[other])
             ]
             if others:
                 letter = next(letters)
@@ -33,7 +33,7 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
     return [replace(row, namespaces=of_row) for row, of_row in zip(rows, cells, strict=True)]
 
 
-def _in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
+def in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
     """Whether both are in one namespace, which their inodes tell only if both lived at once."""
     mine, theirs = one.namespaces[type_].actual, other.namespaces[type_].actual
     if mine is None or theirs is None or not mine.same_as(theirs):

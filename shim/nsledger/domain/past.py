@@ -27,6 +27,8 @@ class Past:
     """RFC 3339; None is the last record."""
     unwatched: tuple[Unwatched, ...]
     """When nobody watched, if `at` is in it: what is told is as it was before."""
+    last_seq: int
+    """Number of the last record that was written by then; 0 if there is none."""
 
 
 class NothingYetError(NsledgerError):
@@ -47,10 +49,11 @@ def last_seq_at(newest_first: Iterable[Record], at: str) -> int:
 
 def now(records: Iterable[Record]) -> Past:
     """What all `records` add up to."""
-    workloads = Workloads()
+    workloads, last_seq = Workloads(), 0
     for record in records:
         workloads.apply_record(record)
-    return Past(workloads, None, ())
+        last_seq = record.seq
+    return Past(workloads, None, (), last_seq)
 
 
 def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
@@ -79,7 +82,8 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
     if last is not None and isinstance(last.event, DaemonStopped):
         reason = "nsledger serve was stopped"
         holes.append(Unwatched(last.time, at, reason, (last.seq,)))
-    return Past(workloads, at, tuple(hole for hole in holes if _covers(hole, at_ns)))
+    covering = tuple(hole for hole in holes if _covers(hole, at_ns))
+    return Past(workloads, at, covering, last_seq)
 
 
 def _was_seen_by(record: Record, at_ns: int) -> bool:

@@ -65,10 +65,15 @@ class PodFilter:
 
 def pod_lines(matrices: Iterable[Matrix], wanted: PodFilter) -> list[PodLine]:
     """The lines of those that are wanted, by name."""
-    lines = [
-        pod_line(matrix, wanted.types or ORDER) for matrix in matrices if _fits(matrix, wanted)
-    ]
-    return sorted(lines, key=lambda line: (line.pod.k8s_namespace, line.pod.name, line.since or ""))
+    return [pod_line(matrix, wanted.types or ORDER) for matrix in selected(matrices, wanted)]
+
+
+def selected(matrices: Iterable[Matrix], wanted: PodFilter) -> list[Matrix]:
+    """Those that are wanted, by name."""
+    return sorted(
+        (matrix for matrix in matrices if _fits(matrix, wanted)),
+        key=lambda one: (one.pod.k8s_namespace, one.pod.name, one.since or ""),
+    )
 
 
 def pod_line(matrix: Matrix, types: Sequence[NamespaceType] = ORDER) -> PodLine:

@@ -5,11 +5,10 @@ The counterpart of `calls.Watcher`: the relay turns each event into a call of th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class RequestHeld:
+class RequestHeld(msgspec.Struct, frozen=True):
     """The request of a HOLD call is complete and waits for `release` or `refuse`."""
 
     stream_id: int
@@ -17,8 +16,7 @@ class RequestHeld:
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class RequestSeen:
+class RequestSeen(msgspec.Struct, frozen=True):
     """The request of a TAP call went through."""
 
     stream_id: int
@@ -26,8 +24,7 @@ class RequestSeen:
     message: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A call is over that a `RequestHeld` or `RequestSeen` stood for; comes once for each."""
 
     stream_id: int
@@ -35,16 +32,14 @@ class Answered:
     grpc_status: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Overlooked:
+class Overlooked(msgspec.Struct, frozen=True):
     """One call could not be watched."""
 
     reason: str
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unfollowed:
+class Unfollowed(msgspec.Struct, frozen=True):
     """From here on no new call of this connection can be watched; its bytes go on."""
 
     reason: str

@@ -13,11 +13,10 @@ from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_plan import changed_files
 from nsledger.node.host import Content, Host
+from nsledger.node.settings import NSLEDGER_TOML, SOCKET, Settings
 from nsledger.node.survey import Survey
 
-SOCKET: Final = "/run/nsledger/cri.sock"
 ENDPOINT: Final = f"unix://{SOCKET}"
-NSLEDGER_TOML: Final = "/etc/nsledger/nsledger.toml"
 CRIO_SOCKET: Final = "/run/crio/crio.sock"
 
 _MODE: Final = 0o644
@@ -88,7 +87,9 @@ def _hook(host: Host, found: Survey) -> Phase:
 def _shim(host: Host, found: Survey, program: str) -> Phase:
     files = unit_templates.shim_files(program, host.exists)
     socket = found.containerd.configuration.socket if found.containerd else CRIO_SOCKET
-    if socket != DEFAULT_SOCKET and not _is_admins(found, host):
+    if _is_admins(found, host):
+        Settings.of(host).require(upstream=socket)
+    elif socket != DEFAULT_SOCKET:
         files[NSLEDGER_TOML] = tomlkit.dumps({"upstream": socket}).encode()
     enable = Command(("systemctl", "enable", *_UNITS), "they start with the node")
     disable = Command(("systemctl", "disable", *_UNITS), "they start with the node no more")

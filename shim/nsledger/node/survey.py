@@ -112,7 +112,7 @@ def survey(
                 path = admins_base_spec(found, handler, ours)
                 spec_of[handler.name] = path
                 specs[path] = base_spec(host, containerd, handler.name, path)
-        elif not any(host.exists(path) for path in _CRIO_PROGRAMS):
+        elif not is_crio(host, containerd):
             raise RuntimeNotFoundError
     return Survey(
         containerd=found,
@@ -124,6 +124,11 @@ def survey(
         has_systemctl=host.exists(_SYSTEMCTL),
         manifest=manifest,
     )
+
+
+def is_crio(host: Host, containerd: str) -> bool:
+    """Whether the node's runtime is CRI-O, and no containerd beside it."""
+    return not _has_program(host, containerd) and any(map(host.exists, _CRIO_PROGRAMS))
 
 
 def look_at_containerd(host: Host, program: str, main: str) -> tuple[Containerd, str]:

@@ -35,7 +35,7 @@ from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
 log = structlog.get_logger(__name__)
 
-_GATHER_S: Final = 0.01
+_GATHER_S: Final = 0.05
 """How long records that are kept ahead gather: nobody waits for them, and each time this thread
 wakes up it takes the interpreter from the relay's."""
 

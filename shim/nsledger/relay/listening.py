@@ -91,20 +91,12 @@ def listen(path: str, upstream_path: str) -> ListeningSocket:
     Raises:
         LoopError: both paths are one socket.
         InUseError: another shim, or anything else, serves `path`.
-        ListenError: the path is too long, is something else than a socket, or lies in a directory
-            in which others may put their own.
+        ListenError: a path is too long or is something else than a socket, or `path` lies in a
+            directory in which others may put their own.
         OSError: the system refuses.
     """
-    temporary = os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
-    names = (path, control_path(path), temporary)
-    length_bytes = max(len(os.fsencode(name)) for name in names)
-    if length_bytes > _LONGEST_PATH_BYTES:
-        raise ListenError(
-            path=path,
-            found=f"needs {length_bytes} bytes",
-            needed=f"the path of a socket, `.control` behind it, has {_LONGEST_PATH_BYTES} at most",
-        )
-    _refuse_loop(path, upstream_path)
+    check_paths(path, upstream_path)
+    temporary = _temporary_beside(path)
     _prepare_directory(os.path.dirname(path) or ".")
     lock_fd = _lock(path)
     try:
@@ -127,9 +119,9 @@ def take_over(offered: Offered, path: str, upstream_path: str) -> ListeningSocke
 
     Raises:
         LoopError: both paths are one socket.
-        ListenError: `path` leads to another socket by now, or to none.
+        ListenError: `path` leads to another socket by now, or to none; or see `check_paths`.
     """
-    _refuse_loop(path, upstream_path)
+    check_paths(path, upstream_path)
     taken = ListeningSocket(
         offered.sock, path, offered.lock_fd, offered.control, offered.dev, offered.ino
     )
@@ -140,6 +132,42 @@ def take_over(offered: Offered, path: str, upstream_path: str) -> ListeningSocke
             needed="needed that one to take over",
         )
     return taken
+
+
+def check_paths(path: str, upstream_path: str) -> None:
+    """See that there can be a socket at both, and that they are two. Nothing is made or opened.
+
+    The runtime may come later: nothing at `upstream_path` is no error.
+
+    Raises:
+        LoopError: both paths are one socket.
+        ListenError: one is too long, or the runtime's is something else than a socket.
+    """
+    for name in (path, control_path(path), _temporary_beside(path)):
+        _refuse_too_long(path, name, "the path of a socket, `.control` behind it,")
+    _refuse_too_long(upstream_path, upstream_path, "the path of the upstream socket")
+    _refuse_loop(path, upstream_path)
+    with contextlib.suppress(OSError):
+        if not stat.S_ISSOCK(os.stat(upstream_path).st_mode):
+            raise ListenError(
+                path=upstream_path,
+                found="is not a socket",
+                needed="the upstream must be the runtime's socket",
+            )
+
+
+def _temporary_beside(path: str) -> str:
+    return os.path.join(os.path.dirname(path), f".{os.urandom(4).hex()}")
+
+
+def _refuse_too_long(path: str, name: str, what: str) -> None:
+    length_bytes = len(os.fsencode(name))
+    if length_bytes > _LONGEST_PATH_BYTES:
+        raise ListenError(
+            path=path,
+            found=f"needs {length_bytes} bytes",
+            needed=f"{what} has {_LONGEST_PATH_BYTES} at most",
+        )
 
 
 def _refuse_loop(path: str, upstream_path: str) -> None:

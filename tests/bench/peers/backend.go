@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io/ioutil"
 	"net"
@@ -17,6 +18,9 @@ import (
 
 // repeatHeader names the request header that asks for the same answer more than once: a server stream.
 const repeatHeader = "repeat"
+
+// anyID stands in a status for the id that is asked for, which is as long.
+var anyID = bytes.Repeat([]byte("5"), 64)
 
 // largestMessage is what the kubelet and containerd allow each other.
 const largestMessage = 16 << 20
@@ -60,6 +64,10 @@ func answer(answers map[string]*[]byte, stream grpc.ServerStream) error {
 	if err := stream.RecvMsg(&request); err != nil {
 		return err
 	}
+	if strings.HasSuffix(full, "Status") {
+		filled := bytes.ReplaceAll(*message, anyID, idOf(request))
+		message = &filled
+	}
 	times := 1
 	if headers, _ := metadata.FromIncomingContext(stream.Context()); len(headers[repeatHeader]) > 0 {
 		wanted, err := strconv.Atoi(strings.Join(headers[repeatHeader], ""))
@@ -74,4 +82,13 @@ func answer(answers map[string]*[]byte, stream grpc.ServerStream) error {
 		}
 	}
 	return nil
+}
+
+// idOf is the first field of a request, where that is an id; a status keeps what stands there otherwise.
+func idOf(request []byte) []byte {
+	start, end := 2, 2+len(anyID)
+	if len(request) < end || request[0] != 1<<3|2 || int(request[1]) != len(anyID) {
+		return anyID
+	}
+	return request[start:end]
 }

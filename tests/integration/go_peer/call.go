@@ -54,7 +54,7 @@ func callAll(socket string, out io.Writer) error {
 	}
 	lines.Encode(call(connection, "GetContainerEvents", bytes(1000), 0))
 	lines.Encode(call(connection, "OfTheNextYear", bytes(10), time.Minute))
-	lines.Encode(call(connection, "ExecSync", bytes(10), 200*time.Millisecond))
+	lines.Encode(call(connection, "ExecSync", bytes(10), time.Second))
 	lines.Encode(call(connection, "ExecSync", bytes(10), 0, cancelling{}))
 	lines.Encode(many(connection))
 	// The runtime has heard of both calls that were given up.
@@ -82,7 +82,7 @@ func call(connection *grpc.ClientConn, method string, request []byte, limit time
 		case failing:
 			ctx = metadata.AppendToOutgoingContext(ctx, "code", strconv.Itoa(int(each)))
 		case cancelling:
-			time.AfterFunc(200*time.Millisecond, cancel)
+			time.AfterFunc(time.Second, cancel)
 		case grpc.CallOption:
 			options = append(options, each)
 		}

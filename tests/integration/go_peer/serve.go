@@ -6,6 +6,7 @@ import (
 	"path"
 	"strconv"
 	"sync/atomic"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -61,6 +62,8 @@ func answer(_ interface{}, stream grpc.ServerStream) error {
 	case "ExecSync":
 		<-stream.Context().Done()
 		atomic.AddInt64(&cancelled, 1)
+		// Both ends know the deadline; what the client makes of it is to be seen, so it is first.
+		time.Sleep(2 * time.Second)
 		return stream.Context().Err()
 	case "Cancelled":
 		count := []byte(fmt.Sprint(atomic.LoadInt64(&cancelled)))

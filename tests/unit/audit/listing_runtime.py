@@ -134,7 +134,7 @@ def one_pod() -> ListingRuntime:
 
 
 def until(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline_s, "waited in vain"
         time.sleep(0.002)

@@ -151,7 +151,7 @@ class Box:
         """Wait until the witness has worked what it was given so far."""
         worked = threading.Event()
         self.witness.put(LookUpSandbox("s1", worked.set))
-        assert worked.wait(5)
+        assert worked.wait(30)
 
     def finish(self) -> list[Event | UnknownEvent]:
         """Work everything off; what is on record, but for the ledger's own first entry."""

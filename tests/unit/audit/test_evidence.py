@@ -8,7 +8,9 @@ from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
 from nsledger.domain.events import (
     CallFailed,
+    ContainerAssigned,
     ContainerRemoved,
+    ContainerStarted,
     PodAssigned,
     Source,
 )
@@ -53,6 +55,35 @@ def test_a_whole_life_is_on_record_in_its_order(tmp_path: Path) -> None:
     assert removed.container.name == "app"
     assert not node.picture.known
     assert not node.picture.workloads.pods
+
+
+def test_a_restored_pod_has_its_containers_on_record_and_they_are_started_like_any(
+    tmp_path: Path,
+) -> None:
+    request = pb.RestorePodRequest()
+    request.config.metadata.name = "cart"
+    request.config.metadata.namespace = "shop"
+    request.container_configs.add().metadata.name = "app"
+    answer = pb.RestorePodResponse(pod_sandbox_id="s1")
+    answer.restored_containers.add(name="app", container_id="c1")
+
+    with box(tmp_path) as node:
+        restored = (request.SerializeToString(), answer.SerializeToString())
+        answered(node, Method.RESTORE_POD, *restored)
+        answered(node, Method.START_CONTAINER, START)
+        on_record = node.finish()
+
+    assert [type(event).__name__ for event in on_record] == [
+        "PodAssigned",
+        "ContainerAssigned",
+        "ContainerStarted",
+    ]
+    pod, made, started = only(PodAssigned, on_record), *on_record[1:]
+    assert isinstance(made, ContainerAssigned)
+    assert isinstance(started, ContainerStarted)
+    assert pod.audit_id == made.audit_id != ""
+    assert (made.pod.pod_sandbox_id, made.container.container_id) == ("s1", "c1")
+    assert started.judgements
 
 
 @pytest.mark.parametrize("grpc_status", [4, None])

@@ -38,7 +38,7 @@ def no_ledger() -> LedgerWriter:
 
 
 def until_decided(call: FakeCall) -> None:
-    deadline_s = time.monotonic() + 5
+    deadline_s = time.monotonic() + 30
     while not (call.released or call.refused) and time.monotonic() < deadline_s:
         time.sleep(0.001)
 

@@ -10,7 +10,7 @@ from nsledger.cli.configuration import Configuration, ConfigurationError, check,
 
 def file(tmp_path: Path, text: str) -> str:
     path = tmp_path / "nsledger.toml"
-    path.write_text(text)
+    path.write_text(text, errors="surrogateescape")
     return str(path)
 
 
@@ -24,6 +24,13 @@ def test_every_key_has_a_default_and_a_description() -> None:
 def test_defaults_are_themselves_allowed() -> None:
     for key, value in msgspec.structs.asdict(Configuration()).items():
         check(key, value, path="defaults")
+
+
+@pytest.mark.parametrize(
+    "address", ["", "/run/m.sock", "127.0.0.1:9464", "127.255.0.1:1", "localhost:65535", "[::1]:80"]
+)
+def test_metrics_may_be_asked_for_at_home(address: str) -> None:
+    check("metrics_listen", address, path="here")
 
 
 def test_a_file_gives_the_keys_it_sets_and_no_other(tmp_path: Path) -> None:
@@ -43,6 +50,12 @@ def test_a_file_gives_the_keys_it_sets_and_no_other(tmp_path: Path) -> None:
         ("listen = ''\n", 1, ["listen = ''", "length"]),
         ("[annotate]\nx = 1\n", 1, ["annotate", "bool"]),
         ("listen = '/x'\nannotate = = 1\n", 2, ["needed TOML"]),
+        ("listen = '/x'\nlisten = '/y'\n", 2, ["needed TOML"]),
+        ("listen = '/x'\nledger = '/\udcff'\n", 2, ["0xff", "UTF-8"]),
+        ("metrics_listen = '0.0.0.0:9464'\n", 1, ["0.0.0.0:9464", "loopback"]),
+        ("metrics_listen = '127.0.0.1:65536'\n", 1, ["65536", "loopback"]),
+        ("metrics_listen = '127.0.0.256:80'\n", 1, ["256", "loopback"]),
+        ("hold_limit_s = nan\n", 1, ["nan"]),
     ],
 )
 def test_what_cannot_be_used_is_refused_by_name_and_line(

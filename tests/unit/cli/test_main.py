@@ -42,7 +42,9 @@ def test_help_imports_nothing_heavy(arguments: list[str]) -> None:
     assert not any(name.startswith("nsledger.ledger") for name in imported)
 
 
-@pytest.mark.parametrize("name", ["log", "show", "explain", "pods", "findings", "whois", "verify"])
+@pytest.mark.parametrize(
+    "name", ["log", "show", "explain", "pods", "findings", "report", "whois", "verify"]
+)
 def test_a_command_that_reads_imports_no_daemon(name: str) -> None:
     arguments = {"show": ["show", "x"], "explain": ["explain", "x"], "whois": ["whois", "1"]}.get(
         name, [name]

@@ -21,7 +21,7 @@ CONTEXT = command.make_context("nsledger", ["log"])
 # never run here: their examples would change this one. What doctor finds on it is its own matter.
 CHANGERS = ("doctor", "install", "uninstall", "bypass")
 TRIED = [name for name in command.list_commands(CONTEXT) if name not in ("serve", *CHANGERS)]
-NOT_READERS = {"keygen", "reindex", "schema", "join", "sql", "completion"}
+NOT_READERS = {"keygen", "reindex", "schema", "join", "sql", "completion", "report"}
 READERS = [name for name in TRIED if name not in NOT_READERS]
 
 
@@ -46,7 +46,7 @@ def test_every_example_does_what_it_says(
     env["PATH"] = f"{programs.install(tmp_path / 'bin')}:{env['PATH']}"
     checkpoints.sign_end(example_ledger, tmp_path / "checkpoints", tmp_path / "checkpoint.key")
     # What follows goes on until it is interrupted.
-    line = f"timeout --signal=INT 2 {example}" if FOLLOWS.match(example) else example
+    line = f"timeout --signal=INT 5 {example}" if FOLLOWS.match(example) else example
 
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", line],

@@ -7,6 +7,7 @@ from click.testing import CliRunner
 
 from nsledger.cli.configuration import ConfigurationError
 from nsledger.cli.serve import command
+from nsledger.relay.listening import ListenError
 
 
 def in_force(output: str) -> dict[str, str]:
@@ -40,6 +41,15 @@ def test_a_value_from_the_environment_is_checked_too() -> None:
             env={"NSLEDGER_HOLD_LIMIT_S": "0"},
             catch_exceptions=False,
         )
+
+
+def test_sockets_that_cannot_be_are_told_before_anything_is_started(tmp_path: Path) -> None:
+    for arguments in (
+        ["--listen", "/run/c.sock", "--upstream", "/run/../run/c.sock"],
+        ["--upstream", str(tmp_path)],
+    ):
+        with pytest.raises(ListenError, match="must be"):
+            CliRunner().invoke(command, [*arguments, "--check-config"], catch_exceptions=False)
 
 
 def test_a_missing_file_is_an_error_and_not_the_defaults(tmp_path: Path) -> None:

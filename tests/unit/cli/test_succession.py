@@ -18,7 +18,7 @@ from nsledger.relay.handover import HandoverConnection, Kept, LetGo
 from nsledger.relay.listening import ListeningSocket, listen
 from tests import recording
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 @pytest.fixture

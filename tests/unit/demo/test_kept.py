@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import pytest
 
 from demo.kept import KeeperEndedError, Kept, is_alive
+from tests.integration.hook_runs import wait_until
 
 
 @pytest.fixture
@@ -20,8 +20,7 @@ def directory(tmp_path: Path) -> Path:
 
 
 def line_of(file: Path) -> str:
-    while not (file.exists() and file.read_text().endswith("\n")):
-        time.sleep(0.01)
+    wait_until(lambda: file.exists() and file.read_text().endswith("\n"))
     return file.read_text().strip()
 
 
@@ -49,8 +48,7 @@ def test_what_a_process_prints_is_in_its_log(directory: Path) -> None:
 
     kept.start(["sh", "-c", "echo out; echo err >&2"], log=directory / "log")
 
-    while "err" not in line_of(directory / "log"):
-        time.sleep(0.01)
+    wait_until(lambda: "err" in line_of(directory / "log"))
     assert line_of(directory / "log").split() == ["out", "err"]
     kept.release()
 

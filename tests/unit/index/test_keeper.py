@@ -38,7 +38,7 @@ def keeper(node: SyntheticNode, tmp_path: Path) -> Iterator[IndexKeeper]:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline_s = time.monotonic() + 10
+    deadline_s = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < deadline_s
         time.sleep(0.005)

@@ -6,7 +6,6 @@ import os
 import stat
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,13 +15,6 @@ from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_file import NoCheckpointsError, append, read
 from tests import checkpoints
 from tests.failing_disk import FailingDisk
-
-
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
 
 
 @pytest.fixture

@@ -28,13 +28,6 @@ FIRST = "00000000000000000001.jsonl"
 
 
 @pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
-
-
-@pytest.fixture
 def ledger(tmp_path: Path) -> Path:
     """Ten entries in three segments."""
     directory = tmp_path / "ledger"

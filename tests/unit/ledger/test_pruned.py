@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,13 +21,6 @@ from tests import ledgers
 from tests.failing_disk import FailingDisk
 
 LEDGER_ID = "0123456789abcdef" * 2
-
-
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +11,6 @@ from nsledger.ledger.room import Reserve, RoomLimits, free_bytes
 from tests.failing_disk import FailingDisk
 
 SIZE = 1 << 20
-
-
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
 
 
 @pytest.mark.parametrize(

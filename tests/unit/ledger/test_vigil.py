@@ -17,13 +17,6 @@ from tests.failing_disk import FailingDisk
 
 
 @pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
-
-
-@pytest.fixture
 def writer(tmp_path: Path, disk: FailingDisk) -> Iterator[LedgerWriter]:
     """One that has written three entries and synced two."""
     writer = LedgerWriter.open(str(tmp_path))

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,13 +12,6 @@ from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers
 from tests.failing_disk import FailingDisk
-
-
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
 
 
 def test_a_ledger_goes_on_in_a_new_segment_with_the_same_chain(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.proc.hierarchy import hierarchy
-from tests.integration.hook_runs import child_of, process
+from tests.integration.hook_runs import child_of, process, wait_until
 
 pytestmark = pytest.mark.root
 
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.root
 def test_nested_pid_namespaces_are_found_with_their_parents() -> None:
     with process("unshare", "--pid", "--fork", "unshare", "--pid", "--fork", "sleep", "60") as one:
         children = Path(f"/proc/{one}/task/{one}/children")
-        while not (middle := children.read_text()):
-            pass
-        inner = child_of(int(middle))
-        outer_ino = os.stat(f"/proc/{int(middle)}/ns/pid").st_ino
+        wait_until(lambda: children.read_text() != "")
+        middle = int(children.read_text())
+        inner = child_of(middle)
+        outer_ino = os.stat(f"/proc/{middle}/ns/pid").st_ino
         inner_ino = os.stat(f"/proc/{inner}/ns/pid").st_ino
 
         found = hierarchy(NamespaceType.PID)

@@ -18,7 +18,7 @@ from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.recorder import Recorder
 from tests import recording
 
-SOON_S = 10.0
+SOON_S = 30.0
 
 
 class Node:

@@ -40,13 +40,6 @@ INTERVAL_S = 0.05
 
 
 @pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
-
-
-@pytest.fixture
 def commit(tmp_path: Path, disk: FailingDisk) -> Iterator[GroupCommit]:
     commit = commit_to(tmp_path)
     yield commit

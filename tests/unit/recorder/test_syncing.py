@@ -21,7 +21,7 @@ def test_what_is_put_is_run_in_order_on_another_thread() -> None:
     syncer.put(over.set)
     syncer.close()
 
-    assert over.wait(10)
+    assert over.wait(30)
     assert ran == [(0, False), (1, False), (2, False)]
 
 

@@ -24,15 +24,8 @@ from nsledger.recorder.upkeep import Upkeep
 from tests import recording
 from tests.failing_disk import FailingDisk
 
-SOON_S = 10.0
+SOON_S = 30.0
 SEGMENT_BYTES = 20_000
-
-
-@pytest.fixture
-def disk() -> Iterator[FailingDisk]:
-    disk = FailingDisk()
-    yield disk
-    disk.works()
 
 
 @pytest.fixture

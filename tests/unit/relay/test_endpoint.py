@@ -14,7 +14,7 @@ from nsledger.relay.endpoint import Endpoint
 def pair() -> Iterator[tuple[Endpoint, socket.socket, select.epoll]]:
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
-    theirs.settimeout(5)
+    theirs.settimeout(30)
     epoll = select.epoll()
     endpoint = Endpoint(ours, epoll)
     yield endpoint, theirs, epoll

@@ -176,6 +176,20 @@ def test_at_exit_a_socket_that_is_somebody_elses_stays(room: Path) -> None:
 def test_a_path_that_no_socket_can_have_is_named(room: Path) -> None:
     with pytest.raises(ListenError, match="107 at most"):
         listen(str(room / ("x" * 120)), str(room / "up"))
+    with pytest.raises(ListenError, match="upstream socket has 107 at most"):
+        listen(str(room / "cri.sock"), str(room / ("x" * 120)))
+
+
+def test_an_upstream_that_is_no_socket_is_refused_and_one_that_is_to_come_is_not(
+    room: Path,
+) -> None:
+    (room / "up").touch()
+
+    with pytest.raises(ListenError, match="is not a socket"):
+        listen(str(room / "cri.sock"), str(room / "up"))
+
+    (room / "up").unlink()
+    listen(str(room / "cri.sock"), str(room / "up")).close()
 
 
 def test_a_failure_leaves_no_descriptor_and_no_file(

@@ -110,6 +110,7 @@ def test_a_build_that_was_killed_does_not_count_and_the_next_one_does(
     play(programs, "debootstrap", DEBOOTSTRAP + "exec sleep 60")
     with start(programs, tree) as process:
         while not (tmp_path / "sid.partial/var/cache/apt/archives/a.deb").exists():
+            assert process.poll() is None
             time.sleep(0.02)
         # As when the machine loses its power: nobody gets to clean up.
         for pid in descendants(process.pid):

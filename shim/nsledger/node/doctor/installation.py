@@ -8,8 +8,9 @@ import stat
 import time
 from typing import Final
 
+from nsledger.errors import NsledgerError
 from nsledger.node import hook_files, kubelet
-from nsledger.node.doctor.outcome import Outcome, failed, ok, unknown, warning
+from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
 from nsledger.node.planning import ENDPOINT
 from nsledger.node.survey import require_interpreter
@@ -63,6 +64,8 @@ def hook_code(sight: Sight) -> Outcome:
 
 def spool(sight: Sight) -> Outcome:
     """Records that wait are records that are not in the ledger."""
+    if not sight.runs:
+        return of_an_image()
     path = sight.host.outside(sight.spool)
     try:
         found = os.stat(path)
@@ -102,7 +105,15 @@ def service(sight: Sight) -> Outcome:
 
 def shim_socket(sight: Sight) -> Outcome:
     """The kubelet's way to the runtime."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.shim_socket))
+    if not sight.runs:
+        return of_an_image()
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.shim_socket))
+    except NsledgerError as error:
+        return failed(
+            f"no runtime answers through {sight.shim_socket} ({error})",
+            "systemctl status nsledger; until it runs, `nsledger bypass` lets the kubelet go past.",
+        )
     return ok(f"{name} {version} answers through {sight.shim_socket}")
 
 
@@ -122,7 +133,7 @@ def kubelet_endpoint(sight: Sight) -> Outcome:
 def kubelet_connection(sight: Sight) -> Outcome:
     """Whose connections the shim has: the kubelet's must be one, and no straight one beside it."""
     if not sight.host.is_this_machine:
-        return unknown("an image does not run")
+        return of_an_image()
     done = sight.host.run("ss", "--unix", "--processes", "--no-header")
     if done.code or "users:" not in done.stdout:
         return unknown("ss tells no processes", "Run it as root, with iproute2 installed.")
@@ -137,6 +148,8 @@ def kubelet_connection(sight: Sight) -> Outcome:
 
 def ledger(sight: Sight) -> Outcome:
     """Where the records go."""
+    if not sight.runs:
+        return of_an_image()
     path = sight.host.outside(sight.ledger)
     if not os.path.isdir(path):
         return failed(f"{sight.ledger} is not there", "systemctl start nsledger makes it.")

@@ -7,7 +7,7 @@ import os
 import time
 from typing import Final
 
-from nsledger.node.doctor.outcome import Outcome, failed, ok, unknown, warning
+from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
 from nsledger.proc import node
 from nsledger.proc.namespaces import read_namespaces
@@ -20,8 +20,10 @@ _TIMEX_BYTES: Final = 512
 _BACKWARDS_S: Final = 5.0
 
 
-def namespace_ids(_sight: Sight) -> Outcome:
+def namespace_ids(sight: Sight) -> Outcome:
     """NS_GET_ID answers for every type, or inodes have to do."""
+    if not sight.runs:
+        return of_an_image()
     reading = read_namespaces(os.getpid())
     without = sorted(t for t, one in reading.namespaces.items() if one.ns_id is None)
     if not without:
@@ -34,6 +36,8 @@ def namespace_ids(_sight: Sight) -> Outcome:
 
 def user_namespaces(sight: Sight) -> Outcome:
     """`hostUsers: false` needs them."""
+    if not sight.runs:
+        return of_an_image()
     limit = (sight.host.read("/proc/sys/user/max_user_namespaces") or b"0").strip().decode()
     if limit != "0":
         return ok(f"max_user_namespaces is {limit}")
@@ -43,8 +47,10 @@ def user_namespaces(sight: Sight) -> Outcome:
     )
 
 
-def cgroup_version(_sight: Sight) -> Outcome:
+def cgroup_version(sight: Sight) -> Outcome:
     """With version 1 a container is in the host's cgroup namespace."""
+    if not sight.runs:
+        return of_an_image()
     version = node.cgroup_version()
     if version == 2:  # noqa: PLR2004 - the number is the name
         return ok("version 2: each unprivileged container has a cgroup namespace of its own")
@@ -56,6 +62,8 @@ def cgroup_version(_sight: Sight) -> Outcome:
 
 def ptrace(sight: Sight) -> Outcome:
     """CAP_SYS_PTRACE, which reading /proc/<pid>/ns of others needs."""
+    if not sight.runs:
+        return of_an_image()
     status = (sight.host.read("/proc/self/status") or b"").decode()
     effective = next((line.split()[1] for line in status.splitlines() if "CapEff" in line), "0")
     if int(effective, 16) >> _CAP_SYS_PTRACE & 1:
@@ -68,8 +76,10 @@ def ptrace(sight: Sight) -> Outcome:
     )
 
 
-def host_namespaces(_sight: Sight) -> Outcome:
+def host_namespaces(sight: Sight) -> Outcome:
     """Pid 1's namespaces are the host's; where they cannot be read the daemon's own stand in."""
+    if not sight.runs:
+        return of_an_image()
     missing = read_namespaces(1).missing
     if not missing:
         return ok("/proc/1/ns can be read")
@@ -91,6 +101,8 @@ def clock(sight: Sight) -> Outcome:
             f"the last record is {ahead_s:.0f} s ahead of the clock",
             "Set the clock (chrony, systemd-timesyncd): it went back since.",
         )
+    if not sight.runs:
+        return of_an_image()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) == _TIME_ERROR:
         return warning("nobody sets the clock", "Run chrony or systemd-timesyncd on the node.")

@@ -21,6 +21,13 @@ class Result(StrEnum):
     """Pods are not on record, or cannot start."""
 
 
+class NotContainerdError(NsledgerError):
+    """A check of containerd's configuration on a node of CRI-O."""
+
+    def __init__(self) -> None:
+        super().__init__("the runtime is CRI-O, which has no such configuration")
+
+
 class Finding(msgspec.Struct, frozen=True):
     """One line of `nsledger doctor`."""
 
@@ -42,6 +49,11 @@ class Outcome(msgspec.Struct, frozen=True):
     def named(self, check: str) -> Finding:
         """The finding of the check called so."""
         return Finding(check, self.result, self.evidence, self.remedy)
+
+
+def of_an_image() -> Outcome:
+    """There is nothing to look at before the node has started."""
+    return unknown("an image does not run")
 
 
 def ok(evidence: str) -> Outcome:
@@ -66,6 +78,8 @@ def failed(evidence: str, remedy: str) -> Outcome:
 
 def of_error(error: NsledgerError | OSError) -> Outcome:
     """What a check ended with that could not go on."""
+    if isinstance(error, NotContainerdError):
+        return unknown(str(error))
     if isinstance(error, PermissionError):
         place = f"{error.filename}: " if error.filename else ""
         return unknown(f"{place}{error.strerror}", "Run it as root.")

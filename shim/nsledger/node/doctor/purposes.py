@@ -17,7 +17,7 @@ PURPOSES: Final = {
     "containerd-configuration": "can containerd's configuration be read, and is CRI on?",
     "runtime-socket": "does the runtime answer?",
     "runtime-version": "is it a version that nsledger is tested with?",
-    "handlers": "does every runc handler start from a base spec with the hook?",
+    "handlers": "does every runc handler start from a base spec with the hook, or CRI-O find it?",
     "base-spec": "is each base spec whole, and does its hook exist?",
     "base-spec-current": "was each base spec made from what the node has today?",
     "rlimits": "are containers left with the limits that they had?",

@@ -8,13 +8,14 @@ from typing import Final
 
 import msgspec
 
+from nsledger.errors import NsledgerError
 from nsledger.node import base_specs
 from nsledger.node.base_runtime_spec import Spec, create_runtime_hooks, missing_parts
 from nsledger.node.containerd import ANNOTATIONS
 from nsledger.node.containerd_plan import admins_base_spec, admins_list
-from nsledger.node.doctor.outcome import Outcome, failed, ok, unknown, warning
+from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
-from nsledger.node.hook_files import entry
+from nsledger.node.hook_files import CRIO_HOOK, crio_hook, entry
 from nsledger.node.survey import base_spec
 
 _INSTALL: Final = "Run `nsledger install`; with --dry-run it shows what it would change."
@@ -33,13 +34,27 @@ def containerd_configuration(sight: Sight) -> Outcome:
 
 def runtime_socket(sight: Sight) -> Outcome:
     """The shim's upstream."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    if not sight.runs:
+        return of_an_image()
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    except NsledgerError as error:
+        return failed(
+            f"nobody answers as a runtime at {sight.runtime_socket} ({error})",
+            f"systemctl start {'crio' if sight.is_crio else 'containerd'}; `upstream` in "
+            "nsledger.toml names another socket.",
+        )
     return ok(f"{name} {version} answers at {sight.runtime_socket}")
 
 
 def runtime_version(sight: Sight) -> Outcome:
     """A version whose configuration and answers are known."""
-    name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    if not sight.runs:
+        return of_an_image()
+    try:
+        name, version = sight.asking.runtime_version(sight.host.outside(sight.runtime_socket))
+    except NsledgerError:
+        return unknown("no runtime answers", "See runtime-socket.")
     numbers = re.match(r"v?(\d+)\.(\d+)", version)
     tested = _TESTED.get(name)
     if numbers is None or tested is None:
@@ -52,6 +67,8 @@ def runtime_version(sight: Sight) -> Outcome:
 
 def handlers(sight: Sight) -> Outcome:
     """A handler that was forgotten starts containers that no hook sees."""
+    if sight.is_crio:
+        return _hook_of_crio(sight)
     found, ours = sight.containerd, sight.our_specs
     missed = [one.name for one in found.handlers if one.base_runtime_spec not in ours]
     if missed:
@@ -64,6 +81,16 @@ def handlers(sight: Sight) -> Outcome:
             "Their containers are on record as unobservable; nothing has to be done.",
         )
     return ok(f"hooked: {hooked}")
+
+
+def _hook_of_crio(sight: Sight) -> Outcome:
+    """CRI-O runs what its hooks directory names, in every handler."""
+    found = sight.host.read(CRIO_HOOK)
+    if found is None:
+        return failed(f"{CRIO_HOOK} is not there", _INSTALL)
+    if found != crio_hook():
+        return warning(f"{CRIO_HOOK} is not this version's", _INSTALL)
+    return ok(f"CRI-O runs what {CRIO_HOOK} names")
 
 
 def whole_base_specs(sight: Sight) -> Outcome:
@@ -136,7 +163,9 @@ def allowed_annotations(sight: Sight) -> Outcome:
 def configuration_loaded(sight: Sight) -> Outcome:
     """A running containerd knows the files as they were when it started."""
     if not sight.host.is_this_machine:
-        return unknown("an image does not run")
+        return of_an_image()
+    if sight.is_crio:
+        return ok("CRI-O reads its hooks directory by itself")
     pids = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _name(pid) == "containerd"]
     if not pids:
         return failed("no process is called containerd", "Start it: systemctl start containerd")

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
 
 from nsledger.node import manifest as manifests
-from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_plan import Containerd
-from nsledger.node.hook_files import SPOOL
+from nsledger.node.doctor.outcome import NotContainerdError
 from nsledger.node.host import Host
 from nsledger.node.manifest import Manifest
-from nsledger.node.planning import NSLEDGER_TOML, SOCKET
-from nsledger.node.survey import known_specs, look_at_containerd
-
-_LEDGER: Final = "/var/lib/nsledger/ledger"
+from nsledger.node.settings import Settings
+from nsledger.node.survey import is_crio, known_specs, look_at_containerd
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +40,20 @@ class Sight:
         """Its main configuration file."""
 
     @cached_property
+    def is_crio(self) -> bool:
+        """Whether the runtime is CRI-O."""
+        return is_crio(self.host, self.program)
+
+    @property
+    def runs(self) -> bool:
+        """Whether there is a kernel under the node: an image has none."""
+        return self.host.is_this_machine or self.host.exists("/proc/self/status")
+
+    @cached_property
     def containerd(self) -> Containerd:
-        """What is in force; raises what `look_at_containerd` raises."""
+        """What is in force; raises what `look_at_containerd` raises, and NotContainerdError."""
+        if self.is_crio:
+            raise NotContainerdError
         return look_at_containerd(self.host, self.program, self.main)[0]
 
     @cached_property
@@ -60,35 +67,28 @@ class Sight:
         return known_specs(self.host, self.manifest)
 
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """nsledger.toml, as far as it is TOML; the daemon says what is wrong with it."""
-        text = self.host.read(NSLEDGER_TOML) or b""
-        try:
-            return tomllib.loads(text.decode(errors="replace"))
-        except tomllib.TOMLDecodeError:
-            return {}
+    def settings(self) -> Settings:
+        """The daemon's paths."""
+        return Settings.of(self.host)
 
     @property
     def shim_socket(self) -> str:
         """Where the kubelet is to call."""
-        return str(self.settings.get("listen", SOCKET))
+        return self.settings.listen
 
     @property
     def ledger(self) -> str:
         """The ledger's directory."""
-        return str(self.settings.get("ledger", _LEDGER))
+        return self.settings.ledger
 
     @property
     def spool(self) -> str:
         """Where the hook leaves its records."""
-        return str(self.settings.get("spool", SPOOL))
+        return self.settings.spool
 
     @cached_property
     def runtime_socket(self) -> str:
         """Where the runtime listens."""
-        told = self.settings.get("upstream")
-        if told:
-            return str(told)
-        return (
-            self.containerd.configuration.socket if self.host.exists(self.main) else DEFAULT_SOCKET
-        )
+        if self.settings.names_upstream or self.is_crio or not self.host.exists(self.main):
+            return self.settings.upstream
+        return self.containerd.configuration.socket

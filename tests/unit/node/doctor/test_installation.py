@@ -1,16 +1,25 @@
-"""Who is connected to a socket, as `ss` tells it."""
+"""The daemon, the hook's spool, the ledger and the kubelet, as the doctor finds them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from nsledger.errors import NsledgerError
+from nsledger.node.containerd_plan import Containerd
+from nsledger.node.doctor import installation
+from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.installation import peers
+from nsledger.node.doctor.outcome import Result
+from tests.unit.node.doctor.sights import ThisMachine, sight
 
 LISTED = """\
 u_str ESTAB  0 0 /run/nsledger/cri.sock 201 * 200 users:(("nsledger",pid=9,fd=8))
@@ -49,3 +58,133 @@ def test_this_process_is_found_at_the_other_end_of_a_real_connection() -> None:
 
     own = Path("/proc/self/comm").read_text().strip()
     assert peers(listed.stdout, path) == {own}
+
+
+def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path) -> None:
+    found = installation.shim_socket(sight(tmp_path, version=None))
+
+    assert found.result is Result.FAILED
+    assert "/run/nsledger/cri.sock" in found.evidence
+    assert "nsledger bypass" in found.remedy
+    assert installation.shim_socket(sight(tmp_path)).result is Result.OK
+
+
+def by_kubelet(path: str) -> str:
+    return (
+        f'u_str ESTAB 0 0 {path} 201 * 200 users:(("x",pid=9,fd=8))\n'
+        'u_str ESTAB 0 0 * 200 * 201 users:(("kubelet",pid=7,fd=5))\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("printed", "result"),
+    [
+        (by_kubelet("/run/nsledger/cri.sock"), Result.OK),
+        (by_kubelet("/run/containerd/containerd.sock"), Result.FAILED),
+        (
+            by_kubelet("/run/nsledger/cri.sock")
+            + by_kubelet("/run/containerd/containerd.sock").replace("20", "30"),
+            Result.FAILED,
+        ),
+        (LISTED.replace("kubelet", "crictl"), Result.FAILED),
+        ("u_str ESTAB 0 0 /run/nsledger/cri.sock 201 * 200\n", Result.UNKNOWN),
+    ],
+    ids=["behind the shim", "past it", "both", "not at all", "no processes told"],
+)
+def test_where_the_kubelet_is_connected_is_told(printed: str, result: Result) -> None:
+    node = sight(ThisMachine({"ss": printed}))
+
+    assert installation.kubelet_connection(node).result is result
+
+
+@pytest.mark.parametrize(
+    ("active", "enabled", "result"),
+    [
+        ("active", "enabled", Result.OK),
+        ("failed", "enabled", Result.FAILED),
+        ("active", "disabled", Result.FAILED),
+    ],
+)
+def test_a_daemon_that_is_down_or_will_not_come_back_is_told(
+    active: str, enabled: str, result: Result
+) -> None:
+    found = installation.service(
+        sight(ThisMachine({"is-active": f"{active}\n", "is-enabled": f"{enabled}\n"}))
+    )
+
+    assert found.result is result
+    assert active in found.evidence
+    assert enabled in found.evidence
+
+
+@pytest.mark.root
+def test_a_spool_that_is_missing_open_to_others_or_not_emptied_is_told(tmp_path: Path) -> None:
+    spool, node = tmp_path / "run/nsledger/spool", sight(tmp_path)
+    missing = installation.spool(node)
+    spool.mkdir(parents=True, mode=0o777)
+    spool.chmod(0o777)
+    wide = installation.spool(node)
+    spool.chmod(0o700)
+    empty = installation.spool(node)
+    record = spool / "1-2-c.json"
+    record.touch()
+    fresh = installation.spool(node)
+    os.utime(record, (0, 0))
+    waiting = installation.spool(node)
+
+    assert [one.result for one in (missing, wide, waiting)] == [Result.FAILED] * 3
+    assert all(one.remedy for one in (missing, wide, waiting))
+    assert [one.result for one in (empty, fresh)] == [Result.OK] * 2
+
+
+def test_a_ledger_that_is_missing_read_only_or_empty_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missing = installation.ledger(sight(tmp_path))
+    (tmp_path / "var/lib/nsledger/ledger").mkdir(parents=True)
+    empty = installation.ledger(sight(tmp_path))
+    written = installation.ledger(sight(tmp_path, last_record_ns=1))
+    read_only_disk = SimpleNamespace(f_flag=os.ST_RDONLY)
+    monkeypatch.setattr(os, "statvfs", lambda _: read_only_disk)
+    read_only = installation.ledger(sight(tmp_path, last_record_ns=1))
+
+    assert [one.result for one in (missing, empty, written, read_only)] == [
+        *(Result.FAILED, Result.WARNING, Result.OK, Result.FAILED)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("free_bytes", "result"), [(100 << 20, Result.FAILED), (2 << 30, Result.OK)]
+)
+def test_a_disk_that_will_soon_be_full_is_told(
+    free_bytes: int, result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = SimpleNamespace(f_bavail=free_bytes >> 12, f_frsize=4096, f_blocks=100 << 18)
+    monkeypatch.setattr(os, "statvfs", lambda _: disk)
+
+    found = installation.disk_room(sight(tmp_path))
+
+    assert found.result is result
+    assert f"{free_bytes >> 20} MiB" in found.evidence
+
+
+def test_a_pod_that_leaves_no_record_is_told(tmp_path: Path) -> None:
+    def leaves_none(*_: object) -> None:
+        raise NsledgerError("waited 10 s for the hook's record")
+
+    def told(run_probe: Callable[[Containerd, str, str], None] | None = None) -> Result:
+        node = sight(tmp_path, run_probe=run_probe)
+        node.__dict__["containerd"] = None
+        (found,) = examine(node, only=["hook-fires"])
+        return found.result
+
+    assert told(leaves_none) is Result.FAILED
+    assert told(lambda *_: None) is Result.OK
+    assert told() is Result.UNKNOWN
+
+
+def test_of_an_image_nothing_that_only_a_start_makes_is_missed(tmp_path: Path) -> None:
+    image = sight(tmp_path, runs=False)
+
+    for check in (installation.shim_socket, installation.spool, installation.ledger):
+        assert check(image).result is Result.UNKNOWN

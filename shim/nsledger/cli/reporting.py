@@ -1,0 +1,140 @@
+"""What `nsledger report` does: folds the ledger, selects, draws, and writes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Final, Literal, assert_never
+
+from nsledger.cli import exit_codes
+from nsledger.cli.failure import WrongUsageError
+from nsledger.cli.past import folded, pod_in
+from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.records import records
+from nsledger.cli.whole_file import write_whole
+from nsledger.domain.chronicle import Chronicle
+from nsledger.domain.finding import Finding
+from nsledger.domain.instant import unix_ns
+from nsledger.domain.matrix import ORDER, Matrix
+from nsledger.domain.namespaces import NamespaceType
+from nsledger.domain.past import Past
+from nsledger.domain.picture import Picture, picture
+from nsledger.domain.pod_line import PodFilter, selected
+from nsledger.domain.pod_matrix import pod_matrix
+from nsledger.report import page, picture_dot, picture_mermaid, picture_svg
+from nsledger.report.page_data import Report
+
+_MOST_ENDED: Final = 1000
+"""Of a year's pods, a page of all would be of no use to any browser."""
+
+Output = Literal["html", "svg", "dot", "mermaid"]
+
+
+def reporting(
+    *,
+    ledger: str,
+    pods: Sequence[str],
+    k8s_namespaces: Sequence[str],
+    types: Sequence[str],
+    ended: bool,
+    at: int | None,
+    output: Output,
+    output_file: str,
+    utc: bool,
+) -> int:
+    """Draw the ledger at `ledger` into `output_file`; the exit status."""
+    _need_sense(pods, k8s_namespaces, types, output, output_file)
+    with reading_a_ledger():
+        then = folded(ledger, at)
+        matrices, left_out = _matrices(ledger, then, pods, k8s_namespaces, ended=ended)
+        chronicle = _chronicle(ledger, then, matrices)
+    drawn = picture(matrices, chronicle.facts)
+    wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
+    match output:
+        case "html":
+            text = page.draw(
+                Report(
+                    picture=drawn,
+                    chronicle=chronicle,
+                    findings=_about(chronicle.findings(), drawn, pods or k8s_namespaces),
+                    at=then.at,
+                    unwatched=then.unwatched,
+                    left_out=left_out,
+                    utc=utc,
+                )
+            )
+        case "svg":
+            text = picture_svg.draw(drawn, wanted)
+        case "dot":
+            text = picture_dot.draw(drawn, wanted)
+        case "mermaid":
+            text = picture_mermaid.draw(drawn, wanted)
+        case _:
+            assert_never(output)
+    write_whole(output_file, text)
+    if not matrices:
+        on_record = sum(1 for id_ in then.workloads.pods if id_)
+        sys.stderr.write(f"no such pod among the {on_record} on record\n")
+    if left_out:
+        sys.stderr.write(f"{left_out} older pods that are gone were left out\n")
+    bad = any(any(one.mismatches()) or any(one.changes()) for one in matrices)
+    return exit_codes.FOUND if bad else exit_codes.OK
+
+
+def _need_sense(
+    pods: Sequence[str],
+    k8s_namespaces: Sequence[str],
+    types: Sequence[str],
+    output: Output,
+    output_file: str,
+) -> None:
+    if pods and k8s_namespaces:
+        raise WrongUsageError("found both POD and --k8s-namespace, needed one way to select")
+    if types and output == "html":
+        raise WrongUsageError(
+            "found --type with html, needed svg, dot or mermaid",
+            hint="The page has every type, one click apart.",
+        )
+    if output in {"html", "svg"} and output_file == "-" and sys.stdout.isatty():
+        raise WrongUsageError(
+            f"found a terminal, needed a file for {output}",
+            hint=f"nsledger report -o {output} -f node.{output}, or redirect the output.",
+        )
+
+
+def _matrices(
+    ledger: str, then: Past, pods: Sequence[str], k8s_namespaces: Sequence[str], *, ended: bool
+) -> tuple[list[Matrix], int]:
+    """The pods that are asked for, by name, and how many that are gone were too many."""
+    folded_pods = (
+        {id(pod): pod for pod in (pod_in(ledger, asked, then) for asked in pods)}.values()
+        if pods
+        else [pod for id_, pod in then.workloads.pods.items() if id_]
+    )
+    over = sorted((pod for pod in folded_pods if pod.ended), key=lambda pod: unix_ns(pod.until))
+    left_out = {pod.ref.pod_sandbox_id for pod in over[:-_MOST_ENDED]} if ended else set[str]()
+    made = (
+        pod_matrix(pod, then.workloads.host, at=then.at, unwatched=then.unwatched)
+        for pod in folded_pods
+        if pod.ref.pod_sandbox_id not in left_out
+    )
+    wanted = PodFilter(k8s_namespaces=k8s_namespaces, ended=ended or bool(pods))
+    return selected(made, wanted), len(left_out)
+
+
+def _chronicle(ledger: str, then: Past, matrices: Sequence[Matrix]) -> Chronicle:
+    """Read once more, now that it is known whose spans are to be kept: a year has many."""
+    chronicle = Chronicle(matrix.pod.pod_sandbox_id for matrix in matrices)
+    for record in records(ledger):
+        if record.seq > then.last_seq:
+            break
+        chronicle.apply(record)
+    return chronicle
+
+
+def _about(findings: Sequence[Finding], drawn: Picture, narrowed: Sequence[str]) -> list[Finding]:
+    """Those about the node and about the pods drawn; all of them, if no pods were chosen."""
+    ids = {matrix.pod.pod_sandbox_id for matrix in drawn.pods}
+    return [
+        one for one in findings if not narrowed or one.pod is None or one.pod.pod_sandbox_id in ids
+    ]
