@@ -187,9 +187,10 @@ class Scan:
         for name, identity in reading.namespaces.items():
             type_ = _TYPE[name]
             hosts = self.host.get(name)
-            if hosts is not None and (
-                identity == hosts
-                or (identity.ino == hosts.ino and None in {identity.ns_id, hosts.ns_id})
+            if (
+                hosts is not None
+                and identity.ino == hosts.ino
+                and (identity.ns_id == hosts.ns_id or None in {identity.ns_id, hosts.ns_id})
             ):
                 row.of_host |= 1 << type_
                 continue
