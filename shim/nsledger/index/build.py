@@ -60,32 +60,34 @@ class Builder:
             OSError: it cannot be read.
             sqlite3.Error: the index cannot be written.
         """
-        waiting: tuple[Skimmed | Opening, int, bytes] | None = None
+        before: Skimmed | Opening | None = None
+        before_at, before_line = 0, b""
         count, began_at = 0, 0
         read_bytes = 0
+        apply = self._apply
         record: Skimmed | Opening
         for offset, line in lines(self._ledger, self.reached.seq, self.reached.end):
             try:
                 record = skim(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
                 record = opening(line)
-            if waiting is not None:
+            if before is not None:
                 # What a line hashes to stands in the line after it.
-                self._apply(*waiting, record.prev)
+                apply(before, before_at, before_line, record.prev)
                 if count >= batch:
-                    self._commit(*waiting)
+                    self._commit(before, before_at, before_line)
                     count = 0
                     if progress is not None:
                         progress(read_bytes - began_at)
                         began_at = read_bytes
                     if not go_on():
                         return
-            waiting = record, offset, line
+            before, before_at, before_line = record, offset, line
             count += 1
             read_bytes += len(line)
-        if waiting is not None:
-            self._apply(*waiting, digest_of(waiting[2]))
-            self._commit(*waiting)
+        if before is not None:
+            apply(before, before_at, before_line, digest_of(before_line))
+            self._commit(before, before_at, before_line)
             if progress is not None:
                 progress(read_bytes - began_at)
 

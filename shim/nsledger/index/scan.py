@@ -17,17 +17,21 @@ from nsledger.index.rows import Place, PodRow, ProcessRow
 from nsledger.index.schema import TYPES, signed
 from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, TypeName
 
-_OF_POD: Final = frozenset({"pod.assigned", "pod.stopped", "pod.removed"})
-_OF_CONTAINER: Final = frozenset(
-    {
-        "container.assigned",
-        "container.witnessed",
-        "container.started",
-        "container.stopped",
-        "container.removed",
-        "call.failed",
-    }
-)
+_POD, _CONTAINER, _EITHER, _DAEMON = range(1, 5)
+_ABOUT: Final = {
+    "pod.assigned": _POD,
+    "pod.stopped": _POD,
+    "pod.removed": _POD,
+    "container.assigned": _CONTAINER,
+    "container.witnessed": _CONTAINER,
+    "container.started": _CONTAINER,
+    "container.stopped": _CONTAINER,
+    "container.removed": _CONTAINER,
+    "call.failed": _CONTAINER,
+    "namespace.changed": _EITHER,
+    "daemon.started": _DAEMON,
+}
+"""What a record of each event is about; of other events nothing is kept."""
 _ENDS: Final = frozenset({"pod.stopped", "pod.removed", "container.stopped", "container.removed"})
 _TYPE: Final = {str(type_): at for at, type_ in enumerate(TYPES)}
 _REMEMBERED: Final = 4096
@@ -64,17 +68,19 @@ class Scan:
         Raises:
             NotAnInstantError: its time is none.
         """
-        event = record.event
         if record.boot_id != self.boot_id:
             self._boot(record, at)
-        if event in _OF_POD or (event == "namespace.changed" and record.container is None):
-            if record.pod is not None and record.pod.pod_sandbox_id:
-                self._of_pod(record, record.pod, at)
-        elif event in _OF_CONTAINER or event == "namespace.changed":
-            if record.container is not None and record.container.container_id:
-                self._of_container(record, record.pod or _NO_POD, record.container, at)
-        elif event == "daemon.started":
+        about = _ABOUT.get(record.event)
+        if about is None:
+            return
+        container = record.container
+        if about == _CONTAINER or (about == _EITHER and container is not None):
+            if container is not None and container.container_id:
+                self._of_container(record, record.pod or _NO_POD, container, at)
+        elif about == _DAEMON:
             self._daemon(record, at)
+        elif record.pod is not None and record.pod.pod_sandbox_id:
+            self._of_pod(record, record.pod, at)
 
     def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
         """Go on with a pod and its open processes, as an index had them."""
@@ -181,9 +187,10 @@ class Scan:
         for name, identity in reading.namespaces.items():
             type_ = _TYPE[name]
             hosts = self.host.get(name)
-            if hosts is not None and (
-                identity == hosts
-                or (identity.ino == hosts.ino and None in {identity.ns_id, hosts.ns_id})
+            if (
+                hosts is not None
+                and identity.ino == hosts.ino
+                and (identity.ns_id == hosts.ns_id or None in {identity.ns_id, hosts.ns_id})
             ):
                 row.of_host |= 1 << type_
                 continue

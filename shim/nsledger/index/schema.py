@@ -93,7 +93,6 @@ CREATE INDEX IF NOT EXISTS process_pid ON process (pid) WHERE pid != 0;
 CREATE INDEX IF NOT EXISTS process_container ON process (substr(container_id, 1, 12))
     WHERE container_id != '';
 CREATE INDEX IF NOT EXISTS process_open ON process (pod) WHERE last_seq IS NULL;
-CREATE INDEX IF NOT EXISTS process_time ON process (since_ns, reach_ns);
 CREATE INDEX IF NOT EXISTS pod_sandbox ON pod (substr(pod_sandbox_id, 1, 12));
 CREATE INDEX IF NOT EXISTS name_name ON name (name);
 """

@@ -132,15 +132,19 @@ class LedgerWriter:
         Raises:
             OSError: it does not, or nobody knows. Try again.
         """
-        pending = self.begin_sync()
-        if pending is None:
+        if self._syncing is not None or not self._has_unsynced():
             return
         try:
-            pending.run()
+            if not self._name_is_durable:
+                files.sync_directory(self.directory)
+            os.fdatasync(self._segment)
         except OSError:
-            self.end_sync(succeeded=False)
+            self._sync_failed = True
             raise
-        self.end_sync(succeeded=True)
+        self._sync_failed = False
+        self._name_is_durable = True
+        self._synced_bytes = self._size_bytes
+        self._unsynced.clear()
 
     def begin_sync(self) -> PendingSync | None:
         """What has to be waited for until everything appended before survives a power cut.
@@ -148,19 +152,11 @@ class LedgerWriter:
         None if there is nothing to wait for, or one is waited for already. Appending goes on
         meanwhile: one write(2) does not wait for another's fdatasync(2).
 
-        After a failed fdatasync(2) the kernel counts the lost pages as written, and a second one
-        would succeed without them; so what is unsynced is written once more before it.
-
         Raises:
-            OSError: it cannot be written once more.
+            OSError: what was lost by a sync before cannot be written once more.
         """
-        if self._syncing is not None:
+        if self._syncing is not None or not self._has_unsynced():
             return None
-        self.keep_in_place()
-        if not self._unsynced:
-            return None
-        if self._sync_failed:
-            files.write_at(self._segment, b"".join(self._unsynced), self._synced_bytes)
         self._syncing = PendingSync(
             descriptor=os.dup(self._segment),
             new_name_in=None if self._name_is_durable else self.directory,
@@ -169,6 +165,19 @@ class LedgerWriter:
             head=self._head,
         )
         return self._syncing
+
+    def _has_unsynced(self) -> bool:
+        """Whether there is something to sync; all of it is in the file then.
+
+        After a failed fdatasync(2) the kernel counts the lost pages as written, and a second one
+        would succeed without them; so what is unsynced is written once more before it.
+        """
+        self.keep_in_place()
+        if not self._unsynced:
+            return False
+        if self._sync_failed:
+            files.write_at(self._segment, b"".join(self._unsynced), self._synced_bytes)
+        return True
 
     def end_sync(self, *, succeeded: bool) -> None:
         """Take note of how what `begin_sync` began went."""
