@@ -23,10 +23,12 @@ HOOK = Path(hook.__file__)
 
 HANGS_IN_THE_SPOOL = """
 import sys, posix
-open_, nowhere = posix.open, posix.pipe()[0]
-posix.open = lambda path, *more, **named: (
-    posix.read(nowhere, 1) if path.startswith("/hanging") else open_(path, *more, **named)
-)
+nowhere = posix.pipe()[0]
+def hanging(real):
+    return lambda path, *more, **named: (
+        posix.read(nowhere, 1) if path.startswith("/hanging") else real(path, *more, **named)
+    )
+posix.open, posix.listdir = hanging(posix.open), hanging(posix.listdir)
 hook = sys.argv.pop(1)
 exec(compile(open(hook, "rb").read(), hook, "exec"), {"__name__": "__main__"})
 """
