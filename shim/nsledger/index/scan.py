@@ -147,7 +147,9 @@ class Scan:
             container.name = whose.name
         if not container.attempt:
             container.attempt = whose.attempt
-        time_ns = self._tick(record.time)
+        time_ns = self._ns(record.time)  # `_tick`, written out: most records come here
+        if time_ns > self.clock_ns:  # noqa: PLR1730 - the same
+            self.clock_ns = time_ns
         if event in _ENDS:
             container.end(record.seq, time_ns, self.clock_ns)
             if event == "container.removed":
@@ -160,7 +162,8 @@ class Scan:
                 container = self._read(container, record, record.actual, time_ns)
             container.known = True
         container.entries += at
-        self._touch(container)
+        if not container.dirty:
+            self._touch(container)
 
     def _read(self, row: ProcessRow, record: Skimmed, reading: Reading, time_ns: int) -> ProcessRow:
         """Take in where the process is; the row that it belongs to now."""

@@ -1,7 +1,8 @@
 """Which entries of a ledger an answer depends on: all that may, so never fewer than do.
 
-An interval depends on the records of its own process, of its pod's sandbox, of other attempts of
-its container, and of whoever was read at the same inode while it was open. Everything else in the
+An interval depends on the records of its own process, of its pod's sandbox and of the containers of
+its pod while it was open, of other attempts of its container, and of whoever was read at the same
+inode while it was open. Everything else in the
 ledger can be left out without changing it: the property tests hold this against a fold over all.
 """
 
@@ -147,7 +148,10 @@ class Selection:
         return [number for (number,) in found]
 
     def _add_kin(self, row: Row) -> None:
-        """Its other rows, its pod's sandbox, and those who may have taken its place."""
+        """Its other rows, its pod's sandbox, and those of its pod who may show that it is over.
+
+        They took its place, or they started while it counted as open, and have a number of its.
+        """
         pods = self.pods_of(row)
         for pod in pods:
             self.add(self._query(_OF_POD, pod, SANDBOX))
@@ -164,7 +168,16 @@ class Selection:
                     row.name,
                     row.last_seq or _OPEN_ENDED - 1,
                 )
-                if row.overlaps(other) or other.attempt >= row.attempt
+                if other.attempt >= row.attempt
+            )
+            self.add(
+                self._query(
+                    f"{_OF_POD} AND p.first_seq <= ? AND (p.last_seq IS NULL OR p.last_seq >= ?)",
+                    pod,
+                    CONTAINER,
+                    row.last_seq or _OPEN_ENDED - 1,
+                    row.first_seq,
+                )
             )
 
     def _query(self, sql: str, *values: int | str) -> list[Row]:

@@ -19,11 +19,13 @@ from nsledger.index.skim import Container, Identity, Pod, TypeName
 from nsledger.index.watching import Hole, Watching
 from nsledger.ledger.chain import GENESIS
 
-_PROCESS: Final = (
-    "REPLACE INTO process (id, kind, pod, container_id, name, attempt, pid, since_ns, until_ns,"
+_NEW_PROCESS: Final = (
+    "INSERT INTO process (id, kind, pod, container_id, name, attempt, pid, since_ns, until_ns,"
     " reach_ns, first_seq, last_seq, shared, of_host, entries)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_PROCESS: Final = _NEW_PROCESS.replace("INSERT", "REPLACE", 1)
+"""Slower, as it has to look for the row."""
 _POD: Final = "REPLACE INTO pod VALUES (?, ?, ?, ?, ?, ?)"
 _OPEN_OF_A_POD: Final = (
     "SELECT id, container_id, name, attempt, pid, since_ns, first_seq, shared, of_host, entries"
@@ -79,7 +81,10 @@ class Store:
         """Write all that was found since the last call, which took both up to `reached`."""
         database, changed = self._database, scan.changed
         database.executemany(_POD, self._new_pods(changed))
-        database.executemany(_PROCESS, [self._values(row) for row in changed])
+        known = [row for row in changed if row.row]
+        new = [row for row in changed if not row.row]
+        database.executemany(_NEW_PROCESS, map(self._values, new))
+        database.executemany(_PROCESS, map(self._values, known))
         places: list[tuple[int, int, int, int | None]] = []
         names: list[tuple[str, int]] = []
         for row in changed:
