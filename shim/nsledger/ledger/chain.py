@@ -52,15 +52,15 @@ def link(head: Head, records: Iterable[bytes]) -> tuple[bytes, Head]:
         NotARecordError: one of them is no JSON object with a field, or spans lines, or is longer
             than `MAX_RECORD_BYTES`.
     """
-    seq, digest = head.seq, head.digest.encode()
+    seq, digest = head.seq, head.digest
     lines: list[bytes] = []
-    for index, record in enumerate(records):
+    for record in records:
         if record[:2] != b'{"' or record[-1:] != b"}" or b"\n" in record:
-            raise NotARecordError(index=index, reason="needed one JSON object on one line")
+            raise NotARecordError(index=len(lines), reason="needed one JSON object on one line")
         if len(record) > MAX_RECORD_BYTES:
-            raise NotARecordError(index=index, reason=f"{len(record)} bytes are too long")
+            raise NotARecordError(index=len(lines), reason=f"{len(record)} bytes are too long")
         seq += 1
-        line = b'{"seq":%d,"prev":"%b",%b\n' % (seq, digest, record[1:])
-        digest = sha256(line).hexdigest().encode()
+        line = b'{"seq":%d,"prev":"%b",%b\n' % (seq, digest.encode(), record[1:])
+        digest = sha256(line).hexdigest()
         lines.append(line)
-    return b"".join(lines), Head(seq=seq, digest=digest.decode())
+    return b"".join(lines), Head(seq, digest)
