@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import signal
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -125,6 +126,28 @@ def test_no_call_fails_and_no_record_is_lost_however_often_the_daemon_is_replace
         assert len(started) == TAKE_OVERS + 1
         watch = Watch()
         assert [hole for record in records if (hole := watch.apply(record))] == []
+
+
+@pytest.mark.fault
+def test_what_is_kept_ahead_of_the_ledger_changes_hands_with_it() -> None:
+    with (
+        tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory,
+        cri_runtime(f"{memory}/runtime.sock") as runtime,
+        serving(memory, runtime) as daemon,
+        channel(daemon.socket) as opened,
+    ):
+        runtime.scripts[EVENTS] = Script(answers=[b"e"] * MESSAGES, delay_s=0.1)
+        with Load(opened) as load:
+            for _ in range(3):
+                assert daemon.take_over().wait(30) == 0
+        assert daemon.stop() == 0
+
+        assert load.failed == []
+        events = [record.event for record in daemon.records()]
+        named = [event.pod.name for event in events if isinstance(event, PodRequested)]
+        assert sorted(named) == sorted(load.asked)
+        assert not [event for event in events if isinstance(event, Gap)]
+        assert not list(Path(memory).glob("ahead-*"))
 
 
 @pytest.mark.fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Final, TextIO
@@ -103,6 +104,8 @@ def run(arguments: Sequence[str]) -> int:
         error.show()
         return exit_codes.USAGE
     except (KeyboardInterrupt, click.Abort):
+        # Who presses Ctrl-C twice gets no traceback of what Python was about to put away.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
         return exit_codes.INTERRUPTED
     except BrokenPipeError:
         _write_no_more()

@@ -30,6 +30,27 @@ def modules_after(code: str) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
+def test_who_interrupts_twice_gets_no_traceback() -> None:
+    script = """
+import atexit, os, signal, sys
+from nsledger.cli import main
+def interrupt(*_):
+    os.kill(os.getpid(), signal.SIGINT)
+atexit.register(interrupt)
+main._invoke = interrupt
+sys.exit(main.run([]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={"PYTHONPATH": str(programs.SHIM)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (exit_codes.INTERRUPTED, "")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["--help"], ["--version"], *([name, "--help"] for name in COMMANDS if name != "serve")],
