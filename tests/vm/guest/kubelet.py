@@ -1,0 +1,46 @@
+#!/usr/bin/python3 -I
+"""What stands in for the kubelet: it keeps a connection to the endpoint it is told, and asks all the time.
+
+`/run/kubelet.json` says how many calls it made since its start, and which failed: `[time, method, status]` each.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+sys.path[:0] = ["/opt/brought", "/opt/brought/lib"]
+
+import grpc  # noqa: E402
+
+from demo.cri import Client  # noqa: E402
+
+_TOLD = "--container-runtime-endpoint=unix://"
+_METHODS = ("Version", "ListPodSandbox", "ListContainers")
+_PAUSE_S = 0.1
+
+
+def main() -> None:
+    """Call until stopped."""
+    (endpoint,) = (word.removeprefix(_TOLD) for word in sys.argv if word.startswith(_TOLD))
+    calls, failed = 0, []
+    with Client(endpoint, timeout_s=60) as client:
+        while True:
+            for method in _METHODS:
+                calls += 1
+                try:
+                    client.call(method)
+                except grpc.RpcError as error:
+                    failed.append([time.time(), method, error.code().name])
+            with open("/run/kubelet.json.new", "w", encoding="ascii") as file:
+                json.dump(
+                    {"endpoint": endpoint, "pid": os.getpid(), "calls": calls, "failed": failed},
+                    file,
+                )
+            os.replace("/run/kubelet.json.new", "/run/kubelet.json")
+            time.sleep(_PAUSE_S)
+
+
+main()
