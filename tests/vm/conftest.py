@@ -1,7 +1,7 @@
 """The one machine of a test run, from before nsledger comes until after it is gone.
 
-A boot takes a minute, so there is one machine, and what is done to it is done in the order of _ORDER:
-each file finds the machine as the ones before left it. What fails says little of what comes after it.
+A boot takes a minute, so there is one machine, and what is done to it is done in the order of
+_ORDER: each file finds the machine as the ones before left it. What fails first says the most.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A whole machine in an emulator: power on, commands, reboot, power cut.
 
 It has its own copy of the disk that `tools/virtual-node` made, and no network. Commands go to the
-agent (`guest/agent.py`) over a virtio-serial port; what the machine says on its console is kept and is
-in each error. Software emulation (tcg): it needs nothing of the host's processor or kernel.
+agent (`guest/agent.py`) over a virtio-serial port; what the machine says on its console is kept, and
+its end is in each error. Software emulation (tcg) needs nothing of the host's processor or kernel.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Machine:
     """The machine, off until `power_on`; whatever becomes of the test, it ends with `__exit__`."""
 
     def __init__(self, made: Path, directory: Path, brought: Path) -> None:
-        """`made` is what `tools/virtual-node` made; `brought` the tar that becomes /opt/brought."""
+        """Of what `tools/virtual-node` made, with the tar that becomes its /opt/brought."""
         self.directory = directory
         self.console = directory / "console.log"
         self.started = directory / "started.log"
@@ -62,8 +62,8 @@ class Machine:
 
     def __enter__(self) -> Self:
         # Holes stay holes, and where the file system can, no block is copied.
-        copy = ["cp", "--sparse=always", "--reflink=auto", self._made / "disk.img", self._disk]
-        subprocess.run(copy, check=True)
+        copy = ["cp", "--sparse=always", "--reflink=auto"]
+        subprocess.run([*copy, self._made / "disk.img", self._disk], check=True)
         return self
 
     def __exit__(

@@ -59,7 +59,7 @@ def test_the_doctor_finds_nothing_to_do_but_what_the_machine_lacks(installed: No
 
     found = {one["check"]: one for one in said}
     not_ok = {name: one for name, one in found.items() if one["result"] != "ok"}
-    # No network, so nobody sets the clock; Linux 6.12 has no ids of namespaces, as the next test says.
+    # No network, so nobody sets the clock; Linux 6.12 has no ids of most namespaces.
     assert set(not_ok) == {"namespace-ids", "clock"}, not_ok
     assert {one["result"] for one in not_ok.values()} == {"warning"}
 
@@ -109,7 +109,7 @@ def test_a_thread_of_the_daemon_may_give_way_to_the_others(installed: Node) -> N
     nice = [int(line.rpartition(")")[2].split()[16]) for line in stats.splitlines()]
 
     # Segments are compressed at a low priority: the system call filter has to let it be asked for.
-    assert 0 < max(nice)
+    assert max(nice) > 0
     assert min(nice) == 0
 
 

@@ -34,7 +34,7 @@ def test_an_upgrade_fails_no_call_and_keeps_ledger_index_and_configuration(insta
     assert "sound" in installed.ask("verify")
     assert "before-upgrade" in installed.ask("show", "demo/before-upgrade")
     net = running.namespaces["net"]
-    assert "demo/before-upgrade › app" in installed.ask("whois", f"net:[{net}]")
+    assert "demo/before-upgrade" in installed.ask("whois", f"net:[{net}]")
 
 
 def test_the_watchdog_and_systemd_follow_the_successor(installed: Node) -> None:

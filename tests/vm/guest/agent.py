@@ -2,7 +2,8 @@
 
 One JSON object on a line each way: `{"id": 7, "argv": [...], "input": "", "limit_s": 60}`, answered
 by `{"id": 7, "code": 0, "stdout": "...", "stderr": "..."}`. A command that reaches its limit is
-killed with what it started, and its code is null. Standard library only; `machine.py` is the other end.
+killed with what it started, and its code is null. Standard library only; the other end is
+`machine.py`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -68,4 +68,4 @@ def _run(argv: list[str], given: str, limit_s: float) -> tuple[int | None, str, 
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

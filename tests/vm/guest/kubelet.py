@@ -1,7 +1,8 @@
 #!/usr/bin/python3 -I
-"""What stands in for the kubelet: it keeps a connection to the endpoint it is told, and asks all the time.
+"""What stands in for the kubelet: it keeps a connection to the endpoint it is told, and asks.
 
-`/run/kubelet.json` says how many calls it made since its start, and which failed: `[time, method, status]` each.
+`/run/kubelet.json` says how many calls it made since its start, and of each that failed the time,
+the method and the status.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 workload.py SOCKET run PODS      starts each pod of the JSON list PODS; prints what each got
 workload.py SOCKET remove        stops and removes every pod
 workload.py SOCKET limits        what a container sees of its limits and privileges
-workload.py SOCKET load PORT     starts and removes pods until it is stopped; writes to PORT who started
+workload.py SOCKET load PORT     starts and removes pods until it is stopped; PORT is told of each
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any
 
 sys.path[:0] = ["/opt/brought", "/opt/brought/lib"]
 
-from demo.cri import Client
-from demo.pods import Kubelet, Pod, RunningPod
+from demo.cri import Client  # noqa: E402
+from demo.pods import Kubelet, Pod, RunningPod  # noqa: E402
 
 _TYPES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 _LIMITS = ("/proc/self/limits", "/proc/self/status", "/proc/self/mountinfo")
