@@ -1,8 +1,8 @@
 """A whole machine in an emulator: power on, commands, reboot, power cut.
 
 It has its own copy of the disk that `tools/virtual-node` made, and no network. Commands go to the
-agent (`guest/agent.py`) over a virtio-serial port; what the machine says on its console is kept, and
-its end is in each error. Software emulation (tcg) needs nothing of the host's processor or kernel.
+agent (`guest/agent.py`) over a virtio-serial port; what it says on its console is kept, and the end
+of it is in each error. Software emulation (tcg) needs nothing of the processor or its kernel.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class Machine:
         self.directory = directory
         self.console = directory / "console.log"
         self.started = directory / "started.log"
-        """What the machine writes to its port nsledger.started: it is here when the power is cut."""
+        """What the machine writes to its port nsledger.started; a power cut does not reach it."""
         self._made = made
         self._brought = brought
         self._disk = directory / "disk.img"
@@ -209,7 +209,10 @@ class Machine:
         return MachineFailedError("\n".join(said))
 
     def _arguments(self, agent: Path) -> list[str]:
-        kernel = "root=/dev/vda rw console=ttyS0 panic=-1 systemd.log_color=0 mitigations=off"
+        # The console is for what goes wrong: no word of each bridge port that comes and goes.
+        kernel = (
+            "loglevel=4 systemd.log_color=0 root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off"
+        )
         return [
             *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048"),
             *("-nodefaults", "-no-user-config", "-display", "none"),

@@ -21,7 +21,7 @@ def unclean_stops(node: Node) -> int:
 def test_a_killed_daemon_serves_again_and_says_what_it_may_have_missed(installed: Node) -> None:
     before, gaps = installed.daemon_pid(), unclean_stops(installed)
 
-    installed.machine.run("kill", "-KILL", str(before))
+    installed.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "nsledger")
 
     installed.wait_for_another_daemon(before, limit_s=_START_S)
     assert len(installed.run_pods({"name": "after-kill"})) == 1
@@ -32,7 +32,7 @@ def test_a_killed_daemon_serves_again_and_says_what_it_may_have_missed(installed
 def test_a_daemon_that_hangs_is_replaced_by_the_watchdog(installed: Node) -> None:
     before, gaps = installed.daemon_pid(), unclean_stops(installed)
 
-    installed.machine.run("kill", "-STOP", str(before))
+    installed.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=STOP", "nsledger")
 
     installed.wait_for_another_daemon(before, limit_s=_WATCHDOG_S + _START_S)
     journal = installed.machine.run("journalctl", "--unit=nsledger.service", "--output=cat")

@@ -18,7 +18,7 @@ from typing import Any
 sys.path[:0] = ["/opt/brought", "/opt/brought/lib"]
 
 from demo.cri import Client  # noqa: E402
-from demo.pods import Kubelet, Pod, RunningPod  # noqa: E402
+from demo.pods import Kubelet, Pod  # noqa: E402
 
 _TYPES = ("cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts")
 _LIMITS = ("/proc/self/limits", "/proc/self/status", "/proc/self/mountinfo")
@@ -42,11 +42,7 @@ def main(socket: str, command: str, *words: str) -> None:
 
 
 def _run(kubelet: Kubelet, described: dict[str, Any]) -> dict[str, Any]:
-    privileged = described.pop("privileged", False)
-    pod = Pod(**{**described, "containers": ()})
-    running = kubelet.run(pod)
-    for name in described.get("containers", ("app",)):
-        _start(kubelet, running, name, privileged=privileged)
+    running = kubelet.run(Pod(**described))
     sandbox = kubelet.sandbox_info(running.pod_sandbox_id)["pid"]
     return {
         "pod_sandbox_id": running.pod_sandbox_id,
@@ -56,14 +52,6 @@ def _run(kubelet: Kubelet, described: dict[str, Any]) -> dict[str, Any]:
             for name, container_id in running.containers.items()
         },
     }
-
-
-def _start(kubelet: Kubelet, running: RunningPod, name: str, *, privileged: bool) -> None:
-    if not privileged:
-        kubelet.start(running, name)
-        return
-    context = {"namespace_options": running.pod.namespace_options, "privileged": True}
-    kubelet.start(running, name, linux={"security_context": context})
 
 
 def _container(kubelet: Kubelet, container_id: str) -> dict[str, Any]:
