@@ -15,7 +15,7 @@ from tests.bench.routes import Route
 _SERVICE: Final = "/runtime.v1.RuntimeService/"
 _FOLLOWING_UP_S: Final = 20.0
 _PLAIN: Final = (routes.DIRECT, routes.NGINX, routes.NSLEDGER)
-_ALL: Final = (*_PLAIN, routes.SYNCED, routes.UNRECORDED)
+_ALL: Final = (*_PLAIN, routes.WRITTEN, routes.SYNCED, routes.UNRECORDED)
 
 CREATE: Final = "CreateContainer 4 KB"
 UNARY: Final = "unary 200 B"

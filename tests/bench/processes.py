@@ -6,17 +6,20 @@ import contextlib
 import time
 from pathlib import Path
 
-_NS_PER_S = 1e9
+_PROCESS_CLOCK = 2
+"""CPUCLOCK_SCHED: all threads of a process, also those that ended."""
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds of a process, its threads and its children; not those of threads that ended."""
-    total_ns = 0
+    """CPU seconds of a process and of its children that live, to the nanosecond.
+
+    Source: clock_getcpuclockid(3); how a clock names a process is in Linux, posix-timers.h.
+    """
+    total_s = 0.0
     for member in _family(pid):
-        for task in Path(f"/proc/{member}/task").glob("*/schedstat"):
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-                total_ns += int(task.read_text().split()[0])
-    return total_ns / _NS_PER_S
+        with contextlib.suppress(OSError):
+            total_s += time.clock_gettime(~member << 3 | _PROCESS_CLOCK)
+    return total_s
 
 
 def resident_mib(pid: int) -> float:

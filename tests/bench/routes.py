@@ -23,6 +23,8 @@ _ENDING_S: Final = 15.0
 DIRECT: Final = "direct"
 NGINX: Final = "nginx"
 NSLEDGER: Final = "nsledger"
+WRITTEN: Final = "nsledger write"
+"""`write_ahead = "write"`."""
 SYNCED: Final = "nsledger sync"
 """`write_ahead = "sync"`."""
 UNRECORDED: Final = "annotating"
@@ -74,9 +76,11 @@ class Route:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The directory of one run, and the runtime's socket in it."""
+    """Where one run has its sockets, as a node has them in /run, and its ledgers."""
 
     directory: Path
+    """On a tmpfs."""
+    disk: Path
 
     @property
     def upstream(self) -> str:
@@ -105,7 +109,7 @@ class Place:
 
     def nsledger(self, name: str, *options: str) -> list[str]:
         """The command that is nsledger as it is installed, in front of the runtime."""
-        own = self.directory / name.replace(" ", "-")
+        own = self.disk / name.replace(" ", "-")
         return [
             str(Path(sys.executable).with_name("nsledger")),
             *("serve", "--listen", self.socket(name), "--upstream", self.upstream),
@@ -128,6 +132,7 @@ def opened(program: Path, answers: Path, place: Place) -> Iterator[dict[str, Rou
         commands: dict[str, Sequence[str]] = {
             NGINX: place.nginx(NGINX),
             NSLEDGER: place.nsledger(NSLEDGER),
+            WRITTEN: place.nsledger(WRITTEN, "--write-ahead", "write"),
             SYNCED: place.nsledger(SYNCED, "--write-ahead", "sync"),
             UNRECORDED: place.annotating(UNRECORDED),
         }

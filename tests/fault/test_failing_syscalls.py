@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import resource
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -25,7 +23,6 @@ from tests import ledgers
 from tests.fault import appender
 
 ERRORS = ("EIO", "ENOSPC", "EROFS")
-_STARTS = 3
 TORN = b'{"seq":3,"prev":"12'
 
 Call = tuple[str, int]
@@ -39,25 +36,16 @@ def ledger_before(directory: Path) -> None:
         segment.write(TORN)
 
 
-def run(*command: str, directory: Path, file_limit: int = resource.RLIM_INFINITY) -> list[str]:
+def run(*command: str, directory: Path, file_limit: int | None = None) -> list[str]:
     """Run `appender.py once`, behind `command`; what it said."""
-
-    def limit() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-
-    for _ in range(_STARTS):
-        finished = subprocess.run(
-            [*command, sys.executable, "-S", appender.__file__, "once", str(directory)],
-            check=False,
-            capture_output=True,
-            text=True,
-            env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
-            preexec_fn=limit,
-        )
-        # Seen once in a thousand starts on a busy machine: the interpreter under strace aborts
-        # before it runs a line. Nothing was asked of the ledger then, so it may start again.
-        if finished.returncode != -signal.SIGABRT or finished.stdout:
-            break
+    limit = () if file_limit is None else ("prlimit", f"--fsize={file_limit}")
+    finished = subprocess.run(
+        [*limit, *command, sys.executable, "-S", appender.__file__, "once", str(directory)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)},
+    )
     finished.check_returncode()
     assert finished.stderr == ""
     return finished.stdout.splitlines()

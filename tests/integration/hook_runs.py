@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from nsledger_hook import hook
+from tests.prepared import prepared
 
 PYTHON = "/usr/bin/python3"
 """The interpreter that runtimes are told to run the hook with."""
@@ -60,21 +61,22 @@ def run_hook(
     state: bytes,
     *options: object,
     program: Sequence[object] = (PYTHON, "-I", "-S", HOOK),
-    prepare: Callable[[], None] | None = None,
+    prepare: str = "",
 ) -> HookRun:
     """Run the hook on `state`, with an empty environment as a runtime may give it.
 
-    Its deadline is beyond what a busy machine takes, unless `options` has another.
+    Its deadline is beyond what a busy machine takes, unless `options` has another; `prepare` is
+    Python that is run in its process before.
     """
     started_s = time.monotonic()
+    command = [str(word) for word in (*program, "--deadline-ms", PATIENCE_MS, *options)]
     done = subprocess.run(
-        [str(word) for word in (*program, "--deadline-ms", PATIENCE_MS, *options)],
+        prepared(prepare, command) if prepare else command,
         input=state,
         capture_output=True,
         env={},
         timeout=30,
         check=False,
-        preexec_fn=prepare,
     )
     assert done.stdout == b""
     return HookRun(done.returncode, done.stderr.decode(), time.monotonic() - started_s)

@@ -23,6 +23,7 @@ from tests.integration.hook_runs import (
     state_of,
     wait_until,
 )
+from tests.prepared import prepared
 
 DEADLINE_MS = 400
 DEADLINE_AND_START_S = 2.0
@@ -33,9 +34,7 @@ DEADLINE_AND_START_S = 2.0
 def test_closed_standard_descriptors_do_not_end_up_in_the_record(
     closed: tuple[int, ...], tmp_path: Path
 ) -> None:
-    def close() -> None:
-        for fd in closed:
-            os.close(fd)
+    close = "; ".join(f"os.close({fd})" for fd in closed)
 
     run = run_hook(state_of("bad"), "--spool", tmp_path, prepare=close)
 
@@ -45,14 +44,9 @@ def test_closed_standard_descriptors_do_not_end_up_in_the_record(
 
 
 def test_a_runtime_that_stopped_listening_never_fails_a_container(tmp_path: Path) -> None:
-    reader, writer = os.pipe()
-    os.close(reader)
-
-    def close_the_listener() -> None:
-        os.dup2(writer, 2)
+    close_the_listener = "reader, writer = os.pipe(); os.close(reader); os.dup2(writer, 2)"
 
     run = run_hook(b"bad", "--spool", tmp_path / "missing", prepare=close_the_listener)
-    os.close(writer)
 
     assert run.exit_code == 0
 
@@ -153,16 +147,16 @@ def test_a_signal_ends_the_reading_and_not_the_container(
 
 
 def test_the_deadline_holds_where_the_runtime_blocks_the_alarm(tmp_path: Path) -> None:
-    def block() -> None:
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
-        signal.signal(signal.SIGALRM, signal.SIG_IGN)
-
+    block = (
+        "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM]);"
+        "signal.signal(signal.SIGALRM, signal.SIG_IGN)"
+    )
+    hook = [PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", DEADLINE_MS]
     reader, writer = os.pipe()
     started_s = time.monotonic()
     done = subprocess.run(
-        [PYTHON, "-I", "-S", HOOK, "--spool", tmp_path, "--deadline-ms", str(DEADLINE_MS)],
+        prepared(block, hook),
         stdin=reader,
-        preexec_fn=block,
         check=False,
         timeout=30,
         capture_output=True,

@@ -171,9 +171,7 @@ def test_a_dead_process_that_nobody_waited_for_is_marked_partial(tmp_path: Path)
 
 @pytest.mark.root
 def test_a_process_that_may_not_be_read_has_the_reason_on_record(sleeper: int) -> None:
-    def become_nobody() -> None:
-        os.setresgid(65534, 65534, 65534)
-        os.setresuid(65534, 65534, 65534)
+    become_nobody = "os.setresgid(*[65534] * 3); os.setresuid(*[65534] * 3)"
 
     with tempfile.TemporaryDirectory(prefix="nsl-") as name:
         spool = Path(name)

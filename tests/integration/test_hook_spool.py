@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -80,8 +79,7 @@ def test_a_full_or_read_only_spool_never_fails_a_container_and_keeps_no_half(
 
 
 def test_a_file_size_limit_never_fails_a_container_and_keeps_no_half(tmp_path: Path) -> None:
-    def allow_100_bytes() -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))
+    allow_100_bytes = "resource.setrlimit(resource.RLIMIT_FSIZE, (100, 100))"
 
     run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=allow_100_bytes)
 
@@ -91,9 +89,7 @@ def test_a_file_size_limit_never_fails_a_container_and_keeps_no_half(tmp_path: P
 
 
 def test_no_memory_never_fails_a_container(tmp_path: Path) -> None:
-    def allow_60_mb() -> None:
-        resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))
-
+    allow_60_mb = "resource.setrlimit(resource.RLIMIT_AS, (60 << 20, 60 << 20))"
     state = b'{"a": [' + b"[]," * (3 << 20) + b"[]]}"
 
     run = run_hook(state, "--spool", tmp_path, prepare=allow_60_mb)
@@ -104,8 +100,7 @@ def test_no_memory_never_fails_a_container(tmp_path: Path) -> None:
 
 
 def test_no_descriptor_left_never_fails_a_container(tmp_path: Path) -> None:
-    def allow_5_descriptors() -> None:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))
+    allow_5_descriptors = "resource.setrlimit(resource.RLIMIT_NOFILE, (5, 5))"
 
     run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=allow_5_descriptors)
 
@@ -113,10 +108,7 @@ def test_no_descriptor_left_never_fails_a_container(tmp_path: Path) -> None:
 
 
 def test_a_record_is_for_its_owner_only(tmp_path: Path) -> None:
-    def be_generous() -> None:
-        os.umask(0)
-
-    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare=be_generous)
+    run = run_hook(state_of(os.getpid()), "--spool", tmp_path, prepare="os.umask(0)")
 
     assert run.stderr == ""
     (path,) = tmp_path.iterdir()

@@ -1,7 +1,8 @@
 """Lets the kubelet's calls go first: Python runs one thread at a time, and the relay is one.
 
 Following up a CreateContainer takes about a millisecond of it, in which a call that is relayed at
-the same time would wait at each of its system calls. Nobody waits for the follow-up, so it does.
+the same time would wait at each of its system calls. Nobody waits for the follow-up, so it does,
+until the relay rests or something comes that cannot wait: the kubelet's StartContainer, as a rule.
 """
 
 from __future__ import annotations
@@ -11,9 +12,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-_REST_S: Final = 0.002
+_REST_S: Final = 0.005
 """Nothing relayed for so long is a rest."""
-_LONGEST_S: Final = 0.02
+_LONGEST_S: Final = 1.0
 """A job waits no longer, however busy the relay is."""
 
 
@@ -25,7 +26,7 @@ class Courtesy:
         self._relayed_bytes = relayed_bytes
 
     def wait(self, hurry: threading.Event) -> None:
-        """Return when the relay rests, at the latest after 20 ms, and at once if `hurry` is set."""
+        """Return when the relay rests, after a second at the latest, at once if `hurry` is set."""
         deadline_s = time.monotonic() + _LONGEST_S
         relayed = self._relayed_bytes()
         while not hurry.wait(_REST_S):

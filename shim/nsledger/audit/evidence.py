@@ -111,9 +111,10 @@ class Evidence:
             pod = PodRef(pod_sandbox_id=pod_sandbox_id)
             self._observer.look_at_sandbox(pod, source=Source.RECONCILE)
 
-    def take_in_spool(self) -> None:
-        """Put on record what hooks left; each file goes when its record is written."""
-        for left in self._spool.take_in():
+    def take_in_spool(self) -> bool:
+        """Put on record what hooks left, if they did; each file goes when its record is written."""
+        found = self._spool.take_in()
+        for left in found:
             pod, container = self.picture.refs(left.event.container.container_id)
             event = structs.replace(
                 left.event,
@@ -124,6 +125,7 @@ class Evidence:
             ticket = self.picture.say(event, retry=False)
             ticket.on_done(partial(_settle, left, ticket))
         self.picture.workloads.forget_unplaced(_UNPLACED_LIMIT)
+        return bool(found)
 
     def _hold_prediction(self, container_id: str, audit_id: str) -> None:
         known = self.picture.workloads.container(container_id)

@@ -6,15 +6,19 @@ it, so it belongs to the witness's thread, never to the relay's.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.status import ContainerStatus, ListedContainer, ListedSandbox, SandboxStatus
 
 Told = TypeVar("Told")
+
+_QUIET_S: Final = 5.0
+"""After which a connection is given back: gRPC's threads wake up a dozen times a second for it."""
 
 
 class Runtime(Protocol):
@@ -55,7 +59,11 @@ class Inquiry:
     """A connection to the runtime, made when it is first needed."""
 
     def __init__(
-        self, connect: Callable[[], Runtime], *, on_unanswered: Callable[[str], None]
+        self,
+        connect: Callable[[], Runtime],
+        *,
+        on_unanswered: Callable[[str], None],
+        now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is opened yet.
 
@@ -63,17 +71,26 @@ class Inquiry:
             connect: Called when the runtime is first asked: gRPC's import is not for the kubelet
                 to wait for.
             on_unanswered: Called with the reason whenever the runtime did not tell.
+            now_s: A monotonic clock.
         """
         self.calls = 0
         """How often the runtime was asked."""
         self._connect = connect
         self._connected: Runtime | None = None
         self._on_unanswered = on_unanswered
+        self._now_s = now_s
+        self._asked_at_s = 0.0
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Give the connection back; the next question makes another."""
         if self._connected is not None:
             self._connected.close()
+            self._connected = None
+
+    def rest(self) -> None:
+        """Give the connection back if nothing was asked for a while."""
+        if self._connected is not None and self._now_s() - self._asked_at_s >= _QUIET_S:
+            self.close()
 
     def sandbox(
         self, pod_sandbox_id: str, *, may_be_gone: bool = False
@@ -111,6 +128,8 @@ class Inquiry:
             unanswered = Unanswered(str(error), gone=error.code == "NOT_FOUND")
         except UndecodableError as error:
             unanswered = Unanswered(str(error))
+        finally:
+            self._asked_at_s = self._now_s()
         if not (unanswered.gone and may_be_gone):
             self._on_unanswered(unanswered.reason)
         return unanswered

@@ -45,6 +45,9 @@ class Policy:
     annotate: bool
     sync: bool
     """`write_ahead = "sync"`: a call waits until its record would survive a power cut."""
+    ahead: bool
+    """`write_ahead = "memory"`: it does not wait if its record is kept where our death does not
+    reach it."""
     fail_closed: bool
     """`failure_policy = "fail"`: a call whose record cannot be written is refused."""
 
@@ -215,8 +218,11 @@ class CallWatcher:
         self, call: HeldCall, event: PodRequested | ContainerRequested, annotated: bytes
     ) -> None:
         self._witness.remember(event)
-        ticket = self._recorder.record(event, at=self._clock.now(), sync=self._policy.sync)
-        message = annotated if self._policy.annotate else None
+        message, at = annotated if self._policy.annotate else None, self._clock.now()
+        if self._policy.ahead and self._recorder.record_ahead(event, at=at):
+            call.release(message)
+            return
+        ticket = self._recorder.record(event, at=at, sync=self._policy.sync)
         ticket.on_done(lambda: self._let_go(call, message, recorded=ticket.error is None))
 
     def _let_go(self, call: HeldCall, message: bytes | None, *, recorded: bool) -> None:

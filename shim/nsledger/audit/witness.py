@@ -34,6 +34,9 @@ _QUEUE_LIMIT: Final = 10_000
 _COURTEOUS_UP_TO: Final = 1000
 """With more jobs than this the witness gives way to nobody."""
 _SPOOL_INTERVAL_S: Final = 0.5
+_QUIET_SPOOL_INTERVAL_S: Final = 2.0
+"""When nothing was to be done for a while. What a call led to is looked for with its answer."""
+_QUIET_S: Final = 10.0
 _LATER_S: Final = 1.0
 """Until the next step of a reconciliation of which one failed, or was not to be taken."""
 
@@ -52,6 +55,7 @@ class Witness:
         recollect: Callable[[], None],
         alone: Callable[[], bool],
         courtesy: Courtesy,
+        pause: Callable[[], None],
     ) -> None:
         """Nothing runs yet.
 
@@ -65,6 +69,7 @@ class Witness:
             alone: Whether no other process follows up calls of this node, as one does that hands
                 over. What it makes is no find, so nothing is looked for meanwhile.
             courtesy: Keeps what can wait from the relay's way.
+            pause: Called now and then while there is nothing to do.
         """
         self.cgroup_version = cgroup_version
         self._evidence = evidence
@@ -74,10 +79,12 @@ class Witness:
         self._recollect = recollect
         self._alone = alone
         self._courtesy = courtesy
+        self._pause = pause
         self._hurry = threading.Event()
         """Set while the queue holds what somebody waits for, or what is gone soon."""
         self._to_remember: deque[PodRequested | ContainerRequested] = deque()
         self._spool_at_s = 0.0
+        self._busy_at_s = 0.0
         self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
@@ -129,18 +136,25 @@ class Witness:
                 self._rest()
                 continue
             if job is None:
-                self._guarded("spool", self._evidence.take_in_spool)
+                self._guarded("spool", self._take_in_spool)
                 return
+            self._busy_at_s = time.monotonic()
             self._work(job)
 
     def _rest(self) -> None:
         now_s = time.monotonic()
         if now_s >= self._spool_at_s:
-            self._spool_at_s = now_s + _SPOOL_INTERVAL_S
-            self._guarded("spool", self._evidence.take_in_spool)
+            quiet = now_s - self._busy_at_s >= _QUIET_S
+            self._spool_at_s = now_s + (_QUIET_SPOOL_INTERVAL_S if quiet else _SPOOL_INTERVAL_S)
+            self._guarded("spool", self._take_in_spool)
+            self._pause()
         if now_s >= self._reconcile_at_s:
             self._reconcile_at_s = now_s + _LATER_S
             self._guarded("reconciliation", self._reconcile)
+
+    def _take_in_spool(self) -> None:
+        if self._evidence.take_in_spool():
+            self._busy_at_s = time.monotonic()
 
     def _reconcile(self) -> None:
         if not self._alone():

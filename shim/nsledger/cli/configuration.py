@@ -48,14 +48,16 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         ),
     ] = True
     write_ahead: Annotated[
-        Literal["write", "sync"],
+        Literal["memory", "write", "sync"],
         msgspec.Meta(
             description=(
-                "What a request waits for: its record written (survives the daemon), "
-                "or also synced (survives a power cut)."
+                "What a request waits for: its record kept in memory that survives the daemon, or "
+                "written to the ledger, or also synced (survives a power cut). Memory is a file "
+                "beside the socket, which has to be on a tmpfs as /run is; it is as write if that "
+                'is not so, or with failure_policy = "fail".'
             )
         ),
-    ] = "write"
+    ] = "memory"
     hold_limit_s: Annotated[
         Seconds,
         msgspec.Meta(description="The longest that a request waits for its record, in seconds."),

@@ -40,8 +40,10 @@ from nsledger.index.keeper import IndexKeeper
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc import node
 from nsledger.proc.clock import NodeClock
+from nsledger.recorder.ahead import WriteAhead
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.last_moment import last_moment
+from nsledger.recorder.left_behind import left_behind
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.upkeep import Upkeep
 from nsledger.spool.inbox import Inbox
@@ -74,12 +76,18 @@ class Daemon:
         self._clock = NodeClock(node.boot_id())
         self._host = node.host_reference()
         group_id = storage.group_id(configuration.ledger_group)
+        fail_closed = configuration.failure_policy == "fail"
+        # What must not pass unrecorded waits until it is in the ledger.
+        ahead = configuration.write_ahead == "memory" and not fail_closed
+        memory = os.path.dirname(os.path.abspath(configuration.listen))
         self._recorder = Recorder(
             lambda: self._open_ledger(configuration.ledger, group_id),
             now=self._clock.now,
             new_ledger_id=lambda: secrets.token_hex(_LEDGER_ID_BYTES),
             last_moment=lambda: last_moment(configuration.ledger),
             limits=storage.writer_limits(configuration),
+            find_left_behind=lambda: left_behind(memory, configuration.ledger),
+            ahead=_write_ahead(memory, configuration.ledger) if ahead else None,
         )
         self._upkeep = Upkeep(
             self._recorder,
@@ -137,6 +145,7 @@ class Daemon:
             recollect=self._recollection.recollect,
             alone=self._is_alone,
             courtesy=Courtesy(lambda: counters.client_bytes + counters.runtime_bytes),
+            pause=self._inquiry.rest,
         )
         self.watcher = CallWatcher(
             recorder=self._recorder,
@@ -147,7 +156,8 @@ class Daemon:
             policy=Policy(
                 annotate=configuration.annotate,
                 sync=configuration.write_ahead == "sync",
-                fail_closed=configuration.failure_policy == "fail",
+                ahead=ahead,
+                fail_closed=fail_closed,
             ),
         )
 
@@ -243,3 +253,15 @@ class Daemon:
         if self._predecessor is not None:
             self._predecessor.wait_for_ledger()
         return LedgerWriter.open(directory, group_id=group_id)
+
+
+def _write_ahead(directory: str, ledger: str) -> WriteAhead | None:
+    """Memory for records that are on their way, if there is any; without, requests wait."""
+    try:
+        ahead = WriteAhead.create(directory, ledger)
+    except OSError as error:
+        log.warning("ahead.unavailable", directory=directory, error=type(error).__name__)
+        return None
+    if ahead is None:
+        log.info("ahead.unavailable", directory=directory, error="not on a tmpfs")
+    return ahead

@@ -13,24 +13,29 @@ and that we do not set is emptied instead, so that nobody can write in our name.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, MutableMapping
+from typing import Final
 
 from nsledger.cri.annotations import PREFIX
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import parse
 
+_PREFIX: Final = PREFIX.encode()
+"""Where these bytes are nowhere in a request, no key of it is ours, and it need not be parsed."""
+
 
 def annotate_run_pod_sandbox(message: bytes, annotations: Mapping[str, str]) -> bytes:
     """`message`, a RunPodSandboxRequest with a config, with `annotations` in its config.
 
-    Without annotations the very same bytes.
-
-    Raises:
-        UndecodableError: it is no such request.
+    Without annotations the very same bytes. Any other request comes out longer as well, so it is
+    to be decoded before.
     """
     if not annotations:
         return message
-    theirs, ours = parse(pb.RunPodSandboxRequest, message), pb.RunPodSandboxRequest()
-    _add(ours.config.annotations, annotations, theirs.config.annotations)
+    ours = pb.RunPodSandboxRequest()
+    if _PREFIX in message:
+        theirs = parse(pb.RunPodSandboxRequest, message)
+        _empty(ours.config.annotations, theirs.config.annotations)
+    _add(ours.config.annotations, annotations)
     return message + ours.SerializeToString()
 
 
@@ -40,25 +45,28 @@ def annotate_create_container(
     """`message`, a CreateContainerRequest with a config, with `annotations` in its config.
 
     Also in its sandbox_config, if it has one: runtimes copy to a container what either of them
-    says. Without annotations the very same bytes.
-
-    Raises:
-        UndecodableError: it is no such request.
+    says. Without annotations the very same bytes. To be decoded before, as above.
     """
     if not annotations:
         return message
-    theirs, ours = parse(pb.CreateContainerRequest, message), pb.CreateContainerRequest()
-    _add(ours.config.annotations, annotations, theirs.config.annotations)
+    ours = pb.CreateContainerRequest()
+    if _PREFIX in message:
+        theirs = parse(pb.CreateContainerRequest, message)
+        _empty(ours.config.annotations, theirs.config.annotations)
+        if has_sandbox_config:
+            _empty(ours.sandbox_config.annotations, theirs.sandbox_config.annotations)
+    _add(ours.config.annotations, annotations)
     if has_sandbox_config:
-        _add(ours.sandbox_config.annotations, annotations, theirs.sandbox_config.annotations)
+        _add(ours.sandbox_config.annotations, annotations)
     return message + ours.SerializeToString()
 
 
-def _add(
-    ours: MutableMapping[str, str], additions: Mapping[str, str], theirs: Iterable[str]
-) -> None:
+def _empty(ours: MutableMapping[str, str], theirs: Iterable[str]) -> None:
     for key in theirs:
         if key.startswith(PREFIX):
             ours[key] = ""
+
+
+def _add(ours: MutableMapping[str, str], additions: Mapping[str, str]) -> None:
     for key, value in additions.items():  # half the time of the map's update()
         ours[key] = value

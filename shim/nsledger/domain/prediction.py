@@ -12,6 +12,8 @@ Source: containerd `internal/cri/opts/spec_opts.go` (WithPodNamespaces) and
 
 from __future__ import annotations
 
+import functools
+
 from nsledger.domain.namespaces import (
     INHERITED,
     NEW,
@@ -59,6 +61,7 @@ def predict(
     return {type_: one for type_, one in predicted.items() if one is not None}
 
 
+@functools.lru_cache(maxsize=1024)
 def _joined(pid: int | None, type_: NamespaceType) -> Assignment | None:
     """The path into a process; also for host modes, where that process is in the host's."""
     return f"/proc/{pid}/ns/{type_}" if pid else None

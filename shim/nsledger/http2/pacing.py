@@ -36,15 +36,11 @@ class _Stream:
         self.ends = False
         """Whether the last of `chunks` ends the request."""
 
-    @property
-    def waits(self) -> bool:
-        return bool(self.chunks) or self.ends
-
 
 class Pacer:
     """The runtime's windows for requests, and the DATA that waits for them."""
 
-    __slots__ = ("_initial_window", "_streams", "debt", "queued_bytes", "window")
+    __slots__ = ("_initial_window", "_streams", "_waiting", "debt", "queued_bytes", "window")
 
     def __init__(self) -> None:
         self.window = INITIAL_WINDOW_BYTES
@@ -54,6 +50,8 @@ class Pacer:
         self.queued_bytes = 0
         self._initial_window = INITIAL_WINDOW_BYTES
         self._streams: dict[int, _Stream] = {}
+        self._waiting: dict[int, _Stream] = {}
+        """Those of them that have something to send: a few, of hundreds that are held."""
 
     def __contains__(self, stream_id: int) -> bool:
         """Whether DATA of the stream must come through `queue`."""
@@ -61,8 +59,7 @@ class Pacer:
 
     def waits(self, stream_id: int) -> bool:
         """Whether bytes of the stream are queued."""
-        stream = self._streams.get(stream_id)
-        return stream is not None and stream.waits
+        return stream_id in self._waiting
 
     def set_initial_window(self, size: int) -> None:
         """SETTINGS_INITIAL_WINDOW_SIZE came from the runtime: it moves the followed windows."""
@@ -79,6 +76,7 @@ class Pacer:
     def forget(self, stream_id: int) -> int:
         """Drop what waits of a stream that is over; returns how many bytes that were."""
         stream = self._streams.pop(stream_id, None)
+        self._waiting.pop(stream_id, None)
         if stream is None:
             return 0
         dropped = sum(map(len, stream.chunks))
@@ -134,6 +132,8 @@ class Pacer:
             stream.chunks.append(memoryview(data))
             self.queued_bytes += len(data)
         stream.ends = stream.ends or ends
+        if stream.chunks or stream.ends:
+            self._waiting[stream_id] = stream
 
     def take(self) -> list[bytes]:
         """The frames that may go to the runtime now: streams take turns, a frame each."""
@@ -141,7 +141,7 @@ class Pacer:
         moved = True
         while moved:
             moved = False
-            for stream_id, stream in list(self._streams.items()):
+            for stream_id, stream in list(self._waiting.items()):
                 next_frame = self._next_frame(stream_id, stream)
                 if next_frame is not None:
                     frames.append(next_frame)
@@ -149,8 +149,6 @@ class Pacer:
         return frames
 
     def _next_frame(self, stream_id: int, stream: _Stream) -> bytes | None:
-        if not stream.waits:
-            return None
         payload = b""
         if stream.chunks:
             size = min(len(stream.chunks[0]), self.window, SMALLEST_MAX_FRAME_BYTES)
@@ -159,9 +157,12 @@ class Pacer:
             if size <= 0:
                 return None
             payload = self._cut(stream, size)
-        ends = stream.ends and not stream.chunks
-        if ends or (stream.window is None and not stream.chunks):
-            del self._streams[stream_id]
+        ends = False
+        if not stream.chunks:
+            del self._waiting[stream_id]
+            ends = stream.ends
+            if ends or stream.window is None:
+                del self._streams[stream_id]
         return frame(DATA, END_STREAM if ends else 0, stream_id, payload)
 
     def _cut(self, stream: _Stream, size: int) -> bytes:

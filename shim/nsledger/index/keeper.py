@@ -28,8 +28,8 @@ _BATCH: Final = 256
 _PAUSE_S: Final = 0.01
 """After each batch: one of a few milliseconds lets the relay's thread go on in between, also while
 an index of a year is caught up with."""
-_LOOK_S: Final = 1.0
-"""How often it looks whether its file is still there."""
+_LOOK_S: Final = 5.0
+"""How often it looks whether its file is still there, while nothing is new."""
 _LEAST_FREE_BYTES: Final = 64 << 20
 _FIRST_RETRY_S: Final = 1.0
 _LONGEST_RETRY_S: Final = 60.0

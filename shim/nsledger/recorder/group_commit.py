@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
@@ -20,12 +18,12 @@ from nsledger.domain.record import Moment, encode
 from nsledger.domain.timeline import discontinuity
 from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.errors import SyncBehindError
-from nsledger.ledger.pending_sync import PendingSync
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
+from nsledger.recorder.left_behind import LeftBehind
 from nsledger.recorder.limits import UNLIMITED, WriterLimits
 from nsledger.recorder.rotation import NEVER, Rotation
-from nsledger.recorder.syncing import at_once
+from nsledger.recorder.syncing import Syncing, at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from nsledger.recorder.unclean_stop import unclean_stop
 
@@ -33,18 +31,6 @@ _BATCH: Final = 512
 """Records in one write: bounds how long the first waits for the last."""
 _FIRST_RETRY_S: Final = 0.05
 _LONGEST_RETRY_S: Final = 5.0
-
-
-@dataclass(slots=True)
-class _Syncing:
-    """What the disk is busy with."""
-
-    pending: PendingSync
-    appended: int
-    """How many records will be synced."""
-    tickets: list[Ticket]
-    error: OSError | None = None
-    over: threading.Event = field(default_factory=threading.Event)
 
 
 class GroupCommit:
@@ -61,6 +47,7 @@ class GroupCommit:
         run_sync: Callable[[Callable[[], None]], None] = at_once,
         on_sync_over: Callable[[], None] = lambda: None,
         limits: WriterLimits = UNLIMITED,
+        find_left_behind: Callable[[], LeftBehind] = LeftBehind,
     ) -> None:
         """Nothing is opened yet.
 
@@ -73,6 +60,7 @@ class GroupCommit:
             run_sync: Takes what waits for the disk, to be run wherever there is time.
             on_sync_over: Called after that, on the same thread: `write` takes note of it.
             limits: What the ledger may take of its disk.
+            find_left_behind: What is to come first into the ledger that was opened.
         """
         self.appended = 0
         self.synced = 0
@@ -86,6 +74,7 @@ class GroupCommit:
         self._new_ledger_id = new_ledger_id
         self._sync_interval_s = sync_interval_s
         self._last_moment = last_moment
+        self._find_left_behind = find_left_behind
         self._moment: Moment | None = None
         """Of the record that was taken in last."""
         self._ledger: LedgerWriter | None = None
@@ -94,7 +83,7 @@ class GroupCommit:
         self._sync_due_s = NEVER
         self._run_sync = run_sync
         self._on_sync_over = on_sync_over
-        self._syncing: _Syncing | None = None
+        self._syncing: Syncing | None = None
         self._written: list[Ticket] = []
         self._retry_s = _FIRST_RETRY_S
         self._retry_at_s = 0.0
@@ -147,7 +136,7 @@ class GroupCommit:
             RecordLostError: it is no event that a ledger can hold.
         """
         try:
-            record = encode(ticket.event, ticket.at)
+            record = ticket.encoded or encode(ticket.event, ticket.at)
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise RecordLostError(reason="unencodable", event=ticket.event) from error
         if len(record) > MAX_RECORD_BYTES:
@@ -222,6 +211,7 @@ class GroupCommit:
         ledger = self._open_ledger()
         try:
             last = self._last_moment()
+            left = self._find_left_behind()
             about: list[Event] = [
                 LedgerRecovered(
                     source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as
@@ -240,13 +230,16 @@ class GroupCommit:
                 ledger.close()
             raise
         newest, self._moment = self._moment, last
-        self._put_first(about)
+        self._put_first(about, left)
         self._moment = newest or self._moment
         return ledger
 
-    def _put_first(self, events: Iterable[Event]) -> None:
-        """Have the ledger tell these before anything that waits."""
+    def _put_first(self, events: Iterable[Event], left: LeftBehind | None = None) -> None:
+        """Have the ledger tell these before anything that waits, and before them what was left."""
         before, self._waiting = self._waiting, []
+        if left is not None:
+            for ticket in left.tickets(self._now()):
+                self.take_in(ticket)
         self._note_time(self._now())
         for event in events:
             self.take_in(Ticket(event, self._now()))
@@ -348,7 +341,7 @@ class GroupCommit:
         pending = ledger.begin_sync() if self._syncing is None else None
         if pending is None:
             return
-        syncing = _Syncing(pending, self.appended, self._to_sync)
+        syncing = Syncing(pending, self.appended, self._to_sync)
         self._syncing, self._to_sync, self._sync_due_s = syncing, [], NEVER
 
         def run() -> None:

@@ -19,19 +19,25 @@ from typing import Final
 import structlog
 
 from nsledger.domain.events import DISK_FULL, DiskStage, Event
-from nsledger.domain.record import Moment
+from nsledger.domain.record import Moment, encode
 from nsledger.ledger.chain import Head
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.ahead import WriteAhead
 from nsledger.recorder.disk_gate import DiskFullError, is_out_of_room
 from nsledger.recorder.forwarding import Forwarding, Successor
 from nsledger.recorder.gaps import GapTally
 from nsledger.recorder.group_commit import GroupCommit, word_for
+from nsledger.recorder.left_behind import LeftBehind
 from nsledger.recorder.limits import UNLIMITED, WriterLimits
 from nsledger.recorder.rotation import NEVER
 from nsledger.recorder.syncing import Syncer
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
 log = structlog.get_logger(__name__)
+
+_GATHER_S: Final = 0.01
+"""How long records that are kept ahead gather: nobody waits for them, and each time this thread
+wakes up it takes the interpreter from the relay's."""
 
 _GAP_INTERVAL_S: Final = 1.0
 """At most one gap record per reason in this time: a storm of gaps is not to fill the disk."""
@@ -58,6 +64,8 @@ class Recorder:
         sync_interval_s: float = 0.05,
         last_moment: Callable[[], Moment | None] = lambda: None,
         limits: WriterLimits = UNLIMITED,
+        find_left_behind: Callable[[], LeftBehind] = LeftBehind,
+        ahead: WriteAhead | None = None,
     ) -> None:
         """Nothing is opened yet.
 
@@ -70,7 +78,10 @@ class Recorder:
             last_moment: Of the newest record in the opened ledger, on the recorder's thread; a
                 reboot or a step of the clock since then becomes a record.
             limits: What the ledger may take of its disk.
+            find_left_behind: What earlier processes kept ahead, once the ledger is opened.
+            ahead: Where `record_ahead` keeps records; closed with the recorder.
         """
+        self._ahead = ahead
         self._syncer = Syncer()
         self._own_ledger = partial(
             GroupCommit,
@@ -82,6 +93,7 @@ class Recorder:
             run_sync=self._syncer.put,
             on_sync_over=lambda: self._queue.put(None),
             limits=limits,
+            find_left_behind=find_left_behind,
         )
         self._commit: GroupCommit | Forwarding = self._own_ledger()
         self._successor: Successor | None = None
@@ -203,6 +215,26 @@ class Recorder:
         self._lose(ticket, RecordLostError(reason=reason, event=event))
         return ticket
 
+    def record_ahead(self, event: Event, *, at: Moment) -> bool:
+        """Keep `event` where it outlives this process, and have it written; returns at once.
+
+        False if it cannot be kept, and nothing was done: it is for `record` then, and to be waited
+        for.
+        """
+        ahead = self._ahead
+        if ahead is None or not self.holds_ledger:
+            return False
+        try:
+            encoded = encode(event, at)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return False
+        ticket = Ticket(event, at, encoded=encoded)
+        with self._lock:
+            if self._closed or self.queue_depth >= self._queue_limit or not ahead.put(encoded):
+                return False
+            self._queue.put(ticket)
+        return True
+
     def gap(self, reason: str, count: int = 1, detail: str = "") -> None:
         """Have it written that `count` things are missing because of `reason`, a word or two.
 
@@ -253,10 +285,13 @@ class Recorder:
             if self._commit.failing is None or now_s >= self._commit.retry_at_s:
                 self._write(now_s)
         self._take_in_all()
+        left = self._commit.waiting
         try:
             self._commit.close()
         except OSError as error:
             log.error("ledger.close_failed", error=word_for(error))  # noqa: TRY400 - see ticket.py
+        if self._ahead is not None:
+            self._ahead.close(all_settled=not left)
         self._syncer.close()
 
     def _change_hands(self) -> None:
@@ -308,9 +343,12 @@ class Recorder:
             until_s = self._commit.sync_at_s
         timeout_s = None if until_s == NEVER else max(0.0, until_s - time.monotonic())
         try:
-            self._take_in(self._queue.get(timeout=timeout_s))
+            first = self._queue.get(timeout=timeout_s)
         except queue.Empty:
             return
+        if first is not None and first.encoded is not None and not self._closed:
+            time.sleep(_GATHER_S)
+        self._take_in(first)
         self._take_in_all()
 
     def _take_in_all(self) -> None:
@@ -332,6 +370,8 @@ class Recorder:
             for gap in self._gaps.take():
                 self._take_in(Ticket(gap, self._now()))
             written += self._commit.write(now_s, sync=sync or self._closed)
+        if self._ahead is not None:
+            self._ahead.settle(sum(ticket.encoded is not None for ticket in written))
         for listener in self._listeners:
             for ticket in written:
                 if ticket.seq is not None:

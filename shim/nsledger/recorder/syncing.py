@@ -5,6 +5,22 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from nsledger.ledger.pending_sync import PendingSync
+from nsledger.recorder.ticket import Ticket
+
+
+@dataclass(slots=True)
+class Syncing:
+    """What the disk is busy with."""
+
+    pending: PendingSync
+    appended: int
+    """How many records will be synced."""
+    tickets: list[Ticket]
+    error: OSError | None = None
+    over: threading.Event = field(default_factory=threading.Event)
 
 
 class Syncer:

@@ -38,7 +38,18 @@ class Ticket:
     recorder keeps the event and writes it when that works again, but nobody should wait for it.
     """
 
-    __slots__ = ("_callbacks", "at", "done", "error", "event", "retry", "seq", "sync", "urgent")
+    __slots__ = (
+        "_callbacks",
+        "at",
+        "done",
+        "encoded",
+        "error",
+        "event",
+        "retry",
+        "seq",
+        "sync",
+        "urgent",
+    )
 
     def __init__(
         self,
@@ -48,9 +59,12 @@ class Ticket:
         sync: bool = False,
         retry: bool = True,
         urgent: bool = False,
+        encoded: bytes | None = None,
     ) -> None:
         self.event = event
         self.at = at
+        self.encoded = encoded
+        """The record, if it was encoded before it came here: it is kept ahead, nobody waits."""
         self.sync = sync
         self.retry = retry and not urgent
         self.urgent = urgent

@@ -42,12 +42,13 @@ from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.ledger.reader import entries
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.proc.namespaces import read_namespaces
+from nsledger.recorder.ahead import WriteAhead
 from nsledger.recorder.recorder import Recorder
 from nsledger.spool.inbox import Inbox
 
 E = TypeVar("E")
 
-ANNOTATING = Policy(annotate=True, sync=False, fail_closed=False)
+ANNOTATING = Policy(annotate=True, sync=False, ahead=False, fail_closed=False)
 OF_THE_HOST = dict.fromkeys(NamespaceType, INHERITED)
 
 
@@ -172,6 +173,7 @@ def box(
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
     alone: bool = True,
+    ahead: WriteAhead | None = None,
 ) -> Iterator[Box]:
     """A box that runs until `finish`; it recollects and reconciles if it is given an interval."""
     clock = FixedClock()
@@ -180,6 +182,7 @@ def box(
         open_ledger or (lambda: LedgerWriter.open(str(ledger))),
         now=clock.now,
         new_ledger_id=lambda: "0" * 32,
+        ahead=ahead,
     )
     runtime = runtime or FakeRuntime()
     used = runtime
@@ -208,6 +211,7 @@ def box(
         recollect=recollection.recollect if reconcile_interval_s else lambda: None,
         alone=lambda: alone,
         courtesy=Courtesy(lambda: 0),
+        pause=lambda: None,
     )
     watcher = CallWatcher(
         recorder=recorder,

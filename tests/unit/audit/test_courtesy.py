@@ -21,8 +21,8 @@ def test_a_relay_that_never_rests_is_not_waited_for() -> None:
 
     Courtesy(lambda: next(relayed)).wait(threading.Event())
 
-    assert 0.02 <= time.monotonic() - began_s < 1
-    assert next(relayed) > 2
+    assert 1 <= time.monotonic() - began_s < 5
+    assert next(relayed) > 20
 
 
 def test_what_is_urgent_waits_for_nothing() -> None:

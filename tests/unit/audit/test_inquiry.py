@@ -54,3 +54,26 @@ def test_an_inquiry_that_never_asked_has_nothing_to_close() -> None:
     asking.close()
 
     assert not connected
+
+
+def test_a_connection_that_nobody_needs_is_given_back_and_made_again() -> None:
+    runtime, now_s = FakeRuntime(), [100.0]
+    connected: list[FakeRuntime] = []
+
+    def connect() -> FakeRuntime:
+        connected.append(runtime)
+        return runtime
+
+    asking = Inquiry(connect, on_unanswered=lambda _: None, now_s=lambda: now_s[0])
+    asking.sandbox("s1")
+
+    now_s[0] += 1
+    asking.rest()
+    asking.sandbox("s1")
+    assert len(connected) == 1
+
+    now_s[0] += 60
+    asking.rest()
+    asking.rest()
+    assert isinstance(asking.sandbox("s1"), SandboxStatus)
+    assert len(connected) == 2

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from nsledger.domain.events import ContainerRequested, Gap, PodRequested
 from nsledger.domain.namespaces import NEW, NamespaceMode, NamespaceType
 from nsledger.http2.calls import Treatment
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.ahead import WriteAhead
+from tests.failing_disk import FailingDisk
 from tests.unit.audit.node_in_a_box import (
     FakeCall,
     FakeRuntime,
@@ -23,8 +27,9 @@ from tests.unit.audit.node_in_a_box import (
     sandbox_answer,
 )
 
-SILENT = Policy(annotate=False, sync=False, fail_closed=False)
-FAIL_CLOSED = Policy(annotate=True, sync=False, fail_closed=True)
+SILENT = Policy(annotate=False, sync=False, ahead=False, fail_closed=False)
+FAIL_CLOSED = Policy(annotate=True, sync=False, ahead=False, fail_closed=True)
+AHEAD = Policy(annotate=True, sync=False, ahead=True, fail_closed=False)
 NOTHING = b"\xff not a message"
 
 
@@ -160,6 +165,26 @@ def test_a_ledger_that_cannot_be_written_lets_pods_pass(tmp_path: Path) -> None:
 
     assert call.released
     assert not call.refused
+
+
+def test_what_is_kept_ahead_waits_for_no_disk(tmp_path: Path) -> None:
+    disk, hangs = FailingDisk(), threading.Event()
+    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
+        ahead = WriteAhead.create(memory, str(tmp_path / "ledger"))
+        with box(tmp_path, policy=AHEAD, ahead=ahead) as node:
+            first, second = FakeCall(Method.RUN_POD_SANDBOX), FakeCall(Method.RUN_POD_SANDBOX)
+            node.watcher.request_held(first, run_pod_sandbox())
+            until_decided(first)  # the ledger is open now
+            disk.waits(hangs.wait)
+
+            node.watcher.request_held(second, run_pod_sandbox())
+
+            decided = len(second.released)
+            hangs.set()
+            disk.works()
+            on_record = node.finish()
+    assert decided == 1
+    assert sum(isinstance(event, PodRequested) for event in on_record) == 2
 
 
 def test_fail_closed_refuses_what_cannot_be_recorded(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ def test_the_default_file_without_its_marks_is_good_and_is_the_defaults(tmp_path
 def test_what_a_key_takes_is_told_in_words() -> None:
     takes = {key.name: key.takes for key in keys()}
 
-    assert takes["write_ahead"] == '"write" or "sync"'
+    assert takes["write_ahead"] == '"memory", "write" or "sync"'
     assert takes["hold_limit_s"] == "number, more than 0, at most 3600"
     assert takes["reconcile_interval_s"] == "number, at least 0, at most 86400"
     assert takes["annotate"] == "true or false"

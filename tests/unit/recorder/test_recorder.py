@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from nsledger.domain.events import Event, Gap
-from nsledger.domain.record import Moment
+from nsledger.domain.record import Moment, encode
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.recorder.ahead import WriteAhead, records_in
+from nsledger.recorder.left_behind import LeftBehind, left_behind
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import RecordLostError
 from tests import recording
@@ -28,13 +32,21 @@ def disk() -> Iterator[FailingDisk]:
     disk.works()
 
 
-def recorder_of(directory: Path, *, queue_limit: int = 1000) -> Recorder:
+def recorder_of(
+    directory: Path,
+    *,
+    queue_limit: int = 1000,
+    ahead: WriteAhead | None = None,
+    find_left_behind: Callable[[], LeftBehind] = LeftBehind,
+) -> Recorder:
     return Recorder(
         lambda: LedgerWriter.open(str(directory)),
         now=recording.now,
         new_ledger_id=lambda: recording.LEDGER_ID,
         queue_limit=queue_limit,
         sync_interval_s=0.02,
+        ahead=ahead,
+        find_left_behind=find_left_behind,
     )
 
 
@@ -327,3 +339,67 @@ def test_a_disk_that_hangs_does_not_keep_the_recorder_from_its_end(
     hangs.set()
     assert recording.words(tmp_path) == ["ledger.created", "first"]
     assert verify(str(tmp_path)).head.seq == 2
+
+
+def test_what_is_kept_ahead_needs_no_disk_and_is_written_when_that_works(
+    tmp_path: Path, disk: FailingDisk
+) -> None:
+    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
+        ahead = WriteAhead.create(memory, str(tmp_path))
+        recorder = recorder_of(tmp_path, ahead=ahead)
+        recorder.start()
+        recorder.record(recording.event("first"), at=recording.now()).wait(SOON_S)
+        disk.fails(errno.ENOSPC)
+
+        assert ahead is not None
+        assert recorder.record_ahead(recording.event("kept"), at=recording.now())
+        eventually(lambda: recorder.failing)
+        kept = list(records_in(Path(ahead.path).read_bytes()))
+        disk.works()
+        eventually(lambda: recorder.appended == 3)
+
+        assert [b'"reason":"kept"' in record for record in kept] == [True]
+        assert recorder.close(SOON_S) == 0
+        assert os.listdir(memory) == []
+    assert recording.words(tmp_path) == ["ledger.created", "first", "kept"]
+
+
+def test_what_memory_has_no_room_for_is_recorded_as_ever(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
+        ahead = WriteAhead.create(memory, str(tmp_path))
+        assert ahead is not None
+        while ahead.put(b"x" * 100):
+            pass
+        recorder = recorder_of(tmp_path, ahead=ahead)
+        recorder.start()
+        recorder.record(recording.event("first"), at=recording.now()).wait(SOON_S)
+
+        assert not recorder.record_ahead(recording.event("refused"), at=recording.now())
+        recorder.close(SOON_S)
+    assert recording.words(tmp_path) == ["ledger.created", "first"]
+
+
+def test_without_a_ledger_of_its_own_nothing_is_kept_ahead(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
+        recorder = recorder_of(tmp_path, ahead=WriteAhead.create(memory, str(tmp_path)))
+
+        assert not recorder.record_ahead(recording.event("early"), at=recording.now())
+        recorder.start()
+        recorder.close(SOON_S)
+
+
+def test_what_a_killed_process_had_kept_comes_first_into_the_ledger(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
+        dead = WriteAhead.create(memory, str(tmp_path))
+        assert dead is not None
+        dead.put(encode(recording.event("left"), recording.now()))
+        dead.close(all_settled=False)
+        recorder = recorder_of(
+            tmp_path, find_left_behind=lambda: left_behind(memory, str(tmp_path))
+        )
+        recorder.record(recording.event("new"), at=recording.now())
+        recorder.start()
+        recorder.close(SOON_S)
+
+        assert os.listdir(memory) == []
+    assert recording.words(tmp_path) == ["ledger.created", "left", "new"]
