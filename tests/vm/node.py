@@ -29,7 +29,9 @@ class Kubelet(msgspec.Struct, frozen=True):
     endpoint: str
     pid: int
     calls: int
-    failed: tuple[tuple[float, str, str], ...]
+    failed: int
+    last: str = ""
+    """When, which and how: of the last that failed."""
 
 
 class Container(msgspec.Struct, frozen=True):
@@ -107,18 +109,17 @@ class Node:
     def kubelet(self) -> Kubelet:
         """What the kubelet's stand-in says of itself."""
         said = self.machine.attempt("cat", "/run/kubelet.json").stdout
-        return msgspec.json.decode(said, type=Kubelet) if said else Kubelet("", 0, 0, ())
+        return msgspec.json.decode(said, type=Kubelet) if said else Kubelet("", 0, 0, 0)
 
     def wait_for_answered_calls(self) -> None:
         """Wait until the kubelet's stand-in has had answers to calls that it makes from now on."""
         before = self.kubelet()
-        failed = len(before.failed)
 
         def answered() -> bool:
-            nonlocal before, failed
+            nonlocal before
             now = self.kubelet()
-            if now.pid != before.pid or len(now.failed) != failed:
-                before, failed = now, len(now.failed)
+            if (now.pid, now.failed) != (before.pid, before.failed):
+                before = now
             return now.calls > before.calls + 6
 
         self.machine.wait_for("answers to the kubelet's calls", answered)

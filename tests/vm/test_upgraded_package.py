@@ -14,15 +14,16 @@ def test_an_upgrade_fails_no_call_and_keeps_ledger_index_and_configuration(insta
     running = installed.run_pods({"name": "before-upgrade"})["before-upgrade"]
     configuration = installed.configuration()
     admins = installed.machine.run("cat", "/etc/nsledger/nsledger.toml")
-    records, failed = installed.records(), installed.kubelet().failed
+    records, kubelet = installed.records(), installed.kubelet()
     index = installed.machine.run("stat", "-c", "%i", f"{LEDGER}/index.sqlite")
-    daemon, calls = installed.daemon_pid(), installed.kubelet().calls
+    daemon = installed.daemon_pid()
 
     said = installed.install_package("next")
 
     installed.wait_for_another_daemon(daemon, limit_s=120)
-    installed.machine.wait_for("more calls", lambda: installed.kubelet().calls > calls + 30)
-    assert installed.kubelet().failed == failed
+    installed.machine.wait_for("more calls", lambda: installed.kubelet().calls > kubelet.calls + 30)
+    now = installed.kubelet()
+    assert (now.pid, now.failed) == (kubelet.pid, kubelet.failed), now
     assert "run 'nsledger install'" in said
     started = installed.events(DaemonStarted)[-1]
     assert (started.version, started.predecessor_pid) == (installed.next_version, daemon)
@@ -49,6 +50,16 @@ def test_the_watchdog_and_systemd_follow_the_successor(installed: Node) -> None:
 
     installed.machine.wait_for("the successor's watchdog message", said_that_it_lives, limit_s=30)
     assert found["ActiveState"] == "active"
+
+
+def test_a_successor_that_is_killed_is_started_again_like_the_first(installed: Node) -> None:
+    before = installed.daemon_pid()
+
+    installed.machine.run("systemctl", "kill", "--kill-whom=main", "--signal=KILL", "nsledger")
+
+    # systemd was told of it and did not start it: it has to hear of its end all the same.
+    installed.wait_for_another_daemon(before, limit_s=60)
+    assert "sound" in installed.ask("verify")
 
 
 def test_an_installation_is_renewed_and_the_pods_of_before_stay(installed: Node) -> None:

@@ -1,8 +1,8 @@
 #!/usr/bin/python3 -I
 """What stands in for the kubelet: it keeps a connection to the endpoint it is told, and asks.
 
-`/run/kubelet.json` says how many calls it made since its start, and of each that failed the time,
-the method and the status.
+`/run/kubelet.json` says how many calls it made since its start, how many of them failed, and how
+the last one that did.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import time
+from typing import Any
 
 sys.path[:0] = ["/opt/brought", "/opt/brought/lib"]
 
@@ -26,20 +27,24 @@ _PAUSE_S = 0.1
 def main() -> None:
     """Call until stopped."""
     (endpoint,) = (word.removeprefix(_TOLD) for word in sys.argv if word.startswith(_TOLD))
-    calls, failed = 0, []
+    said: dict[str, Any] = {
+        "endpoint": endpoint,
+        "pid": os.getpid(),
+        "calls": 0,
+        "failed": 0,
+        "last": "",
+    }
     with Client(endpoint, timeout_s=60) as client:
         while True:
             for method in _METHODS:
-                calls += 1
+                said["calls"] += 1
                 try:
                     client.call(method)
                 except grpc.RpcError as error:
-                    failed.append([time.time(), method, error.code().name])
+                    said["failed"] += 1
+                    said["last"] = f"{time.time():.3f} {method} {error.code().name}"
             with open("/run/kubelet.json.new", "w", encoding="ascii") as file:
-                json.dump(
-                    {"endpoint": endpoint, "pid": os.getpid(), "calls": calls, "failed": failed},
-                    file,
-                )
+                json.dump(said, file)
             os.replace("/run/kubelet.json.new", "/run/kubelet.json")
             time.sleep(_PAUSE_S)
 
