@@ -13,7 +13,9 @@ COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-a
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
 TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium graphviz
 
-.PHONY: help demo test check bench man protos wheel deb requirements format clean
+VM_PACKAGES := qemu-system-x86 busybox-static
+
+.PHONY: help demo test test-vm check bench man protos wheel deb requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +30,12 @@ test: .venv/dev check ## every check and every test that this machine can run
 	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"
 	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
 	@[ "$$(id -u)" != 0 ] || tools/second-generation || echo "the tests marked containerd2 and upstream_proto cannot run"
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PYTEST_ARGS) -m "not vm"
+
+test-vm: .venv/dev ## the tests on a whole machine: Debian 13, booted in an emulator (root to make it, amd64)
+	@tools/system-packages $(VM_PACKAGES)
+	@tools/virtual-node
+	$(BIN)/python -m pytest --require=vm -m vm tests/vm
 
 check: .venv/dev .venv/protos ## linters, types, import layers, generated code
 	$(BIN)/ruff check

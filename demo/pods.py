@@ -29,6 +29,8 @@ class Pod:
     host_ipc: bool = False
     share_process_namespace: bool = False
     host_users: bool = True
+    privileged: bool = False
+    """Of each container: it decides on the cgroup namespace, on cgroup v2."""
     runtime_handler: str = ""
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -80,13 +82,14 @@ class Kubelet:
     def start(self, running: RunningPod, name: str, **config: Any) -> str:  # noqa: ANN401 - fields of a message
         """Create and start one more container; `config` adds fields to its ContainerConfig."""
         options = {**running.pod.namespace_options, **config.pop("namespace_options", {})}
+        context = {"namespace_options": options, "privileged": running.pod.privileged}
         created = self.client.call(
             "CreateContainer",
             pod_sandbox_id=running.pod_sandbox_id,
             config={
                 "metadata": {"name": name},
                 "image": {"image": APP_IMAGE},
-                "linux": {"security_context": {"namespace_options": options}},
+                "linux": {"security_context": context},
                 **config,
             },
             sandbox_config=running.sandbox_config,
@@ -153,7 +156,10 @@ class Kubelet:
             "annotations": dict(pod.annotations),
             "linux": {
                 "cgroup_parent": self._cgroup_parent,
-                "security_context": {"namespace_options": pod.namespace_options},
+                "security_context": {
+                    "namespace_options": pod.namespace_options,
+                    "privileged": pod.privileged,
+                },
             },
         }
 

@@ -31,6 +31,9 @@ _CLOSING_S = 2.0
 SID_TREE = Path(os.environ.get("NSLEDGER_SID_TREE", "/var/cache/nsledger/sid"))
 """The second generation: a debootstrapped Debian sid, made by `tools/second-generation`."""
 
+VIRTUAL_NODE = Path(os.environ.get("NSLEDGER_VM", "/var/cache/nsledger/vm"))
+"""The whole machine of tests/vm: disk, kernel and initrd, made by `tools/virtual-node`."""
+
 UPSTREAM_PROTO = Path(
     os.environ.get(
         "NSLEDGER_UPSTREAM_PROTO",
@@ -69,6 +72,14 @@ def _lacks_second_generation() -> str | None:
     return f"no second generation at {SID_TREE}; make it with tools/second-generation"
 
 
+def _lacks_virtual_node() -> str | None:
+    if not (VIRTUAL_NODE / "disk.img").exists():
+        return f"no machine at {VIRTUAL_NODE}; make test-vm makes it with tools/virtual-node"
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return "one machine for all its tests, and it takes two processors: make test-vm"
+    return _lacks("qemu-system-x86_64", "setpriv", "dpkg-deb", "busybox")
+
+
 def _lacks_upstream_proto() -> str | None:
     if not UPSTREAM_PROTO.exists():
         return f"no {UPSTREAM_PROTO}"
@@ -102,6 +113,7 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "peers": _lacks_peers,
     "chromium": lambda: _lacks("chromium"),
     "graphviz": lambda: _lacks("dot"),
+    "vm": _lacks_virtual_node,
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }
 

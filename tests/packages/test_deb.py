@@ -22,11 +22,10 @@ def output(*command: str | Path) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-@pytest.fixture(scope="module")
-def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built; its dependencies come from the package index."""
+def build(directory: Path, *minor: str) -> Path:
+    """The package; its dependencies come from the package index."""
     built = subprocess.run(
-        [ROOT / "tools/build-deb", tmp_path_factory.mktemp("deb")],
+        [ROOT / "tools/build-deb", directory, *minor],
         check=False,
         capture_output=True,
         text=True,
@@ -35,6 +34,12 @@ def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("no package index")
     assert built.returncode == 0, built.stderr
     return Path(built.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def deb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package for this machine's Python."""
+    return build(tmp_path_factory.mktemp("deb"))
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +65,15 @@ def test_it_runs_with_the_machines_python_and_its_own_dependencies(tree: Path) -
     assert "ExecStart" not in output(program, "doctor", "--help")
     assert (tree / "usr/lib/nsledger/lib/nsledger_hook/hook.py").exists()
     assert (tree / "usr/lib/nsledger/lib/nsledger/report/assets/page.html").exists()
+
+
+def test_a_package_for_another_python_says_so_and_has_its_modules(tmp_path: Path) -> None:
+    deb = build(tmp_path, "13")
+
+    assert "python3 (>= 3.13), python3 (<< 3.14)" in output("dpkg-deb", "--field", deb, "Depends")
+    modules = [line for line in output("dpkg-deb", "-c", deb).splitlines() if ".cpython-" in line]
+    assert modules
+    assert [line for line in modules if ".cpython-313-" not in line] == []
 
 
 def test_it_has_the_units_and_no_configuration(tree: Path) -> None:

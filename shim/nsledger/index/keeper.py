@@ -75,6 +75,9 @@ class IndexKeeper:
         self._thread.join(timeout_s)
 
     def _run(self) -> None:
+        # A daemon's first start serves the kubelet before it makes the ledger.
+        while not os.path.isdir(self._ledger) and not self._closed.wait(_GATHER_S):
+            pass
         retry_s = _FIRST_RETRY_S
         while not self._closed.is_set():
             before = self._reached

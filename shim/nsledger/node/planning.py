@@ -47,7 +47,9 @@ def plan(host: Host, found: Survey, *, program: str, parts: frozenset[Part]) -> 
         known = found.manifest is not None and found.manifest.part(part) is not None
         bypassed = found.manifest is not None and found.manifest.bypassed
         # Again where the first time was not ours to finish: a bypass is ended by the same step.
-        if phase.files and (phase.changes or not known or (bypassed and part is Part.KUBELET)):
+        # A package brings its units itself: they are to be enabled and started all the same.
+        is_anything = bool(phase.files or phase.commands)
+        if is_anything and (phase.changes or not known or (bypassed and part is Part.KUBELET)):
             phases.append(phase)
     if found.containerd is not None and Part.CONTAINERD in parts:
         notes += [

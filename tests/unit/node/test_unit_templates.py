@@ -69,6 +69,13 @@ def test_the_units_name_the_program_that_is_installed() -> None:
     ]
 
 
+def test_the_daemons_reload_needs_no_program_but_a_shell() -> None:
+    reload = [line for line in template("nsledger.service").decode().splitlines() if "HUP" in line]
+
+    # kill(1) is procps's, which a small node need not have.
+    assert reload == ["ExecReload=/bin/sh -c 'kill -HUP $MAINPID'"]
+
+
 def test_what_a_package_brought_is_not_hidden_by_a_copy() -> None:
     assert shim_files("/usr/bin/nsledger", lambda _: True) == {}
 

@@ -21,6 +21,9 @@ _PRIVATE_MODE: Final = 0o700
 _WAITING_S: Final = 60.0
 _LEAST_ROOM_BYTES: Final = 1 << 30
 _LEAST_ROOM_SHARE: Final = 0.05
+_CONNECTION: Final = re.compile(
+    r"ESTAB\s+\d+\s+\d+\s+\S+\s+(?P<number>\d+)\s+\S+\s+(?P<peer>\d+)(?P<rest>[^\n]*)"
+)
 
 
 def installed_files(sight: Sight) -> Outcome:
@@ -134,11 +137,11 @@ def kubelet_connection(sight: Sight) -> Outcome:
     """Whose connections the shim has: the kubelet's must be one, and no straight one beside it."""
     if not sight.host.is_this_machine:
         return of_an_image()
-    done = sight.host.run("ss", "--unix", "--processes", "--no-header")
+    done = sight.host.run("ss", "--unix", "--extended", "--processes", "--no-header")
     if done.code or "users:" not in done.stdout:
         return unknown("ss tells no processes", "Run it as root, with iproute2 installed.")
-    shim = peers(done.stdout, sight.shim_socket)
-    straight = peers(done.stdout, sight.runtime_socket)
+    shim = peers(done.stdout, _inode(sight.shim_socket))
+    straight = peers(done.stdout, _inode(sight.runtime_socket))
     if "kubelet" in straight:
         return failed(f"it is connected to {sight.runtime_socket}", "systemctl restart kubelet")
     if "kubelet" in shim:
@@ -186,24 +189,29 @@ def hook_fires(sight: Sight) -> Outcome:
     return ok("a throw-away pod left the hook's and the shim's record")
 
 
-def peers(listed: str, path: str) -> set[str]:
-    """The names of the processes that are connected to the socket at `path`.
+def peers(listed: str, file: int | None) -> set[str]:
+    """The names of the processes that are connected to a socket, by the inode of its file.
 
-    `listed` is what `ss --unix --processes` prints: the local path and inode, then the peer's.
+    Not by its path: the kernel keeps the one that it was bound at, and nsledger's own gets its
+    name by a rename. `listed` is what `ss --unix --extended --processes` prints: the local path
+    and number, then the peer's, the processes, and the file's inode where there is a file.
     """
-    rows = [
-        (match["path"], match["inode"], match["peer"], match["users"])
-        for match in re.finditer(
-            r"ESTAB\s+\d+\s+\d+\s+(?P<path>\S+)\s+(?P<inode>\d+)\s+\S+\s+(?P<peer>\d+)"
-            r"[^\n]*?(?P<users>users:\S+)?\s*$",
-            listed,
-            re.MULTILINE,
-        )
-    ]
-    accepted = {peer for local, _, peer, _ in rows if local == path}
+    accepted: set[str] = set()
+    users: dict[str, str] = {}
+    for row in _CONNECTION.finditer(listed):
+        users[row["number"]] = row["rest"]
+        if file is not None and f" ino:{file} " in f"{row['rest']} ":
+            accepted.add(row["peer"])
     return {
         name
-        for _, inode, _, users in rows
-        if inode in accepted and users
-        for name in re.findall(r'\("([^"]+)"', users)
+        for number in accepted & users.keys()
+        for name in re.findall(r'\("([^"]+)"', users[number])
     }
+
+
+def _inode(path: str) -> int | None:
+    """Of the socket's file; None if there is none."""
+    try:
+        return os.stat(path).st_ino
+    except FileNotFoundError:
+        return None

@@ -21,43 +21,51 @@ from nsledger.node.doctor.installation import peers
 from nsledger.node.doctor.outcome import Result
 from tests.unit.node.doctor.sights import ThisMachine, sight
 
+SHIM, RUNTIME, ELSEWHERE = 1695, 1786, 1790
+"""Inodes of the sockets' files. The shim's was bound at another name and renamed."""
 LISTED = """\
-u_str ESTAB  0 0 /run/nsledger/cri.sock 201 * 200 users:(("nsledger",pid=9,fd=8))
-u_str ESTAB  0 0                      * 200 * 201 users:(("kubelet",pid=7,fd=5))
-u_str ESTAB  0 0 /run/containerd/containerd.sock 301 * 300 users:(("containerd",pid=8,fd=8))
-u_str ESTAB  0 0                      * 300 * 301 users:(("nsledger",pid=9,fd=6),("sh",pid=9,fd=6))
-u_str ESTAB  0 0 /run/elsewhere.sock 401 * 400
-u_str LISTEN 0 0 /run/nsledger/cri.sock 500 * 0 users:(("nsledger",pid=9,fd=3))
-"""
+u_str ESTAB  0 0 /run/nsledger/.47da872d 201 * 200 users:(("nsledger",pid=9,fd=8)) <-> ino:1695 dev:0/25
+u_str ESTAB  0 0                      * 200 * 201 users:(("kubelet",pid=7,fd=5))  <->
+u_str ESTAB  0 0 /run/containerd/containerd.sock 301 * 300 users:(("containerd",pid=8,fd=8)) <-> ino:1786 dev:0/25
+u_str ESTAB  0 0                      * 300 * 301 users:(("nsledger",pid=9,fd=6),("sh",pid=9,fd=6)) <->
+u_str ESTAB  0 0 /run/elsewhere.sock 401 * 400 <-> ino:1790 dev:0/25
+u_str LISTEN 0 0 /run/nsledger/.47da872d 500 * 0 users:(("nsledger",pid=9,fd=3)) <-> ino:1695 dev:0/25
+"""  # noqa: E501 - as ss prints it
 
 
 def test_the_peer_of_a_socket_is_who_connected_to_it() -> None:
-    assert peers(LISTED, "/run/nsledger/cri.sock") == {"kubelet"}
-    assert peers(LISTED, "/run/containerd/containerd.sock") == {"nsledger", "sh"}
-    assert peers(LISTED, "/run/elsewhere.sock") == set()
-    assert peers("", "/run/nsledger/cri.sock") == set()
+    assert peers(LISTED, SHIM) == {"kubelet"}
+    assert peers(LISTED, RUNTIME) == {"nsledger", "sh"}
+    assert peers(LISTED, ELSEWHERE) == set()
+    assert peers(LISTED, 169) == set()
+    assert peers(LISTED, None) == set()
+    assert peers("", SHIM) == set()
 
 
 @pytest.mark.skipif(shutil.which("ss") is None, reason="not installed: iproute2")
 def test_this_process_is_found_at_the_other_end_of_a_real_connection() -> None:
     directory = tempfile.mkdtemp(prefix="nsl-", dir="/tmp")
     path = f"{directory}/s.sock"
+    # As the shim's socket, which is never seen under its name without anybody who listens.
+    bound = f"{directory}/.bound"
     with socket.socket(socket.AF_UNIX) as server, socket.socket(socket.AF_UNIX) as client:
-        server.bind(path)
+        server.bind(bound)
         server.listen()
+        os.rename(bound, path)
         client.connect(path)
         accepted, _ = server.accept()
         with accepted:
             listed = subprocess.run(
-                ["ss", "--unix", "--processes", "--no-header"],
+                ["ss", "--unix", "--extended", "--processes", "--no-header"],
                 check=True,
                 capture_output=True,
                 text=True,
             )
+            inode = os.stat(path).st_ino
     shutil.rmtree(directory)
 
     own = Path("/proc/self/comm").read_text().strip()
-    assert peers(listed.stdout, path) == {own}
+    assert peers(listed.stdout, inode) == {own}
 
 
 def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path) -> None:
@@ -69,30 +77,30 @@ def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path
     assert installation.shim_socket(sight(tmp_path)).result is Result.OK
 
 
-def by_kubelet(path: str) -> str:
+def by_kubelet(inode: int) -> str:
     return (
-        f'u_str ESTAB 0 0 {path} 201 * 200 users:(("x",pid=9,fd=8))\n'
-        'u_str ESTAB 0 0 * 200 * 201 users:(("kubelet",pid=7,fd=5))\n'
+        f'u_str ESTAB 0 0 /any/name 201 * 200 users:(("x",pid=9,fd=8)) <-> ino:{inode} dev:0/25\n'
+        'u_str ESTAB 0 0 * 200 * 201 users:(("kubelet",pid=7,fd=5)) <->\n'
     )
 
 
 @pytest.mark.parametrize(
     ("printed", "result"),
     [
-        (by_kubelet("/run/nsledger/cri.sock"), Result.OK),
-        (by_kubelet("/run/containerd/containerd.sock"), Result.FAILED),
-        (
-            by_kubelet("/run/nsledger/cri.sock")
-            + by_kubelet("/run/containerd/containerd.sock").replace("20", "30"),
-            Result.FAILED,
-        ),
+        (by_kubelet(SHIM), Result.OK),
+        (by_kubelet(RUNTIME), Result.FAILED),
+        (by_kubelet(SHIM) + by_kubelet(RUNTIME).replace(" 20", " 30"), Result.FAILED),
         (LISTED.replace("kubelet", "crictl"), Result.FAILED),
-        ("u_str ESTAB 0 0 /run/nsledger/cri.sock 201 * 200\n", Result.UNKNOWN),
+        (f"u_str ESTAB 0 0 /any/name 201 * 200 <-> ino:{SHIM} dev:0/25\n", Result.UNKNOWN),
     ],
     ids=["behind the shim", "past it", "both", "not at all", "no processes told"],
 )
-def test_where_the_kubelet_is_connected_is_told(printed: str, result: Result) -> None:
+def test_where_the_kubelet_is_connected_is_told(
+    printed: str, result: Result, monkeypatch: pytest.MonkeyPatch
+) -> None:
     node = sight(ThisMachine({"ss": printed}))
+    files = {node.shim_socket: SHIM, node.runtime_socket: RUNTIME}
+    monkeypatch.setattr(installation, "_inode", files.get)
 
     assert installation.kubelet_connection(node).result is result
 
