@@ -26,7 +26,7 @@ demo: ## four pods on a private containerd, and what their namespaces were (root
 	@tools/system-packages $(RUNTIME_PACKAGES)
 	@$(BIN)/python -m demo
 
-test: .venv/dev check ## every check and every test that this machine can run
+test: .venv/dev check ## every check and every test that this machine can run, but test-vm
 	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"
 	@[ "$$(id -u)" != 0 ] || tools/system-packages $(TEST_PACKAGES)
 	@[ "$$(id -u)" != 0 ] || tools/second-generation || echo "the tests marked containerd2 and upstream_proto cannot run"

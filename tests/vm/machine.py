@@ -26,7 +26,7 @@ MACHINE_FILES: Final = ("disk.img", "vmlinuz", "initrd.img")
 _BOOT_LIMIT_S: Final = 300.0
 """An idle machine of two processors takes about 40 s."""
 _CALL_LIMIT_S: Final = 120.0
-_CONSOLE_LINES: Final = 25
+_CONSOLE_LINES: Final = 40
 
 
 class MachineFailedError(Exception):
@@ -204,14 +204,17 @@ class Machine:
         said = [f"wanted: {wanted}"]
         for log in (self.directory / "qemu.log", self.console):
             if log.exists():
-                text = log.read_text(errors="replace")
-                said += [f"--- the end of {log.name}", *text.splitlines()[-_CONSOLE_LINES:]]
+                lines = log.read_text(errors="replace").splitlines()
+                end = [line for line in lines if line.strip()][-_CONSOLE_LINES:]
+                said += [f"--- the end of {log.name}", *end]
         return MachineFailedError("\n".join(said))
 
     def _arguments(self, agent: Path) -> list[str]:
-        # The console is for what goes wrong: no word of each bridge port that comes and goes.
+        # The journal goes to the console, so that the daemon's own words are in each failure; the
+        # kernel's of each bridge port that comes and goes are not.
         kernel = (
-            "loglevel=4 systemd.log_color=0 root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off"
+            "root=/dev/vda rw console=ttyS0 panic=-1 mitigations=off loglevel=4 "
+            "systemd.log_color=0 systemd.journald.forward_to_console=1"
         )
         return [
             *("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2048"),

@@ -75,7 +75,8 @@ class Node:
 
     def install_package(self, name: str) -> str:
         """Install `current` or `next`; what dpkg says."""
-        return self.machine.run("dpkg", "--install", f"{_BROUGHT}/{name}.deb", limit_s=300)
+        install = f"dpkg --install {_BROUGHT}/{name}.deb 2>&1"
+        return self.machine.run("sh", "-c", install, limit_s=300)
 
     def install(self) -> None:
         """Put nsledger on the node."""
