@@ -195,6 +195,10 @@ def test_what_becomes_of_the_old_daemons_last_calls_is_told_by_the_new_one(
         wait_for(lambda: any(seen.path == RUN_POD_SANDBOX for seen in runtime.seen))
 
         before = daemon.take_over()
+        daemon.wait_for(
+            "the ledger in new hands",
+            lambda: any(isinstance(one.event, DaemonStopped) for one in daemon.records()),
+        )
         opened.unary(VERSION)(b"v", timeout=30)
         let_go.set()
         assert call.result(30)
