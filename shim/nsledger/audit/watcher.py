@@ -47,9 +47,6 @@ class Policy:
     annotate: bool
     sync: bool
     """`write_ahead = "sync"`: a call waits until its record would survive a power cut."""
-    ahead: bool
-    """`write_ahead = "memory"`: it does not wait if its record is kept where our death does not
-    reach it."""
     fail_closed: bool
     """`failure_policy = "fail"`: a call whose record cannot be written is refused."""
 
@@ -221,7 +218,7 @@ class CallWatcher:
     ) -> None:
         self._witness.remember(event)
         message, at = annotated if self._policy.annotate else None, self._clock.now()
-        if self._policy.ahead and self._recorder.record_ahead(event, at=at):
+        if self._recorder.record_ahead(event, at=at):
             call.release(message)
             return
         ticket = self._recorder.record(event, at=at, sync=self._policy.sync)

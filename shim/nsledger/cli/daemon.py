@@ -157,7 +157,6 @@ class Daemon:
             policy=Policy(
                 annotate=configuration.annotate,
                 sync=configuration.write_ahead == "sync",
-                ahead=ahead,
                 fail_closed=fail_closed,
             ),
         )

@@ -48,7 +48,7 @@ from nsledger.spool.inbox import Inbox
 
 E = TypeVar("E")
 
-ANNOTATING = Policy(annotate=True, sync=False, ahead=False, fail_closed=False)
+ANNOTATING = Policy(annotate=True, sync=False, fail_closed=False)
 OF_THE_HOST = dict.fromkeys(NamespaceType, INHERITED)
 
 

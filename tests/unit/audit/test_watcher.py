@@ -27,9 +27,8 @@ from tests.unit.audit.node_in_a_box import (
     sandbox_answer,
 )
 
-SILENT = Policy(annotate=False, sync=False, ahead=False, fail_closed=False)
-FAIL_CLOSED = Policy(annotate=True, sync=False, ahead=False, fail_closed=True)
-AHEAD = Policy(annotate=True, sync=False, ahead=True, fail_closed=False)
+SILENT = Policy(annotate=False, sync=False, fail_closed=False)
+FAIL_CLOSED = Policy(annotate=True, sync=False, fail_closed=True)
 NOTHING = b"\xff not a message"
 
 
@@ -171,7 +170,7 @@ def test_what_is_kept_ahead_waits_for_no_disk(tmp_path: Path) -> None:
     disk, hangs = FailingDisk(), threading.Event()
     with tempfile.TemporaryDirectory(prefix="nsl-", dir="/dev/shm") as memory:
         ahead = WriteAhead.create(memory, str(tmp_path / "ledger"))
-        with box(tmp_path, policy=AHEAD, ahead=ahead) as node:
+        with box(tmp_path, ahead=ahead) as node:
             first, second = FakeCall(Method.RUN_POD_SANDBOX), FakeCall(Method.RUN_POD_SANDBOX)
             node.watcher.request_held(first, run_pod_sandbox())
             until_decided(first)  # the ledger is open now
