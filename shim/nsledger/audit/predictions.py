@@ -31,7 +31,9 @@ class Predictions:
 
     def trusted(self, runtime_handler: str, predicted: AssignedNamespaces) -> AssignedNamespaces:
         """`predicted` without the types that were wrong for this handler."""
-        disproved = self._disproved.get(runtime_handler, frozenset())
+        disproved = self._disproved.get(runtime_handler)
+        if not disproved:
+            return predicted
         return {type_: one for type_, one in predicted.items() if type_ not in disproved}
 
     def expect(self, event: ContainerRequested) -> None:

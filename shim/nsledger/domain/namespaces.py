@@ -25,6 +25,9 @@ class NamespaceType(enum.StrEnum):
     USER = "user"
     UTS = "uts"
 
+    __hash__ = str.__hash__
+    """Of the value, as equality is. An enum's own is a function of Python, called for every key."""
+
     @property
     def oci_name(self) -> str:
         """The name in an OCI spec's `linux.namespaces[].type`."""

@@ -54,7 +54,7 @@ def predict(
         NamespaceType.PID: _pid(requested.pid, sandbox_pid, target_pid),
         NamespaceType.TIME: INHERITED,
         NamespaceType.USER: _user(
-            requested.mode(NamespaceType.USER), sandbox_pid, sandbox_assigned or {}
+            requested.user.mode if requested.user else None, sandbox_pid, sandbox_assigned or {}
         ),
         NamespaceType.UTS: _joined(sandbox_pid, NamespaceType.UTS),
     }
@@ -97,4 +97,6 @@ def _user(
 
 def _cgroup(version: int, *, privileged: bool) -> Assignment | None:
     """A new one on cgroup v2 unless privileged; the host's otherwise."""
-    return INHERITED if privileged else {1: INHERITED, 2: NEW}.get(version)
+    if privileged or version == 1:
+        return INHERITED
+    return NEW if version == 2 else None  # noqa: PLR2004 - cgroup v2
