@@ -6,8 +6,9 @@ a gap.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import assert_never
+
+import msgspec
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import (
@@ -22,16 +23,14 @@ from nsledger.domain.namespaces import RequestedNamespaces
 from nsledger.domain.workload import ContainerRef, PodRef
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunPodSandbox:
+class RunPodSandbox(msgspec.Struct, frozen=True, kw_only=True):
     """A pod sandbox is asked for."""
 
     pod: PodRef
     requested: RequestedNamespaces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CreateContainer:
+class CreateContainer(msgspec.Struct, frozen=True, kw_only=True):
     """A container is asked for, in a sandbox that is there."""
 
     pod: PodRef
@@ -42,8 +41,7 @@ class CreateContainer:
     has_sandbox_config: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerToRestore:
+class ContainerToRestore(msgspec.Struct, frozen=True, kw_only=True):
     """One container of a RestorePod."""
 
     container: ContainerRef
@@ -51,8 +49,7 @@ class ContainerToRestore:
     privileged: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RestorePod:
+class RestorePod(msgspec.Struct, frozen=True, kw_only=True):
     """A pod sandbox and its containers are asked for, from a checkpoint."""
 
     pod: PodRef
@@ -60,36 +57,31 @@ class RestorePod:
     containers: tuple[ContainerToRestore, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class StopPodSandbox:
+class StopPodSandbox(msgspec.Struct, frozen=True):
     """The sandbox and its containers are to end."""
 
     pod_sandbox_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemovePodSandbox:
+class RemovePodSandbox(msgspec.Struct, frozen=True):
     """The sandbox and its containers are to be forgotten."""
 
     pod_sandbox_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StartContainer:
+class StartContainer(msgspec.Struct, frozen=True):
     """A created container is to get its process."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class StopContainer:
+class StopContainer(msgspec.Struct, frozen=True):
     """The container's process is to end."""
 
     container_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveContainer:
+class RemoveContainer(msgspec.Struct, frozen=True):
     """The container is to be forgotten."""
 
     container_id: str
