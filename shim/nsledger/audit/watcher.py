@@ -6,7 +6,8 @@ calls, /proc, the spool) is the witness's, on a thread of its own.
 
 from __future__ import annotations
 
-import secrets
+import os
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -37,7 +38,8 @@ from nsledger.http2.calls import Call, HeldCall, Treatment
 from nsledger.proc.clock import Clock
 from nsledger.recorder.recorder import Recorder
 
-_AUDIT_ID_BYTES: Final = 8
+_AUDIT_ID_BITS: Final = 64
+_SEED_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class CallWatcher:
         self._policy = policy
         self._in_flight = in_flight
         self._predictions = predictions
+        self._random_bits = random.Random(os.urandom(_SEED_BYTES)).getrandbits  # noqa: S311 - no key
 
     def treatment(self, path: str) -> Treatment | None:
         """Hold what is annotated, tap what is recorded, let the rest pass unseen."""
@@ -119,8 +122,12 @@ class CallWatcher:
         return method
 
     def _join(self, call: Call) -> str:
-        """A new audit id, which the answer of `call` will carry too if it is still to come."""
-        audit_id = secrets.token_hex(_AUDIT_ID_BYTES)
+        """A new audit id, which the answer of `call` will carry too if it is still to come.
+
+        It is to be told from all others, and no secret. To ask the kernel for each would let go of
+        the interpreter, and the relay would wait for other threads before it has it back.
+        """
+        audit_id = f"{self._random_bits(_AUDIT_ID_BITS):016x}"
         self._in_flight.join(call, audit_id)
         return audit_id
 
