@@ -13,9 +13,9 @@ Source: RFC 9113 sections 5.2, 6.1, 6.4 and 6.9.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Final, assert_never
 
+from nsledger.http2.bodies import HeldRequest, TappedRequest
 from nsledger.http2.calls import Treatment
 from nsledger.http2.direction import Outcome, Verdict
 from nsledger.http2.events import RequestHeld, RequestSeen
@@ -30,34 +30,19 @@ from nsledger.http2.frames import (
 )
 from nsledger.http2.messages import PREFIX_BYTES, UnreadableMessageError, prefixed
 from nsledger.http2.pacing import Pacer
-from nsledger.http2.streams import BodyCopy, HeldBody, Streams
+from nsledger.http2.streams import Streams
 
 _MOST_REFUSED: Final = 1024
 """So many streams are remembered that were reset while their client still sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Held:
-    """The request of a HOLD call."""
-
-    path: str
-    body: HeldBody
-
-
-@dataclass(frozen=True, slots=True)
-class _Tapped:
-    """The request of a TAP call."""
-
-    path: str
-    body: BodyCopy
-
-
-@dataclass(frozen=True, slots=True)
 class _Refused:
     """A stream that was reset both ways while its client still sent."""
 
+    __slots__ = ()
 
-_Attended = _Held | _Tapped | _Refused
+
+_Attended = HeldRequest | TappedRequest | _Refused
 
 
 class Backlog:
@@ -82,11 +67,11 @@ class Backlog:
         """The DATA of a new stream is of interest."""
         match treatment:
             case Treatment.HOLD:
-                self._attended[stream_id] = _Held(path, HeldBody())
+                self._attended[stream_id] = HeldRequest(path)
                 self.pacer.follow(stream_id)
             case Treatment.TAP:
-                copy = BodyCopy(self._limits.copied_message_bytes)
-                self._attended[stream_id] = _Tapped(path, copy)
+                limit_bytes = self._limits.copied_message_bytes
+                self._attended[stream_id] = TappedRequest(path, limit_bytes)
             case _:
                 assert_never(treatment)
 
@@ -99,19 +84,19 @@ class Backlog:
 
     def blocks(self, stream_id: int) -> bool:
         """Whether a header block of the stream would overtake DATA that is kept back."""
-        return isinstance(self._attended.get(stream_id), _Held) or self.pacer.waits(stream_id)
+        return isinstance(self._attended.get(stream_id), HeldRequest) or self.pacer.waits(stream_id)
 
     def data(self, flags: int, stream_id: int, frame_payload: bytes) -> Outcome:
         """A DATA frame that does not just pass."""
-        payload = payload_of(frame_payload, flags & PADDED)
+        payload = payload_of(frame_payload, PADDED) if flags & PADDED else frame_payload
         length = len(frame_payload)
         ends = flags & END_STREAM != 0
         state = self._attended.get(stream_id)
         match state:
-            case _Held():
+            case HeldRequest():
                 return self._hold(stream_id, state, payload, length, ends=ends)
-            case _Tapped():
-                state.body.add(payload)
+            case TappedRequest():
+                state.add(payload)
                 if ends:
                     self._tap_ends(stream_id, state)
             case _Refused():
@@ -128,7 +113,7 @@ class Backlog:
     def trailers(self, stream_id: int) -> None:
         """A header block has ended a request."""
         state = self._attended.get(stream_id)
-        if isinstance(state, _Tapped):
+        if isinstance(state, TappedRequest):
             self._tap_ends(stream_id, state)
         else:
             self.abandon(stream_id)
@@ -139,32 +124,32 @@ class Backlog:
         Returns None if it is not held, or no longer.
         """
         held = self._attended.get(stream_id)
-        if not isinstance(held, _Held) or not held.body.complete:
+        if not isinstance(held, HeldRequest) or not held.complete:
             return None
-        body = held.body.joined() if message is None else prefixed(message)
+        body = held.joined() if message is None else prefixed(message)
         self._unhold(stream_id, held)
-        return self._send_on(stream_id, body, held.body.unpaid_bytes, ends=True)
+        return self._send_on(stream_id, body, held.unpaid_bytes, ends=True)
 
     def refuse(self, stream_id: int) -> list[bytes] | None:
         """Reset the stream of a held request on both sides; None if it is not held."""
         held = self._attended.get(stream_id)
-        if not isinstance(held, _Held):
+        if not isinstance(held, HeldRequest):
             return None
         return self._reset(stream_id, held)
 
     def unblock(self, stream_id: int) -> list[bytes]:
         """Let go of a request that ends with a header block: gRPC has none, it is passed on."""
         held = self._attended.get(stream_id)
-        if not isinstance(held, _Held) or held.body.complete:
+        if not isinstance(held, HeldRequest) or held.complete:
             return []
         return self._cannot_hold(stream_id, held, "malformed")
 
     def answered(self, stream_id: int) -> list[bytes]:
         """The runtime ended the stream: what is kept back of it can only go on as it is."""
         held = self._attended.get(stream_id)
-        if not isinstance(held, _Held):
+        if not isinstance(held, HeldRequest):
             return []
-        if not held.body.complete:
+        if not held.complete:
             self._streams.overlook("answered_early", held.path)
         return self._let_go(stream_id, held)
 
@@ -175,16 +160,16 @@ class Backlog:
         """
         state = self._attended.pop(stream_id, None)
         unpaid_bytes = self.pacer.forget(stream_id)
-        if isinstance(state, _Held):
-            self._held_bytes -= state.body.size
-            unpaid_bytes += state.body.unpaid_bytes
+        if isinstance(state, HeldRequest):
+            self._held_bytes -= state.size
+            unpaid_bytes += state.unpaid_bytes
         self._pay(self.pacer.owe(-unpaid_bytes))
         return isinstance(state, _Refused)
 
-    def _tap_ends(self, stream_id: int, tapped: _Tapped) -> None:
+    def _tap_ends(self, stream_id: int, tapped: TappedRequest) -> None:
         del self._attended[stream_id]
         try:
-            message = tapped.body.message()
+            message = tapped.message()
         except UnreadableMessageError as error:
             self._streams.overlook(error.reason, tapped.path)
             return
@@ -192,13 +177,12 @@ class Backlog:
         self._streams.watch_answer(stream_id, tapped.path)
 
     def _hold(
-        self, stream_id: int, held: _Held, payload: bytes, length: int, *, ends: bool
+        self, stream_id: int, held: HeldRequest, payload: bytes, length: int, *, ends: bool
     ) -> Outcome:
-        body = held.body
-        first = not body.size
-        body.add(payload, ends=ends)
+        first = not held.size
+        held.add(payload, ends=ends)
         self._held_bytes += len(payload)
-        problem = self._problem(body)
+        problem = self._problem(held)
         if problem is not None and first and not self._limits.refuse_unwatchable:
             # Nothing was kept back before, so nothing differs: as if it had never been held.
             self._streams.overlook(problem, held.path)
@@ -206,50 +190,48 @@ class Backlog:
             self.pacer.forget(stream_id)
             return self._pass_or_queue(stream_id, payload, length, ends=ends)
         if ends:
-            body.unpaid_bytes += length
+            held.unpaid_bytes += length
         else:
             self._pay(length)
             self._pay(length, stream_id)
         if problem is not None:
             return self._cannot_hold(stream_id, held, problem)
         if ends:
-            message = body.joined()[PREFIX_BYTES:]
+            message = held.joined()[PREFIX_BYTES:]
             self._streams.events.append(RequestHeld(stream_id, held.path, message))
             self._streams.watch_answer(stream_id, held.path)
         return []
 
-    def _problem(self, body: HeldBody) -> str | None:
+    def _problem(self, held: HeldRequest) -> str | None:
         """Why a request cannot be held; None if it can."""
         try:
-            body.check(self._limits.held_message_bytes)
+            held.check(self._limits.held_message_bytes)
         except UnreadableMessageError as error:
             return error.reason
         return "crowded" if self.kept_bytes > self._limits.held_bytes else None
 
-    def _cannot_hold(self, stream_id: int, held: _Held, reason: str) -> list[bytes]:
+    def _cannot_hold(self, stream_id: int, held: HeldRequest, reason: str) -> list[bytes]:
         self._streams.overlook(reason, held.path)
         if self._limits.refuse_unwatchable:
             return self._reset(stream_id, held)
         return self._let_go(stream_id, held)
 
-    def _let_go(self, stream_id: int, held: _Held) -> list[bytes]:
+    def _let_go(self, stream_id: int, held: HeldRequest) -> list[bytes]:
         """Send on what was kept back; what comes behind it is only paced."""
         self._unhold(stream_id, held)
-        body = held.body
-        if not body.complete:
-            self.pacer.owe_on_stream(stream_id, body.size)
-        return self._send_on(stream_id, body.joined(), body.unpaid_bytes, ends=body.complete)
+        if not held.complete:
+            self.pacer.owe_on_stream(stream_id, held.size)
+        return self._send_on(stream_id, held.joined(), held.unpaid_bytes, ends=held.complete)
 
-    def _unhold(self, stream_id: int, held: _Held) -> None:
+    def _unhold(self, stream_id: int, held: HeldRequest) -> None:
         del self._attended[stream_id]
-        self._held_bytes -= held.body.size
+        self._held_bytes -= held.size
 
     def _send_on(
         self, stream_id: int, body: bytes, unpaid_bytes: int, *, ends: bool
     ) -> list[bytes]:
         self._pay(self.pacer.owe(len(body) - unpaid_bytes))
-        self.pacer.queue(stream_id, body, ends=ends)
-        return self.pacer.take()
+        return self.pacer.send(stream_id, body, ends=ends)
 
     def _pass_or_queue(self, stream_id: int, payload: bytes, length: int, *, ends: bool) -> Outcome:
         if stream_id not in self.pacer and self.pacer.spend(length):
@@ -258,12 +240,11 @@ class Backlog:
         self._pay(padding_bytes)
         if not ends:
             self._pay(padding_bytes, stream_id)
-        self.pacer.queue(stream_id, payload, ends=ends)
-        return self.pacer.take()
+        return self.pacer.send(stream_id, payload, ends=ends)
 
-    def _reset(self, stream_id: int, held: _Held) -> list[bytes]:
+    def _reset(self, stream_id: int, held: HeldRequest) -> list[bytes]:
         self.abandon(stream_id)
-        if not held.body.complete:
+        if not held.complete:
             self._attended[stream_id] = _Refused()
             self._refused.append(stream_id)
             if len(self._refused) > _MOST_REFUSED:

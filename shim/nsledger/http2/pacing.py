@@ -54,7 +54,7 @@ class Pacer:
         """Those of them that have something to send: a few, of hundreds that are held."""
 
     def __contains__(self, stream_id: int) -> bool:
-        """Whether DATA of the stream must come through `queue`."""
+        """Whether DATA of the stream must come through `send`."""
         return stream_id in self._streams
 
     def waits(self, stream_id: int) -> bool:
@@ -123,8 +123,20 @@ class Pacer:
         stream.debt -= kept
         return increment - kept
 
-    def queue(self, stream_id: int, data: bytes, *, ends: bool) -> None:
-        """DATA of a stream, to be sent by `take`."""
+    def send(self, stream_id: int, data: bytes, *, ends: bool) -> list[bytes]:
+        """The frames that may go to the runtime now that there is `data` too; the rest waits."""
+        size = len(data)
+        if not self._waiting and ends and size <= SMALLEST_MAX_FRAME_BYTES and size <= self.window:
+            # The common case: a whole request that fits one frame and every window.
+            stream = self._streams.get(stream_id)
+            if stream is None or stream.window is None or size <= stream.window:
+                self.window -= size
+                self._streams.pop(stream_id, None)
+                return [frame(DATA, END_STREAM, stream_id, data)]
+        self._queue(stream_id, data, ends=ends)
+        return self.take()
+
+    def _queue(self, stream_id: int, data: bytes, *, ends: bool) -> None:
         stream = self._streams.get(stream_id)
         if stream is None:
             stream = self._streams[stream_id] = _Stream(None)

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsledger.http2.bodies import WatchedAnswer
 from nsledger.http2.counters import OTHER_PATHS, Counters
 from nsledger.http2.events import Answered, Event, Overlooked, Unfollowed
-from nsledger.http2.messages import (
-    PREFIX_BYTES,
-    UnreadableMessageError,
-    announced_bytes,
-    only_message,
-)
+from nsledger.http2.messages import UnreadableMessageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,88 +22,6 @@ class Limits:
     """A longer answer, or tapped request, is not copied."""
     refuse_unwatchable: bool = False
     """Reset a call that should be held and cannot be, instead of letting it pass."""
-
-
-class BodyCopy:
-    """The DATA of one direction of one stream, as long as it stays within its limit."""
-
-    __slots__ = ("chunks", "limit_bytes", "size")
-
-    def __init__(self, limit_bytes: int) -> None:
-        self.chunks: list[bytes] = []
-        self.size = 0
-        self.limit_bytes = limit_bytes
-
-    def add(self, data: bytes) -> None:
-        """The next bytes."""
-        self.size += len(data)
-        if self.size > self.limit_bytes:
-            self.chunks.clear()
-        else:
-            self.chunks.append(data)
-
-    def message(self) -> bytes:
-        """The one message that the bytes are.
-
-        Raises:
-            UnreadableMessageError: they are not, or were too many.
-        """
-        if self.size > self.limit_bytes:
-            raise UnreadableMessageError("oversized")
-        return only_message(b"".join(self.chunks))
-
-
-class HeldBody:
-    """The DATA of a held request: as much of it as has come."""
-
-    __slots__ = ("_announced_bytes", "_chunks", "complete", "size", "unpaid_bytes")
-
-    def __init__(self) -> None:
-        self.size = 0
-        self.complete = False
-        self.unpaid_bytes = 0
-        """What the client spent of its window for it, and was not given back."""
-        self._chunks: list[bytes] = []
-        self._announced_bytes: int | None = None
-
-    def add(self, data: bytes, *, ends: bool) -> None:
-        """The next bytes."""
-        self._chunks.append(data)
-        self.size += len(data)
-        self.complete = ends
-
-    def joined(self) -> bytes:
-        """All bytes."""
-        if len(self._chunks) > 1:
-            self._chunks = [b"".join(self._chunks)]
-        return self._chunks[0] if self._chunks else b""
-
-    def check(self, limit_bytes: int) -> None:
-        """See that the bytes are, or may become, one plain message that is not too long.
-
-        Raises:
-            UnreadableMessageError: they are not, with the reason.
-        """
-        if self._announced_bytes is None:
-            self._announced_bytes = announced_bytes(self.joined())
-        missing = None
-        if self._announced_bytes is not None:
-            if self._announced_bytes > limit_bytes:
-                raise UnreadableMessageError("oversized")
-            missing = self._announced_bytes + PREFIX_BYTES - self.size
-        if (missing is not None and missing < 0) or (self.complete and missing != 0):
-            raise UnreadableMessageError("malformed")
-
-
-class WatchedAnswer:
-    """What is known so far of the answer to a call that a watcher follows."""
-
-    __slots__ = ("body", "grpc_status", "path")
-
-    def __init__(self, path: str, limit_bytes: int) -> None:
-        self.path = path
-        self.body = BodyCopy(limit_bytes)
-        self.grpc_status: int | None = None
 
 
 class Streams:
@@ -149,9 +63,9 @@ class Streams:
             self.events.append(Answered(stream_id, None, None))
             return
         message = None
-        if answer.body.size:
+        if answer.size:
             try:
-                message = answer.body.message()
+                message = answer.message()
             except UnreadableMessageError as error:
                 self.overlook(f"answer_{error.reason}", answer.path)
         self.events.append(Answered(stream_id, message, answer.grpc_status))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from nsledger.http2.pacing import Pacer
 from tests.http2_wire import frames
 
@@ -41,9 +43,8 @@ def test_queued_data_keeps_to_both_windows_and_to_the_frame_size() -> None:
     pacer = Pacer()
     pacer.set_initial_window(20_000)
     pacer.follow(1)
-    pacer.queue(1, bytes(50_000), ends=True)
+    sent = frames(b"".join(pacer.send(1, bytes(50_000), ends=True)))
 
-    sent = frames(b"".join(pacer.take()))
     assert [len(body) for *_, body in sent] == [16_384, 3_616]
     assert pacer.take() == []
 
@@ -58,8 +59,7 @@ def test_a_changed_initial_window_moves_followed_streams() -> None:
     pacer = Pacer()
     pacer.follow(1)
     pacer.set_initial_window(10)
-    pacer.queue(1, bytes(100), ends=False)
-    assert len(b"".join(pacer.take())) == 9 + 10
+    assert len(b"".join(pacer.send(1, bytes(100), ends=False))) == 9 + 10
 
     pacer.set_initial_window(5)
     pacer.grant(5, 1)
@@ -69,10 +69,49 @@ def test_a_changed_initial_window_moves_followed_streams() -> None:
     assert len(b"".join(pacer.take())) == 9 + 90
 
 
+def test_a_request_that_fits_goes_in_one_frame_and_is_over() -> None:
+    pacer = Pacer()
+    pacer.follow(1)
+
+    sent = frames(b"".join(pacer.send(1, bytes(100), ends=True)))
+
+    assert sent == [("DataFrame", 1, frozenset({"END_STREAM"}), bytes(100))]
+    assert pacer.window == 65_535 - 100
+    assert 1 not in pacer
+
+
+@pytest.mark.parametrize(("connection", "stream"), [(99, 1000), (1000, 99)])
+def test_a_small_request_keeps_to_both_windows_as_well(connection: int, stream: int) -> None:
+    pacer = Pacer()
+    pacer.window = connection
+    pacer.set_initial_window(stream)
+    pacer.follow(1)
+
+    sent = frames(b"".join(pacer.send(1, bytes(100), ends=True)))
+
+    assert sent == [("DataFrame", 1, frozenset(), bytes(99))]
+    assert pacer.queued_bytes == 1
+
+
+def test_a_small_request_does_not_take_the_window_from_one_that_waits() -> None:
+    pacer = Pacer()
+    pacer.window = 0
+    pacer.send(1, bytes(100), ends=True)
+    pacer.window = 150
+
+    order = [
+        stream_id for _, stream_id, _, _ in frames(b"".join(pacer.send(3, bytes(100), ends=True)))
+    ]
+
+    assert order == [1, 3]
+
+
 def test_streams_take_turns() -> None:
     pacer = Pacer()
-    pacer.queue(1, bytes(40_000), ends=True)
-    pacer.queue(3, bytes(20_000), ends=True)
+    pacer.window = 0
+    assert pacer.send(1, bytes(40_000), ends=True) == []
+    assert pacer.send(3, bytes(20_000), ends=True) == []
+    pacer.grant(60_000, 0)
 
     order = [stream_id for _, stream_id, _, _ in frames(b"".join(pacer.take()))]
 
@@ -82,16 +121,16 @@ def test_streams_take_turns() -> None:
 def test_an_end_without_data_needs_no_window() -> None:
     pacer = Pacer()
     pacer.window = 0
-    pacer.queue(1, b"", ends=True)
 
-    assert frames(b"".join(pacer.take())) == [("DataFrame", 1, frozenset({"END_STREAM"}), b"")]
+    assert frames(b"".join(pacer.send(1, b"", ends=True))) == [
+        ("DataFrame", 1, frozenset({"END_STREAM"}), b"")
+    ]
 
 
 def test_what_is_forgotten_is_counted() -> None:
     pacer = Pacer()
     pacer.window = 10
-    pacer.queue(1, bytes(100), ends=True)
-    pacer.take()
+    pacer.send(1, bytes(100), ends=True)
 
     assert pacer.waits(1)
     assert pacer.forget(1) == 90
