@@ -10,7 +10,7 @@ import json
 import timeit
 from collections.abc import Callable
 
-from nsledger.cri.annotate import annotate_create_container
+from nsledger.cri.annotate import addition_to_create_container
 from nsledger.cri.annotations import PREFIX, container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.requests import decode_create_container
@@ -31,7 +31,7 @@ def main() -> None:
         "message_bytes": len(sent),
         "decode_us": _best_us(lambda: decode_create_container(sent)),
         "append_us": _best_us(
-            lambda: annotate_create_container(sent, ANNOTATIONS, has_sandbox_config=True)
+            lambda: sent + addition_to_create_container(sent, ANNOTATIONS, has_sandbox_config=True)
         ),
         "reencode_us": _best_us(lambda: _reencode(sent)),
     }

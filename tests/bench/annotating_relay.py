@@ -10,7 +10,7 @@ import signal
 import sys
 
 from nsledger.cri import methods
-from nsledger.cri.annotate import annotate_create_container
+from nsledger.cri.annotate import addition_to_create_container
 from nsledger.cri.annotations import container_annotations
 from nsledger.cri.requests import decode_create_container
 from nsledger.domain.prediction import predict
@@ -41,7 +41,7 @@ class Annotator:
         )
         annotations = container_annotations(secrets.token_hex(8), predicted)
         call.release(
-            annotate_create_container(
+            addition_to_create_container(
                 message, annotations, has_sandbox_config=asked.has_sandbox_config
             )
         )

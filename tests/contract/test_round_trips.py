@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from nsledger.cri.annotate import annotate_create_container, annotate_run_pod_sandbox
+from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
 from nsledger.cri.annotations import AUDIT_ID, PREFIX
 from nsledger.cri.methods import Method
 from nsledger.cri.requests import decode_create_container, decode_request
@@ -81,7 +81,7 @@ def test_annotating_a_sandbox_keeps_every_field_that_upstream_knows(
     sent, _ = filled(upstream, "RunPodSandboxRequest", seed)
     before = sent.SerializeToString()
 
-    after = annotate_run_pod_sandbox(before, ANNOTATIONS)
+    after = before + addition_to_run_pod_sandbox(before, ANNOTATIONS)
 
     sent.config.annotations.update(ANNOTATIONS)
     assert type(sent).FromString(after) == sent
@@ -96,7 +96,7 @@ def test_annotating_a_container_keeps_every_field_that_upstream_knows(
     sent.config.SetInParent()
     before = sent.SerializeToString()
 
-    after = annotate_create_container(
+    after = before + addition_to_create_container(
         before,
         ANNOTATIONS,
         has_sandbox_config=decode_create_container(before).has_sandbox_config,
@@ -116,7 +116,7 @@ def test_an_environment_that_is_not_utf8_goes_through(upstream: Upstream) -> Non
     before = sent.SerializeToString().replace(b"PLACE", b"\xff\xfe\x00\x80\xc0")
 
     decode_create_container(before)
-    after = annotate_create_container(before, ANNOTATIONS, has_sandbox_config=False)
+    after = before + addition_to_create_container(before, ANNOTATIONS, has_sandbox_config=False)
 
     assert after.startswith(before)
     assert b"\xff\xfe\x00\x80\xc0" in after

@@ -21,7 +21,7 @@ _DEFAULTS = RelayOptions()
 
 
 def release_unchanged(call: HeldCall, _message: bytes) -> None:
-    call.release(None)
+    call.release()
 
 
 @dataclass

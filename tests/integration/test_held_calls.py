@@ -40,7 +40,7 @@ def test_annotated_requests_of_any_size_pass_beside_large_lists(
     monkeypatch.setattr(endpoint, "READ_BYTES", RandomSize(size))
     monkeypatch.setattr(endpoint, "SMALL_READ_BYTES", 1)
     annotation = b"annotation" * 50
-    watcher = Watching(HELD, lambda call, message: call.release(message + annotation))
+    watcher = Watching(HELD, lambda call, _message: call.release(annotation))
     listed = random.Random(1).randbytes(1 << 20)
     rounds = 2 if size > 1_000_000 else 8
     with (
@@ -83,9 +83,9 @@ def test_a_held_request_waits_for_its_watcher_and_others_do_not(room: str) -> No
         assert opened.unary(LIST)(b"list", timeout=30) == b"list"
         assert [seen.path for seen in runtime.seen if seen.requests] == [LIST]
         time.sleep(0.3)  # nothing else wakes the relay any more
-        threading.Thread(target=held[0].release, args=(b"annotated",)).start()
+        threading.Thread(target=held[0].release, args=(b" annotated",)).start()
 
-        assert waiting.result(10) == b"annotated"
+        assert waiting.result(10) == b"create annotated"
         assert held[0].path == CREATE
         assert 0 <= time.monotonic_ns() - held[0].received_mono_ns < 10_000_000_000
 
@@ -224,7 +224,7 @@ def test_a_call_that_comes_before_its_watcher_waits_for_it_however_long_that_tak
     room: str,
 ) -> None:
     late = LateWatcher(HELD.get)
-    watcher = Watching(HELD, lambda call, message: call.release(message + b" watched"))
+    watcher = Watching(HELD, lambda call, _message: call.release(b" watched"))
     with (
         FakeRuntime(f"{room}/runtime.sock") as runtime,
         relaying(room, runtime.path, late, RelayOptions(hold_limit_s=0.01)) as running,

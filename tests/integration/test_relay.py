@@ -254,7 +254,7 @@ def test_a_decision_after_the_end_is_nobodys_trouble(room: str) -> None:
         running.relay.stop()
         running.thread.join(30)
 
-        held[0].release(None)
+        held[0].release()
         assert call.code() is grpc.StatusCode.UNAVAILABLE
 
     assert watcher.answers[0][1:] == (None, None)

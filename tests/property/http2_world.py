@@ -268,14 +268,9 @@ class World:
             if self.relay.refuse(held.stream_id):
                 self.refused.add(held.stream_id)
         else:
-            message = held.message
-            if choice < 0.4:
-                message += b"A" * self.random.choice((1, 500, 40_000))
-            elif choice < 0.6:
-                message = message[: len(message) // 2]
-            as_it_was = message == held.message
-            if self.relay.release(held.stream_id, None if as_it_was else message):
-                self.rewritten[held.stream_id] = message
+            appended = b"A" * self.random.choice((1, 500, 40_000)) if choice < 0.4 else b""
+            if self.relay.release(held.stream_id, appended):
+                self.rewritten[held.stream_id] = held.message + appended
         self.take_relay_output()
         return True
 

@@ -54,7 +54,7 @@ def _play(log: Log, treatments: dict[str, Treatment]) -> tuple[bytes, bytes, lis
     events = relay.events[:]
     for event in events:
         if isinstance(event, RequestHeld):
-            relay.release(event.stream_id, event.message + b"more")
+            relay.release(event.stream_id, b"more")
     return b"".join(relay.for_runtime), b"".join(relay.for_client), events
 
 

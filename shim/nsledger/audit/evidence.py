@@ -23,13 +23,11 @@ from nsledger.cri.requests import (
     CreateContainer,
     RemoveContainer,
     RemovePodSandbox,
-    Request,
     RestorePod,
     RunPodSandbox,
     StartContainer,
     StopContainer,
     StopPodSandbox,
-    decode_request,
 )
 from nsledger.domain.events import (
     CallFailed,
@@ -69,24 +67,25 @@ class Evidence:
 
     def follow_up(self, job: FollowUp) -> None:
         """Record what the answer of a watched call led to."""
-        asked = decode_request(job.method, job.request)
+        asked, audit_id = job.asked.request, job.asked.audit_id
         if job.grpc_status != _GRPC_OK:
-            self._failed(job, asked)
+            self._failed(job)
             return
         source, picture, observer = Source.CRI_PROXY, self.picture, self._observer
         match asked:
             case RunPodSandbox(pod=pod):
                 made_id = decode_run_pod_sandbox_answer(job.answer or b"")
-                self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made_id), job)
+                self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made_id), audit_id)
             case RestorePod(pod=pod):
                 made = decode_restore_pod_answer(job.answer or b"")
-                self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id), job)
+                sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)
+                self._sandbox_runs(sandbox, audit_id)
                 for container_id in made.container_ids.values():
-                    observer.look_at_created(container_id, source=source, audit_id=job.audit_id)
+                    observer.look_at_created(container_id, source=source, audit_id=audit_id)
             case CreateContainer():
                 container_id = decode_create_container_answer(job.answer or b"")
-                observer.look_at_created(container_id, source=source, audit_id=job.audit_id)
-                self._hold_prediction(container_id, job.audit_id)
+                observer.look_at_created(container_id, source=source, audit_id=audit_id)
+                self._hold_prediction(container_id, audit_id)
             case StartContainer(container_id=container_id):
                 self.take_in_spool()
                 observer.look_at_started(container_id, source=source)
@@ -133,32 +132,33 @@ class Evidence:
             pod, container = known
             self._predictions.compare(audit_id, pod.ref.runtime_handler, container.assigned)
 
-    def _failed(self, job: FollowUp, asked: Request) -> None:
+    def _failed(self, job: FollowUp) -> None:
         pod, container = PodRef(), ContainerRef()
-        match asked:
+        request = job.asked.request
+        match request:
             case RunPodSandbox() | RestorePod():
-                pod = asked.pod
+                pod = request.pod
             case CreateContainer():
-                pod, container = asked.pod, asked.container
+                pod, container = request.pod, request.container
             case StartContainer() | StopContainer() | RemoveContainer():
-                pod, container = self.picture.refs(asked.container_id)
+                pod, container = self.picture.refs(request.container_id)
             case StopPodSandbox() | RemovePodSandbox():
-                pod = self.picture.pod_ref(asked.pod_sandbox_id)
+                pod = self.picture.pod_ref(request.pod_sandbox_id)
             case _:
-                assert_never(asked)
+                assert_never(request)
         self.picture.say(
             CallFailed(
                 source=Source.CRI_PROXY,
-                audit_id=job.audit_id,
-                method=job.method,
+                audit_id=job.asked.audit_id,
+                method=job.asked.method,
                 grpc_status=job.grpc_status,
                 pod=pod,
                 container=container,
             )
         )
 
-    def _sandbox_runs(self, pod: PodRef, job: FollowUp) -> None:
-        self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=job.audit_id)
+    def _sandbox_runs(self, pod: PodRef, audit_id: str) -> None:
+        self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=audit_id)
 
 
 def _settle(left: Left, ticket: Ticket) -> None:

@@ -10,10 +10,7 @@ import threading
 from dataclasses import dataclass
 from typing import assert_never
 
-from msgspec import structs
-
-from nsledger.audit.jobs import FollowUp
-from nsledger.cri.messages import UndecodableError
+from nsledger.audit.jobs import Asked
 from nsledger.cri.requests import (
     CreateContainer,
     RemoveContainer,
@@ -24,7 +21,6 @@ from nsledger.cri.requests import (
     StartContainer,
     StopContainer,
     StopPodSandbox,
-    decode_request,
 )
 from nsledger.domain.workload import ContainerRef, PodRef
 from nsledger.http2.calls import Call
@@ -51,26 +47,19 @@ class InFlight:
     """Calls that were seen and not answered yet. Every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._calls: dict[Call, FollowUp] = {}
+        self._calls: dict[Call, Asked] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
         return len(self._calls)
 
-    def begin(self, call: Call, waiting: FollowUp) -> None:
-        """A call was seen; `waiting` is what its answer will complete."""
+    def begin(self, call: Call, asked: Asked) -> None:
+        """A call was seen."""
         with self._lock:
-            self._calls[call] = waiting
+            self._calls[call] = asked
 
-    def join(self, call: Call, audit_id: str) -> None:
-        """Give the call's answer the audit id of its request, if it is still to come."""
-        with self._lock:
-            waiting = self._calls.get(call)
-            if waiting is not None:
-                self._calls[call] = structs.replace(waiting, audit_id=audit_id)
-
-    def waiting(self, call: Call) -> FollowUp | None:
-        """What the answer of `call` completes; None for a call that is not under way."""
+    def asked(self, call: Call) -> Asked | None:
+        """What the answer of `call` will answer; None for a call that is not under way."""
         return self._calls.get(call)
 
     def end(self, call: Call) -> None:
@@ -79,16 +68,9 @@ class InFlight:
             self._calls.pop(call, None)
 
     def concerned(self) -> Concerned:
-        """What the calls under way are about; one that cannot be read is about nothing known."""
+        """What the calls under way are about."""
         with self._lock:
-            waiting = list(self._calls.values())
-        requests: list[Request] = []
-        for one in waiting:
-            try:
-                requests.append(decode_request(one.method, one.request))
-            except UndecodableError:
-                continue
-        return Concerned(tuple(requests))
+            return Concerned(tuple(asked.request for asked in self._calls.values()))
 
 
 def _is_about_pod(request: Request, pod: PodRef) -> bool:

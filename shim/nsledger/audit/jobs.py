@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from nsledger.cri.methods import Method
+from nsledger.cri.requests import Request
 from nsledger.domain.events import Event
 from nsledger.domain.record import Moment
 
@@ -29,15 +30,21 @@ class LookUpSandbox:
     """Runs on the witness's thread: annotates, records and releases the call."""
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """A watched call that was not answered yet."""
+
+    method: Method
+    request: Request
+    audit_id: str = ""
+
+
 class FollowUp(msgspec.Struct, frozen=True):
     """The runtime answered a watched call, or the call was cut off."""
 
-    method: Method
-    request: bytes
+    asked: Asked
     answer: bytes | None
     grpc_status: int | None
     """None if the call was reset or its connection closed."""
-    audit_id: str = ""
 
 
 Job = Learn | LookUpSandbox | FollowUp

@@ -12,24 +12,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from msgspec import structs
-
 from nsledger.audit.in_flight import InFlight
-from nsledger.audit.jobs import FollowUp, LookUpSandbox
+from nsledger.audit.jobs import Asked, FollowUp, LookUpSandbox
 from nsledger.audit.predictions import Predictions
 from nsledger.audit.witness import Witness
 from nsledger.cri import methods
-from nsledger.cri.annotate import annotate_create_container, annotate_run_pod_sandbox
+from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
 from nsledger.cri.annotations import container_annotations, pod_annotations
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import (
-    CreateContainer,
-    RestorePod,
-    decode_create_container,
-    decode_request,
-    decode_run_pod_sandbox,
-)
+from nsledger.cri.requests import CreateContainer, RestorePod, RunPodSandbox, decode_request
 from nsledger.cri.runtime_types import follows_containerds_rules
 from nsledger.domain.events import ContainerRequested, PodRequested, Source
 from nsledger.domain.namespaces import AssignedNamespaces
@@ -40,6 +32,8 @@ from nsledger.recorder.recorder import Recorder
 
 _AUDIT_ID_BITS: Final = 64
 _SEED_BYTES: Final = 32
+_RECORDED_WHEN_ASKED: Final = (Method.CREATE_CONTAINER, Method.RUN_POD_SANDBOX, Method.RESTORE_POD)
+"""Their requests are records of their own, and those of the answer are joined with them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,61 +73,61 @@ class CallWatcher:
         return methods.treatment(path)
 
     def request_held(self, call: HeldCall, message: bytes) -> None:
-        """Record and annotate; the call goes on when its record is written."""
-        method = self._await_answer(call, message)
-        try:
-            if method is Method.RUN_POD_SANDBOX:
-                self._run_pod_sandbox(call, message)
-            else:
-                self._create_container(call, message)
-        except UndecodableError as error:
-            self._undecodable(error, method)
-            self._let_go(call, None, recorded=False)
+        """Record and annotate; the call goes on when its record is kept."""
+        asked = self._begin(call, message)
+        if asked is None:
+            self._let_go(call, b"", recorded=False)
+        elif isinstance(asked.request, CreateContainer):
+            self._create_container(call, message, asked.request, asked.audit_id)
+        elif isinstance(asked.request, RunPodSandbox):
+            self._run_pod_sandbox(call, message, asked.request, asked.audit_id)
 
     def request_seen(self, call: Call, message: bytes) -> None:
         """Remember the request until its answer; RestorePod asks as RunPodSandbox does."""
-        method = self._await_answer(call, message)
-        if method is not Method.RESTORE_POD:
-            return
-        try:
-            asked = decode_request(method, message)
-        except UndecodableError as error:
-            self._undecodable(error, method)
-            return
-        if isinstance(asked, RestorePod):
-            self._restore_pod(asked, self._join(call))
+        asked = self._begin(call, message)
+        if asked is not None and isinstance(asked.request, RestorePod):
+            self._restore_pod(asked.request, asked.audit_id)
 
     def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
         """Hand the answer to the witness: the kubelet has it already."""
-        waiting = self._in_flight.waiting(call)
-        if waiting is not None:
-            self._witness.put(structs.replace(waiting, answer=message, grpc_status=grpc_status))
+        asked = self._in_flight.asked(call)
+        if asked is not None:
+            self._witness.put(FollowUp(asked, message, grpc_status))
             self._in_flight.end(call)
 
     def overlooked(self, reason: str, path: str | None) -> None:
         """What the relay could not watch is a gap."""
         self._recorder.gap(reason, detail=(path or "").rpartition("/")[2])
 
-    def _await_answer(self, call: Call, message: bytes) -> Method:
+    def _begin(self, call: Call, message: bytes) -> Asked | None:
+        """What `call` asks for, which its answer will be joined with; None and a gap if unreadable.
+
+        Only what was decoded is kept: a request holds secrets.
+        """
         method = methods.watched_method(call.path)
         if method is None:
             raise AssertionError(f"{call.path} was not asked for by treatment()")
-        self._in_flight.begin(call, FollowUp(method, message, answer=None, grpc_status=None))
-        return method
+        try:
+            request = decode_request(method, message)
+        except UndecodableError as error:
+            self._recorder.gap("undecodable", detail=f"{method}: {error.reason}")
+            return None
+        audit_id = self._new_audit_id() if method in _RECORDED_WHEN_ASKED else ""
+        asked = Asked(method, request, audit_id)
+        self._in_flight.begin(call, asked)
+        return asked
 
-    def _join(self, call: Call) -> str:
-        """A new audit id, which the answer of `call` will carry too if it is still to come.
+    def _new_audit_id(self) -> str:
+        """One to be told from all others, and no secret.
 
-        It is to be told from all others, and no secret. To ask the kernel for each would let go of
-        the interpreter, and the relay would wait for other threads before it has it back.
+        To ask the kernel for each would let go of the interpreter, and the relay would wait for
+        other threads before it has it back.
         """
-        audit_id = f"{self._random_bits(_AUDIT_ID_BITS):016x}"
-        self._in_flight.join(call, audit_id)
-        return audit_id
+        return f"{self._random_bits(_AUDIT_ID_BITS):016x}"
 
-    def _run_pod_sandbox(self, call: HeldCall, message: bytes) -> None:
-        asked = decode_run_pod_sandbox(message)
-        audit_id = self._join(call)
+    def _run_pod_sandbox(
+        self, call: HeldCall, message: bytes, asked: RunPodSandbox, audit_id: str
+    ) -> None:
         annotations = self._ours(pod_annotations(audit_id, asked.requested))
         event = PodRequested(
             source=Source.CRI_PROXY,
@@ -141,7 +135,8 @@ class CallWatcher:
             pod=asked.pod,
             requested=asked.requested,
         )
-        self._record_then_let_go(call, event, annotate_run_pod_sandbox(message, annotations))
+        addition = addition_to_run_pod_sandbox(message, annotations)
+        self._record_then_let_go(call, event, addition)
 
     def _restore_pod(self, asked: RestorePod, audit_id: str) -> None:
         """One call asks for a pod and for its containers: each is on record as if asked alone."""
@@ -169,22 +164,22 @@ class CallWatcher:
             self._witness.remember(event)
             self._recorder.record(event, at=self._clock.now())
 
-    def _create_container(self, call: HeldCall, message: bytes) -> None:
-        asked = decode_create_container(message)
+    def _create_container(
+        self, call: HeldCall, message: bytes, asked: CreateContainer, audit_id: str
+    ) -> None:
         if self._witness.known(asked.pod.pod_sandbox_id):
-            self._create_in_known_sandbox(call, message, asked)
+            self._create_in_known_sandbox(call, message, asked, audit_id)
             return
         self._witness.put(
             LookUpSandbox(
                 asked.pod.pod_sandbox_id,
-                lambda: self._create_in_known_sandbox(call, message, asked),
+                lambda: self._create_in_known_sandbox(call, message, asked, audit_id),
             )
         )
 
     def _create_in_known_sandbox(
-        self, call: HeldCall, message: bytes, asked: CreateContainer
+        self, call: HeldCall, message: bytes, asked: CreateContainer, audit_id: str
     ) -> None:
-        audit_id = self._join(call)
         predicted = self._predict(asked)
         annotations = self._ours(container_annotations(audit_id, predicted))
         event = ContainerRequested(
@@ -196,10 +191,10 @@ class CallWatcher:
             predicted=predicted,
             privileged=asked.privileged,
         )
-        annotated = annotate_create_container(
+        addition = addition_to_create_container(
             message, annotations, has_sandbox_config=asked.has_sandbox_config
         )
-        self._record_then_let_go(call, event, annotated)
+        self._record_then_let_go(call, event, addition)
 
     def _predict(self, asked: CreateContainer) -> AssignedNamespaces:
         """What the container will join; nothing, where it is not known by which rules."""
@@ -221,21 +216,18 @@ class CallWatcher:
         return annotations if self._policy.annotate else {}
 
     def _record_then_let_go(
-        self, call: HeldCall, event: PodRequested | ContainerRequested, annotated: bytes
+        self, call: HeldCall, event: PodRequested | ContainerRequested, addition: bytes
     ) -> None:
         self._witness.remember(event)
-        message, at = annotated if self._policy.annotate else None, self._clock.now()
+        at = self._clock.now()
         if self._recorder.record_ahead(event, at=at):
-            call.release(message)
+            call.release(addition)
             return
         ticket = self._recorder.record(event, at=at, sync=self._policy.sync)
-        ticket.on_done(lambda: self._let_go(call, message, recorded=ticket.error is None))
+        ticket.on_done(lambda: self._let_go(call, addition, recorded=ticket.error is None))
 
-    def _let_go(self, call: HeldCall, message: bytes | None, *, recorded: bool) -> None:
+    def _let_go(self, call: HeldCall, addition: bytes, *, recorded: bool) -> None:
         if recorded or not self._policy.fail_closed:
-            call.release(message)
+            call.release(addition)
         else:
             call.refuse()
-
-    def _undecodable(self, error: UndecodableError, method: Method) -> None:
-        self._recorder.gap("undecodable", detail=f"{method}: {error.reason}")

@@ -176,7 +176,7 @@ class Witness:
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)
             case FollowUp():
-                self._guarded(job.method, lambda: self._evidence.follow_up(job))
+                self._guarded(job.asked.method, lambda: self._evidence.follow_up(job))
             case _:
                 assert_never(job)
 
@@ -193,4 +193,4 @@ class Witness:
 
 def _can_wait(job: Job) -> bool:
     """Whether a moment more changes nothing: a container that was created has no process yet."""
-    return isinstance(job, FollowUp) and job.method is Method.CREATE_CONTAINER
+    return isinstance(job, FollowUp) and job.asked.method is Method.CREATE_CONTAINER

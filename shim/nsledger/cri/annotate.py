@@ -1,10 +1,9 @@
-"""Adds annotations to a request: its bytes stay as they were sent, and ours come after them.
+"""What to append to a request so that it is annotated: its own bytes stay as they were sent.
 
 Protobuf merges: a parser that meets a message field twice takes both, and of two map entries with
 one key the later (encoding guide, "Last One Wins"). So the addition is a second, small message that
 holds nothing but annotations, and what the kubelet sent is a prefix of what the runtime gets: no
-field is re-encoded, known or not. That is the reason; it takes about as long as re-encoding would
-(`make bench BENCH=annotate`).
+field is re-encoded, known or not.
 
 The price is that nothing can be taken away. A key under our prefix that somebody else put there
 and that we do not set is emptied instead, so that nobody can write in our name.
@@ -25,32 +24,32 @@ _names_ours: Final = re.compile(re.escape(PREFIX.encode())).search
 own search of bytes takes four times as long here: it stops at every slash, and paths have many."""
 
 
-def annotate_run_pod_sandbox(message: bytes, annotations: Mapping[str, str]) -> bytes:
-    """`message`, a RunPodSandboxRequest with a config, with `annotations` in its config.
+def addition_to_run_pod_sandbox(message: bytes, annotations: Mapping[str, str]) -> bytes:
+    """What puts `annotations` into the config of `message`, a RunPodSandboxRequest with a config.
 
-    Without annotations the very same bytes. Any other request comes out longer as well, so it is
-    to be decoded before.
+    Nothing if there are none. To any other request it would add a config, so that is to be decoded
+    before.
     """
     if not annotations:
-        return message
+        return b""
     ours = pb.RunPodSandboxRequest()
     if _names_ours(message):
         theirs = parse(pb.RunPodSandboxRequest, message)
         _empty(ours.config.annotations, theirs.config.annotations)
     _add(ours.config.annotations, annotations)
-    return message + ours.SerializeToString()
+    return ours.SerializeToString()
 
 
-def annotate_create_container(
+def addition_to_create_container(
     message: bytes, annotations: Mapping[str, str], *, has_sandbox_config: bool
 ) -> bytes:
-    """`message`, a CreateContainerRequest with a config, with `annotations` in its config.
+    """What puts `annotations` into the config of `message`, a CreateContainerRequest with a config.
 
-    Also in its sandbox_config, if it has one: runtimes copy to a container what either of them
-    says. Without annotations the very same bytes. To be decoded before, as above.
+    Also into its sandbox_config, if it has one: runtimes copy to a container what either of them
+    says. Nothing if there are none. To be decoded before, as above.
     """
     if not annotations:
-        return message
+        return b""
     ours = pb.CreateContainerRequest()
     if _names_ours(message):
         theirs = parse(pb.CreateContainerRequest, message)
@@ -60,7 +59,7 @@ def annotate_create_container(
     _add(ours.config.annotations, annotations)
     if has_sandbox_config:
         _add(ours.sandbox_config.annotations, annotations)
-    return message + ours.SerializeToString()
+    return ours.SerializeToString()
 
 
 def _empty(ours: MutableMapping[str, str], theirs: Iterable[str]) -> None:

@@ -28,7 +28,7 @@ from nsledger.http2.frames import (
     rst_stream,
     window_update,
 )
-from nsledger.http2.messages import PREFIX_BYTES, UnreadableMessageError, prefixed
+from nsledger.http2.messages import PREFIX_BYTES, UnreadableMessageError, prefix
 from nsledger.http2.pacing import Pacer
 from nsledger.http2.streams import Streams
 
@@ -118,15 +118,18 @@ class Backlog:
         else:
             self.abandon(stream_id)
 
-    def release(self, stream_id: int, message: bytes | None) -> list[bytes] | None:
-        """Send a held request on, with another message in its place if there is one.
+    def release(self, stream_id: int, appended: bytes) -> list[bytes] | None:
+        """Send a held request on, with `appended` behind its message.
 
         Returns None if it is not held, or no longer.
         """
         held = self._attended.get(stream_id)
         if not isinstance(held, HeldRequest) or not held.complete:
             return None
-        body = held.joined() if message is None else prefixed(message)
+        body = [held.joined()]
+        if appended:
+            message = body[0][PREFIX_BYTES:]
+            body = [prefix(len(message) + len(appended)), message, appended]
         self._unhold(stream_id, held)
         return self._send_on(stream_id, body, held.unpaid_bytes, ends=True)
 
@@ -221,16 +224,16 @@ class Backlog:
         self._unhold(stream_id, held)
         if not held.complete:
             self.pacer.owe_on_stream(stream_id, held.size)
-        return self._send_on(stream_id, held.joined(), held.unpaid_bytes, ends=held.complete)
+        return self._send_on(stream_id, [held.joined()], held.unpaid_bytes, ends=held.complete)
 
     def _unhold(self, stream_id: int, held: HeldRequest) -> None:
         del self._attended[stream_id]
         self._held_bytes -= held.size
 
     def _send_on(
-        self, stream_id: int, body: bytes, unpaid_bytes: int, *, ends: bool
+        self, stream_id: int, body: list[bytes], unpaid_bytes: int, *, ends: bool
     ) -> list[bytes]:
-        self._pay(self.pacer.owe(len(body) - unpaid_bytes))
+        self._pay(self.pacer.owe(sum(map(len, body)) - unpaid_bytes))
         return self.pacer.send(stream_id, body, ends=ends)
 
     def _pass_or_queue(self, stream_id: int, payload: bytes, length: int, *, ends: bool) -> Outcome:
@@ -240,7 +243,7 @@ class Backlog:
         self._pay(padding_bytes)
         if not ends:
             self._pay(padding_bytes, stream_id)
-        return self.pacer.send(stream_id, payload, ends=ends)
+        return self.pacer.send(stream_id, [payload], ends=ends)
 
     def _reset(self, stream_id: int, held: HeldRequest) -> list[bytes]:
         self.abandon(stream_id)

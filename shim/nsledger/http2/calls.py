@@ -41,8 +41,12 @@ class HeldCall(Call, Protocol):
     `Watcher.overlooked`.
     """
 
-    def release(self, message: bytes | None) -> None:
-        """Send the request on: with `message` in its place, or as the bytes it was if None."""
+    def release(self, appended: bytes = b"") -> None:
+        """Send the request on, with `appended` behind its message.
+
+        Nothing that the client sent can be changed or left out, so this is all that a watcher may
+        do to it: protobuf reads what follows a message as more of its fields.
+        """
         ...
 
     def refuse(self) -> None:

@@ -57,12 +57,12 @@ class RelayedConnection:
         self._answers.receive(data)
         self._settle()
 
-    def release(self, stream_id: int, message: bytes | None) -> bool:
-        """Send a held request on, with `message` in its place or unchanged if None.
+    def release(self, stream_id: int, appended: bytes = b"") -> bool:
+        """Send a held request on, with `appended` behind its message.
 
         Returns False if it is not held, or no longer.
         """
-        return self._send(self._requests.backlog.release(stream_id, message))
+        return self._send(self._requests.backlog.release(stream_id, appended))
 
     def refuse(self, stream_id: int) -> bool:
         """Reset a held request's stream on both sides; False if it is not held, or no longer."""

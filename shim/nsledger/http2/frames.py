@@ -55,8 +55,12 @@ class FrameError(Exception):
 
 def frame(kind: int, flags: int, stream_id: int, payload: bytes) -> bytes:
     """A whole frame."""
-    length = len(payload)
-    return FRAME_HEADER.pack(length >> 8, length & 0xFF, kind, flags, stream_id) + payload
+    return frame_header(kind, flags, stream_id, len(payload)) + payload
+
+
+def frame_header(kind: int, flags: int, stream_id: int, length: int) -> bytes:
+    """What stands before a payload of `length` bytes."""
+    return FRAME_HEADER.pack(length >> 8, length & 0xFF, kind, flags, stream_id)
 
 
 def window_update(stream_id: int, increment: int) -> bytes:

@@ -22,9 +22,14 @@ class UnreadableMessageError(Exception):
         """A word for `Watcher.overlooked`: `compressed` or `malformed`."""
 
 
+def prefix(size_bytes: int) -> bytes:
+    """What stands before a message of that size, not compressed."""
+    return _PREFIX.pack(0, size_bytes)
+
+
 def prefixed(message: bytes) -> bytes:
     """`message` as a stream carries it, not compressed."""
-    return _PREFIX.pack(0, len(message)) + message
+    return prefix(len(message)) + message
 
 
 def announced_bytes(body: bytes) -> int | None:

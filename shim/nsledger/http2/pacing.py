@@ -20,6 +20,7 @@ from nsledger.http2.frames import (
     INITIAL_WINDOW_BYTES,
     SMALLEST_MAX_FRAME_BYTES,
     frame,
+    frame_header,
 )
 
 
@@ -123,17 +124,17 @@ class Pacer:
         stream.debt -= kept
         return increment - kept
 
-    def send(self, stream_id: int, data: bytes, *, ends: bool) -> list[bytes]:
+    def send(self, stream_id: int, data: list[bytes], *, ends: bool) -> list[bytes]:
         """The frames that may go to the runtime now that there is `data` too; the rest waits."""
-        size = len(data)
+        size = sum(map(len, data))
         if not self._waiting and ends and size <= SMALLEST_MAX_FRAME_BYTES and size <= self.window:
             # The common case: a whole request that fits one frame and every window.
             stream = self._streams.get(stream_id)
             if stream is None or stream.window is None or size <= stream.window:
                 self.window -= size
                 self._streams.pop(stream_id, None)
-                return [frame(DATA, END_STREAM, stream_id, data)]
-        self._queue(stream_id, data, ends=ends)
+                return [frame_header(DATA, END_STREAM, stream_id, size), *data]
+        self._queue(stream_id, b"".join(data), ends=ends)
         return self.take()
 
     def _queue(self, stream_id: int, data: bytes, *, ends: bool) -> None:

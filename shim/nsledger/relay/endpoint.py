@@ -7,8 +7,9 @@ import socket
 from collections import deque
 from typing import Final
 
-READ_BYTES: Final = 256 << 10
-"""One read takes at most this much: about what a Unix socket's buffers hold."""
+READ_BYTES: Final = 64 << 10
+"""One read takes at most this much. All that a Unix socket's buffers hold (208 KiB) would be more
+memory than the allocator keeps at hand, and one batch after the other where two can overlap."""
 SMALL_READ_BYTES: Final = 16 << 10
 """As long as less comes. Room for more is an mmap, an mremap and a munmap around each read: 100 us
 of CPU for a call of 4 KB, which has two reads."""

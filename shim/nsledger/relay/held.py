@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class Release(msgspec.Struct, frozen=True):
-    """Send the request on, with `message` in its place unless that is None."""
+    """Send the request on, with `appended` behind its message."""
 
-    message: bytes | None
+    appended: bytes = b""
 
 
 class Refuse(msgspec.Struct, frozen=True):
@@ -46,9 +46,9 @@ class RelayedCall:
         """Only the relay's thread writes and reads this."""
         self._decide = decide
 
-    def release(self, message: bytes | None) -> None:
-        """Send the request on, with `message` in its place or unchanged if None."""
-        self._decide(self, Release(message))
+    def release(self, appended: bytes = b"") -> None:
+        """Send the request on, with `appended` behind its message."""
+        self._decide(self, Release(appended))
 
     def refuse(self) -> None:
         """Reset the stream on both sides."""

@@ -120,10 +120,10 @@ class TimedConnection(RelayedConnection):
         super().__init__(treatment, counters, limits, partial(TimedStreams, stopwatch))
         self._stopwatch = stopwatch
 
-    def release(self, stream_id: int, message: bytes | None) -> bool:
+    def release(self, stream_id: int, appended: bytes = b"") -> bool:
         """As of every connection."""
         self._stopwatch.call_released(stream_id)
-        return super().release(stream_id, message)
+        return super().release(stream_id, appended)
 
 
 class TimedLink(Link):

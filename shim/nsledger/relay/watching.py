@@ -126,7 +126,7 @@ class Watching:
         return call
 
     def _fallback(self) -> Decision:
-        return Refuse() if self._fails else Release(None)
+        return Refuse() if self._fails else Release()
 
     def _decide(self, call: RelayedCall, decision: Decision) -> None:
         self._decisions.append((call, decision))
@@ -149,7 +149,7 @@ class Watching:
         try:
             match decision:
                 case Release():
-                    call.link.core.release(call.stream_id, decision.message)
+                    call.link.core.release(call.stream_id, decision.appended)
                 case Refuse():
                     call.link.core.refuse(call.stream_id)
                 case _:

@@ -16,7 +16,7 @@ from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
-from nsledger.audit.jobs import FollowUp, LookUpSandbox
+from nsledger.audit.jobs import Asked, FollowUp, LookUpSandbox
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
 from nsledger.audit.predictions import Predictions
@@ -27,6 +27,7 @@ from nsledger.audit.witness import Witness
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
+from nsledger.cri.requests import decode_request
 from nsledger.cri.status import (
     ContainerState,
     ContainerStatus,
@@ -114,19 +115,19 @@ class FakeRuntime:
 
 @dataclass(eq=False)
 class FakeCall:
-    """A call, and what was decided of it: `released` with bytes or None, or `refused`."""
+    """A call, and what was decided of it: `released` with what was appended, or `refused`."""
 
     method: Method
     received_mono_ns: int = 0
-    released: list[bytes | None] = field(default_factory=list)
+    released: list[bytes] = field(default_factory=list)
     refused: bool = False
 
     @property
     def path(self) -> str:
         return self.method.path
 
-    def release(self, message: bytes | None) -> None:
-        self.released.append(message)
+    def release(self, appended: bytes = b"") -> None:
+        self.released.append(appended)
 
     def refuse(self) -> None:
         self.refused = True
@@ -276,11 +277,16 @@ def container_answer() -> bytes:
     return pb.CreateContainerResponse(container_id="c1").SerializeToString()
 
 
+def asked(method: Method, request: bytes) -> Asked:
+    """What a call of `method` asks for, under an audit id."""
+    return Asked(method, decode_request(method, request), "a1")
+
+
 def answered(
     node: Box, method: Method, request: bytes, answer: bytes = b"", grpc_status: int | None = 0
 ) -> None:
     """Give the witness the answer of a call."""
-    node.witness.put(FollowUp(method, request, answer, grpc_status, audit_id="a1"))
+    node.witness.put(FollowUp(asked(method, request), answer, grpc_status))
 
 
 def only(kind: type[E], events: Sequence[object]) -> E:

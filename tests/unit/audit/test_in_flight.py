@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nsledger.audit.in_flight import Concerned, InFlight
-from nsledger.audit.jobs import FollowUp
+from nsledger.audit.jobs import Asked
 from nsledger.cri.methods import Method
 from nsledger.cri.requests import (
     ContainerToRestore,
@@ -87,22 +87,11 @@ def test_a_call_is_about_nothing_else(request_: Request) -> None:
 def test_a_call_is_under_way_from_its_request_until_its_answer_is_handed_over() -> None:
     calls, call = InFlight(), FakeCall(Method.START_CONTAINER)
 
-    calls.begin(call, FollowUp(Method.START_CONTAINER, b"\x0a\x02c1", None, None))
-    calls.join(call, "a1")
-    waiting = calls.waiting(call)
+    asked = Asked(Method.START_CONTAINER, StartContainer("c1"))
+    calls.begin(call, asked)
 
-    assert waiting is not None
-    assert waiting.audit_id == "a1"
+    assert calls.asked(call) is asked
     assert calls.concerned() == Concerned((StartContainer("c1"),))
     calls.end(call)
     assert calls.concerned() == Concerned()
     assert not len(calls)
-
-
-def test_a_request_that_cannot_be_read_is_about_nothing_known() -> None:
-    calls = InFlight()
-
-    calls.begin(FakeCall(Method.START_CONTAINER), FollowUp(Method.START_CONTAINER, b"\xff", b"", 0))
-
-    assert calls.concerned() == Concerned()
-    assert len(calls) == 1

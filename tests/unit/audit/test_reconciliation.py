@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.audit.jobs import FollowUp, Learn
+from nsledger.audit.jobs import Learn
 from nsledger.audit.reconciliation import CALLS_PER_S
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -36,6 +36,7 @@ from tests.unit.audit.listing_runtime import (
 from tests.unit.audit.node_in_a_box import (
     FakeCall,
     answered,
+    asked,
     box,
     only,
     run_pod_sandbox,
@@ -155,16 +156,14 @@ def test_what_another_process_put_on_record_is_no_find(tmp_path: Path) -> None:
 def test_what_a_call_under_way_is_about_is_left_to_its_answer(tmp_path: Path) -> None:
     there = one_pod()
     call = FakeCall(Method.START_CONTAINER)
-    starting = FollowUp(
-        Method.START_CONTAINER, b"\x0a\x02c1", answer=None, grpc_status=None, audit_id="a1"
-    )
+    request = b"\x0a\x02c1"
     there.containers["c1"].state = ContainerState.CREATED
     with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S) as node:
         rounds(node)
-        node.in_flight.begin(call, starting)
+        node.in_flight.begin(call, asked(Method.START_CONTAINER, request))
         there.containers["c1"].state = ContainerState.RUNNING
         rounds(node, 2)
-        answered(node, Method.START_CONTAINER, starting.request)
+        answered(node, Method.START_CONTAINER, request)
         node.in_flight.end(call)
         rounds(node)
         on_record = node.finish()
@@ -177,8 +176,7 @@ def test_a_pod_that_is_being_run_is_no_find(tmp_path: Path) -> None:
     there.containers.clear()
     call = FakeCall(Method.RUN_POD_SANDBOX)
     with box(tmp_path, runtime=ListingRuntime(), reconcile_interval_s=INTERVAL_S) as node:
-        running = FollowUp(Method.RUN_POD_SANDBOX, pod_request("pod-s1"), None, None, "a1")
-        node.in_flight.begin(call, running)
+        node.in_flight.begin(call, asked(Method.RUN_POD_SANDBOX, pod_request("pod-s1")))
         assert isinstance(node.runtime, ListingRuntime)
         node.runtime.sandboxes["s1"] = ThatSandbox()
         rounds(node, 2)

@@ -59,8 +59,9 @@ def test_a_pod_goes_on_annotated_once_its_request_is_on_record(tmp_path: Path) -
         until_decided(call)
         on_record = node.finish()
 
-    assert call.released[0] is not None
-    annotations = pb.RunPodSandboxRequest.FromString(call.released[0]).config.annotations
+    annotations = pb.RunPodSandboxRequest.FromString(
+        run_pod_sandbox() + call.released[0]
+    ).config.annotations
     asked = next(event for event in on_record if isinstance(event, PodRequested))
     assert annotations["foreign"] == "kept"
     assert annotations["nsledger.dev/requested.net"] == "NODE"
@@ -76,7 +77,7 @@ def test_without_annotating_the_bytes_go_on_as_they_came(tmp_path: Path) -> None
         until_decided(call)
         on_record = node.finish()
 
-    assert call.released == [None]
+    assert call.released == [b""]
     assert any(isinstance(event, PodRequested) for event in on_record)
 
 
@@ -92,8 +93,7 @@ def test_a_container_of_an_unknown_sandbox_waits_until_it_was_looked_up(tmp_path
     pid = node.runtime.pid
     assert asked.predicted[NamespaceType.NET] == f"/proc/{pid}/ns/net"
     assert asked.predicted[NamespaceType.PID] == NEW
-    assert call.released[0] is not None
-    created = pb.CreateContainerRequest.FromString(call.released[0])
+    created = pb.CreateContainerRequest.FromString(create_container() + call.released[0])
     assert created.config.annotations["nsledger.dev/ns.net"] == f"/proc/{pid}/ns/net"
     assert created.sandbox_config.annotations["nsledger.dev/ns.user"] == "host"
 
@@ -122,8 +122,7 @@ def test_nothing_is_predicted_where_containerds_rules_may_not_hold(
         on_record = node.finish()
 
     assert only(ContainerRequested, on_record).predicted == {}
-    assert call.released[0] is not None
-    created = pb.CreateContainerRequest.FromString(call.released[0])
+    created = pb.CreateContainerRequest.FromString(create_container() + call.released[0])
     assert not [key for key in created.config.annotations if key.startswith("nsledger.dev/ns.")]
 
 
@@ -150,7 +149,7 @@ def test_an_undecodable_request_passes_and_is_a_gap(tmp_path: Path) -> None:
         until_decided(call)
         on_record = node.finish()
 
-    assert call.released == [None]
+    assert call.released == [b""]
     gap = next(event for event in on_record if isinstance(event, Gap))
     assert (gap.reason, gap.count) == ("undecodable", 1)
     assert "RunPodSandbox" in gap.detail
@@ -235,3 +234,31 @@ def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:
         "ContainerRequested",
         "PodAssigned",
     ]
+
+
+def test_nothing_of_a_request_is_kept_for_its_answer_but_what_was_read_of_it(
+    tmp_path: Path,
+) -> None:
+    request = pb.CreateContainerRequest.FromString(create_container())
+    request.config.annotations["password-file"] = "planted-secret"
+    with box(tmp_path) as node:
+        call = FakeCall(Method.CREATE_CONTAINER)
+        node.watcher.request_held(call, request.SerializeToString())
+        until_decided(call)
+        kept = node.in_flight.asked(call)
+
+    assert kept is not None
+    assert "app:1" in repr(kept)
+    assert "planted-secret" not in repr(kept)
+
+
+def test_a_tapped_request_that_cannot_be_read_is_one_gap_and_no_more(tmp_path: Path) -> None:
+    with box(tmp_path) as node:
+        call = FakeCall(Method.START_CONTAINER)
+        node.watcher.request_seen(call, b"\xff")
+        node.watcher.answered(call, b"", 0)
+        on_record = node.finish()
+
+    (gap,) = (event for event in on_record if isinstance(event, Gap))
+    assert (gap.reason, gap.count) == ("undecodable", 1)
+    assert "StartContainer" in gap.detail

@@ -10,15 +10,15 @@ from nsledger.audit.jobs import FollowUp, LookUpSandbox
 from nsledger.audit.picture import Known
 from nsledger.cri.methods import Method
 from nsledger.domain.events import Gap, PodAssigned
-from tests.unit.audit.node_in_a_box import OF_THE_HOST, box, run_pod_sandbox, sandbox_answer
+from tests.unit.audit.node_in_a_box import OF_THE_HOST, asked, box, run_pod_sandbox, sandbox_answer
 
-UNREADABLE = FollowUp(Method.RUN_POD_SANDBOX, b"\xff", b"", 0)
+UNREADABLE = FollowUp(asked(Method.RUN_POD_SANDBOX, run_pod_sandbox()), b"\xff", 0)
 
 
 def test_a_job_that_fails_is_a_gap_and_the_next_one_is_worked(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         node.witness.put(UNREADABLE)
-        node.witness.put(FollowUp(Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer(), 0))
+        node.witness.put(FollowUp(UNREADABLE.asked, sandbox_answer(), 0))
         on_record = node.finish()
 
     assert any(isinstance(e, Gap) and e.reason == "witness_failed" for e in on_record)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.cri.annotate import annotate_create_container, annotate_run_pod_sandbox
+from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 
 OURS = {"nsledger.dev/audit-id": "a1", "nsledger.dev/ns.net": "/proc/4711/ns/net"}
@@ -46,9 +46,8 @@ def test_a_sandbox_keeps_its_bytes_and_gains_our_annotations(
     # Field 2000, which nobody knows, at the end of the request.
     sent = sandbox(foreign) + b"\x82\x7d" + bytes([len(unknown)]) + unknown
 
-    received = annotate_run_pod_sandbox(sent, OURS)
+    received = sent + addition_to_run_pod_sandbox(sent, OURS)
 
-    assert received.startswith(sent)
     read = pb.RunPodSandboxRequest.FromString(received)
     assert read.config.annotations == foreign | OURS
     assert read.config.metadata.name == "web"
@@ -61,9 +60,8 @@ def test_a_container_gains_our_annotations_in_both_configs(
 ) -> None:
     sent = container(foreign, of_pod=of_pod)
 
-    received = annotate_create_container(sent, OURS, has_sandbox_config=True)
+    received = sent + addition_to_create_container(sent, OURS, has_sandbox_config=True)
 
-    assert received.startswith(sent)
     read = pb.CreateContainerRequest.FromString(received)
     assert read.config.annotations == foreign | OURS
     assert read.sandbox_config.annotations == of_pod | OURS
@@ -71,9 +69,8 @@ def test_a_container_gains_our_annotations_in_both_configs(
 
 
 def test_a_request_without_sandbox_config_does_not_get_one() -> None:
-    received = annotate_create_container(
-        container(FOREIGN, of_pod=None), OURS, has_sandbox_config=False
-    )
+    sent = container(FOREIGN, of_pod=None)
+    received = sent + addition_to_create_container(sent, OURS, has_sandbox_config=False)
 
     read = pb.CreateContainerRequest.FromString(received)
     assert not read.HasField("sandbox_config")
@@ -81,7 +78,9 @@ def test_a_request_without_sandbox_config_does_not_get_one() -> None:
 
 
 def test_nobody_can_write_in_our_name_on_a_sandbox() -> None:
-    received = annotate_run_pod_sandbox(sandbox(FOREIGN | FORGED), OURS)
+    sent = sandbox(FOREIGN | FORGED)
+
+    received = sent + addition_to_run_pod_sandbox(sent, OURS)
 
     read = pb.RunPodSandboxRequest.FromString(received)
     assert read.config.annotations == FOREIGN | OURS | {"nsledger.dev/verdict": ""}
@@ -93,9 +92,8 @@ def test_nobody_can_write_in_our_name_on_a_container(where: str) -> None:
     own = FORGED if where == "container" else {}
     of_pod = FORGED if where == "pod" else {}
 
-    received = annotate_create_container(
-        container(own, of_pod=of_pod), OURS, has_sandbox_config=True
-    )
+    sent = container(own, of_pod=of_pod)
+    received = sent + addition_to_create_container(sent, OURS, has_sandbox_config=True)
 
     read = pb.CreateContainerRequest.FromString(received)
     assert read.config.annotations == OURS | (emptied if own else {})
@@ -106,5 +104,5 @@ def test_with_nothing_to_add_the_bytes_are_the_same() -> None:
     of_sandbox = sandbox(FOREIGN | FORGED)
     of_container = container(FOREIGN | FORGED, of_pod=FORGED)
 
-    assert annotate_run_pod_sandbox(of_sandbox, {}) is of_sandbox
-    assert annotate_create_container(of_container, {}, has_sandbox_config=True) is of_container
+    assert addition_to_run_pod_sandbox(of_sandbox, {}) == b""
+    assert addition_to_create_container(of_container, {}, has_sandbox_config=True) == b""

@@ -76,7 +76,7 @@ def test_calls_beyond_a_goaway_are_over() -> None:
 
     assert wire.events() == [RequestHeld(3, HOLD, b"held"), Answered(3, None, None)]
     assert wire.counters.in_flight == 1
-    assert not wire.relay.release(3, None)
+    assert not wire.relay.release(3)
 
 
 def test_a_table_that_the_runtime_allows_is_followed_on_the_clients_side() -> None:

@@ -28,16 +28,16 @@ def test_headers_of_a_held_call_pass_at_once_and_its_data_does_not() -> None:
     assert wire.relay.keeps_request_bytes
 
 
-def test_a_released_request_leaves_once_with_the_message_it_was_given() -> None:
+def test_a_released_request_leaves_once_with_what_is_appended_to_it() -> None:
     wire = Wire()
     wire.client(wire.request_headers(1, HOLD) + request(1, b"held"))
     wire.for_runtime()
 
-    assert wire.relay.release(1, b"a longer message")
-    assert not wire.relay.release(1, None)
+    assert wire.relay.release(1, b" and annotated")
+    assert not wire.relay.release(1)
     assert not wire.relay.refuse(1)
 
-    assert wire.for_runtime() == request(1, b"a longer message")
+    assert wire.for_runtime() == request(1, b"held and annotated")
     assert not wire.relay.keeps_request_bytes
 
 
@@ -46,7 +46,7 @@ def test_an_incomplete_request_gets_its_window_back_and_cannot_be_released() -> 
     first, second = prefixed(bytes(30_000))[:16_000], prefixed(bytes(30_000))[16_000:]
     wire.client(wire.request_headers(1, HOLD) + padded_data(1, first, 9))
 
-    assert not wire.relay.release(1, None)
+    assert not wire.relay.release(1)
     assert _granted(wire.for_client()) == {0: 16_010, 1: 16_010}
     wire.client(data(1, second, ends=True))
 
@@ -57,7 +57,7 @@ def test_an_incomplete_request_gets_its_window_back_and_cannot_be_released() -> 
 def test_the_runtimes_credit_for_added_bytes_is_kept_from_the_client() -> None:
     wire = Wire()
     wire.client(wire.request_headers(1, HOLD) + request(1, bytes(995)))
-    wire.relay.release(1, bytes(1495))
+    wire.relay.release(1, bytes(500))
 
     wire.runtime(window_update(0, 300))
     assert wire.for_client() == b""
@@ -66,20 +66,22 @@ def test_the_runtimes_credit_for_added_bytes_is_kept_from_the_client() -> None:
     assert wire.for_client() == window_update(0, 1000)
 
 
-def test_a_shortened_request_gives_the_rest_of_the_window_back() -> None:
+def test_a_request_that_was_padded_gives_the_rest_of_its_window_back() -> None:
     wire = Wire()
-    wire.client(wire.request_headers(1, HOLD) + request(1, bytes(995)))
+    held = prefixed(bytes(95))
+    wire.client(wire.request_headers(1, HOLD) + padded_data(1, held, 99, ends=True))
 
-    wire.relay.release(1, bytes(95))
+    wire.relay.release(1)
 
-    assert wire.for_client() == window_update(0, 900)
+    assert wire.for_runtime().endswith(data(1, held, ends=True))
+    assert wire.for_client() == window_update(0, 100)
 
 
 def test_passing_data_waits_while_a_debt_has_used_up_the_runtimes_window() -> None:
     wire = Wire()
     wire.client(wire.request_headers(1, HOLD) + request(1, b"held"))
     wire.client(wire.request_headers(3, PASS))
-    wire.relay.release(1, bytes(65_535 - 5 - 100))  # leaves the runtime a window of 100
+    wire.relay.release(1, bytes(65_535 - 9 - 100))  # leaves the runtime a window of 100
     wire.for_runtime()
 
     # The client, which sent 9 bytes so far, believes in far more.
@@ -105,7 +107,7 @@ def test_a_reset_by_the_client_drops_what_was_held_and_pays_for_it() -> None:
     assert wire.for_runtime() == rst_stream(1, 8)
     assert wire.for_client() == window_update(0, 1000)
     assert wire.events() == [Answered(1, None, None)]
-    assert not wire.relay.release(1, None)
+    assert not wire.relay.release(1)
     assert not wire.relay.keeps_request_bytes
 
 

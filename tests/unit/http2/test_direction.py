@@ -58,14 +58,14 @@ def test_the_relays_own_frames_wait_for_the_end_of_a_frame_that_passes() -> None
     wire.client(wire.request_headers(3, PASS) + passing[:500])
     wire.for_runtime()
 
-    wire.relay.release(1, b"changed")
+    wire.relay.release(1, b" and more")
     assert wire.for_runtime() == b""
     wire.client(passing[500:] + frame(PING, 0, 0, bytes(8)))
 
     sent = wire.for_runtime()
     assert sent.startswith(passing[500:])
     assert [name for name, *_ in frames(sent[len(passing[500:]) :])] == ["DataFrame", "PingFrame"]
-    assert b"changed" in sent
+    assert b"held and more" in sent
 
 
 def test_the_relays_own_frames_never_stand_in_a_header_block() -> None:
@@ -75,7 +75,7 @@ def test_the_relays_own_frames_never_stand_in_a_header_block() -> None:
     wire.client(begins)
     wire.for_runtime()
 
-    wire.relay.release(1, None)
+    wire.relay.release(1)
     assert wire.for_runtime() == b""
     wire.client(ends)
 
@@ -117,9 +117,9 @@ def test_calls_held_before_something_strange_are_still_released() -> None:
     wire.client(frame(HEADERS, END_HEADERS, 3, b"\x40\x7f"))
     wire.for_runtime()
 
-    assert wire.relay.release(1, b"changed")
+    assert wire.relay.release(1, b" and more")
 
-    assert wire.for_runtime() == request(1, b"changed")
+    assert wire.for_runtime() == request(1, b"held and more")
 
 
 def test_the_reserved_bit_hides_no_stream() -> None:
@@ -193,6 +193,6 @@ def test_padding_of_held_data_does_not_reach_the_message() -> None:
     wire.client(padded_data(1, prefixed(b"held"), 40, ends=True))
     wire.for_runtime()
 
-    wire.relay.release(1, None)
+    wire.relay.release(1)
 
     assert wire.for_runtime() == request(1, b"held")

@@ -43,7 +43,7 @@ def test_queued_data_keeps_to_both_windows_and_to_the_frame_size() -> None:
     pacer = Pacer()
     pacer.set_initial_window(20_000)
     pacer.follow(1)
-    sent = frames(b"".join(pacer.send(1, bytes(50_000), ends=True)))
+    sent = frames(b"".join(pacer.send(1, [bytes(50_000)], ends=True)))
 
     assert [len(body) for *_, body in sent] == [16_384, 3_616]
     assert pacer.take() == []
@@ -59,7 +59,7 @@ def test_a_changed_initial_window_moves_followed_streams() -> None:
     pacer = Pacer()
     pacer.follow(1)
     pacer.set_initial_window(10)
-    assert len(b"".join(pacer.send(1, bytes(100), ends=False))) == 9 + 10
+    assert len(b"".join(pacer.send(1, [bytes(100)], ends=False))) == 9 + 10
 
     pacer.set_initial_window(5)
     pacer.grant(5, 1)
@@ -73,7 +73,7 @@ def test_a_request_that_fits_goes_in_one_frame_and_is_over() -> None:
     pacer = Pacer()
     pacer.follow(1)
 
-    sent = frames(b"".join(pacer.send(1, bytes(100), ends=True)))
+    sent = frames(b"".join(pacer.send(1, [bytes(100)], ends=True)))
 
     assert sent == [("DataFrame", 1, frozenset({"END_STREAM"}), bytes(100))]
     assert pacer.window == 65_535 - 100
@@ -87,7 +87,7 @@ def test_a_small_request_keeps_to_both_windows_as_well(connection: int, stream: 
     pacer.set_initial_window(stream)
     pacer.follow(1)
 
-    sent = frames(b"".join(pacer.send(1, bytes(100), ends=True)))
+    sent = frames(b"".join(pacer.send(1, [bytes(100)], ends=True)))
 
     assert sent == [("DataFrame", 1, frozenset(), bytes(99))]
     assert pacer.queued_bytes == 1
@@ -96,11 +96,11 @@ def test_a_small_request_keeps_to_both_windows_as_well(connection: int, stream: 
 def test_a_small_request_does_not_take_the_window_from_one_that_waits() -> None:
     pacer = Pacer()
     pacer.window = 0
-    pacer.send(1, bytes(100), ends=True)
+    pacer.send(1, [bytes(100)], ends=True)
     pacer.window = 150
 
     order = [
-        stream_id for _, stream_id, _, _ in frames(b"".join(pacer.send(3, bytes(100), ends=True)))
+        stream_id for _, stream_id, _, _ in frames(b"".join(pacer.send(3, [bytes(100)], ends=True)))
     ]
 
     assert order == [1, 3]
@@ -109,8 +109,8 @@ def test_a_small_request_does_not_take_the_window_from_one_that_waits() -> None:
 def test_streams_take_turns() -> None:
     pacer = Pacer()
     pacer.window = 0
-    assert pacer.send(1, bytes(40_000), ends=True) == []
-    assert pacer.send(3, bytes(20_000), ends=True) == []
+    assert pacer.send(1, [bytes(40_000)], ends=True) == []
+    assert pacer.send(3, [bytes(20_000)], ends=True) == []
     pacer.grant(60_000, 0)
 
     order = [stream_id for _, stream_id, _, _ in frames(b"".join(pacer.take()))]
@@ -122,7 +122,7 @@ def test_an_end_without_data_needs_no_window() -> None:
     pacer = Pacer()
     pacer.window = 0
 
-    assert frames(b"".join(pacer.send(1, b"", ends=True))) == [
+    assert frames(b"".join(pacer.send(1, [b""], ends=True))) == [
         ("DataFrame", 1, frozenset({"END_STREAM"}), b"")
     ]
 
@@ -130,7 +130,7 @@ def test_an_end_without_data_needs_no_window() -> None:
 def test_what_is_forgotten_is_counted() -> None:
     pacer = Pacer()
     pacer.window = 10
-    pacer.send(1, bytes(100), ends=True)
+    pacer.send(1, [bytes(100)], ends=True)
 
     assert pacer.waits(1)
     assert pacer.forget(1) == 90

@@ -20,17 +20,17 @@ class Core:
     """Keeps what is decided on; breaks on request."""
 
     def __init__(self) -> None:
-        self.decided: list[tuple[str, int, bytes | None]] = []
+        self.decided: list[tuple[str, int, bytes]] = []
         self.breaks = False
 
-    def release(self, stream_id: int, message: bytes | None) -> bool:
+    def release(self, stream_id: int, appended: bytes = b"") -> bool:
         if self.breaks:
             raise RuntimeError("the relay's own fault")
-        self.decided.append(("release", stream_id, message))
+        self.decided.append(("release", stream_id, appended))
         return True
 
     def refuse(self, stream_id: int) -> bool:
-        self.decided.append(("refuse", stream_id, None))
+        self.decided.append(("refuse", stream_id, b""))
         return True
 
 
@@ -101,21 +101,21 @@ def test_what_is_decided_later_wakes_the_relay_and_goes_out_in_one_piece() -> No
     for stream_id in (1, 3, 5):
         room.tell(RequestHeld(stream_id, "/h", b"m"))
     for call, _ in room.watcher.held:
-        cast("HeldCall", call).release(None)
+        cast("HeldCall", call).release()
     assert room.link.core.decided == []
     assert room.wakes
 
     room.carry_out()
 
-    assert room.link.core.decided == [("release", stream_id, None) for stream_id in (1, 3, 5)]
+    assert room.link.core.decided == [("release", stream_id, b"") for stream_id in (1, 3, 5)]
     assert room.link.settled == 1
 
 
 @pytest.mark.parametrize(
-    ("policy", "decision"), [("ignore", ("release", 1, None)), ("fail", ("refuse", 1, None))]
+    ("policy", "decision"), [("ignore", ("release", 1, b"")), ("fail", ("refuse", 1, b""))]
 )
 def test_the_hold_limit_decides_once_it_is_over(
-    policy: FailurePolicy, decision: tuple[str, int, bytes | None]
+    policy: FailurePolicy, decision: tuple[str, int, bytes]
 ) -> None:
     room = Room(policy)
     room.tell(RequestHeld(1, "/h", b"m"))
