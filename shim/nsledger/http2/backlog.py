@@ -211,7 +211,8 @@ class Backlog:
             held.check(self._limits.held_message_bytes)
         except UnreadableMessageError as error:
             return error.reason
-        return "crowded" if self.kept_bytes > self._limits.held_bytes else None
+        kept_bytes = self._held_bytes + self.pacer.queued_bytes
+        return "crowded" if kept_bytes > self._limits.held_bytes else None
 
     def _cannot_hold(self, stream_id: int, held: HeldRequest, reason: str) -> list[bytes]:
         self._streams.overlook(reason, held.path)

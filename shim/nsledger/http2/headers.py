@@ -104,9 +104,12 @@ class HeaderDecoder:
                 at += 1
                 if index == _7_BITS:
                     index, at = _integer(block, at, _7_BITS)
-                fields.append(
-                    entries[_LAST_STATIC - index] if index > _LAST_STATIC else _static(index)
-                )
+                if index > _LAST_STATIC:
+                    fields.append(entries[_LAST_STATIC - index])
+                elif index:
+                    fields.append(STATIC_TABLE[index])
+                else:
+                    raise HeaderBlockError("index 0 names no field")
                 continue
             if first & _KIND == _SIZE_UPDATE:
                 if fields:
@@ -159,12 +162,6 @@ class HeaderDecoder:
         self._remembered.clear()
         self._evict()
         return at
-
-
-def _static(index: int) -> Field:
-    if not index:
-        raise HeaderBlockError("index 0 names no field")
-    return STATIC_TABLE[index]
 
 
 def _integer(block: bytes, at: int, prefix: int) -> tuple[int, int]:

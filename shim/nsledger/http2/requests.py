@@ -94,7 +94,7 @@ class RequestDirection(Direction):
         return self.backlog.data(flags, stream_id, payload)
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> Outcome:
-        if self.backlog.blocks(stream_id):
+        if stream_id <= self._streams.last_opened and self.backlog.blocks(stream_id):
             self.waiting_for = stream_id
             return Verdict.WAIT
         return super()._on_headers(flags, stream_id, payload)
@@ -134,13 +134,14 @@ class RequestDirection(Direction):
             self.backlog.attend(stream_id, route.path, route.treatment)
 
     def _route(self, fields: list[Field] | None) -> _Route | None:
-        path_value = next((value for name, value in fields or () if name == b":path"), None)
-        if path_value is None:
-            return None
-        route = self._routes.get(path_value)
-        if route is None:
-            path = path_value.decode("utf-8", "backslashreplace")
-            route = _Route(path, self._treatment(path))
-            if len(self._routes) < _MOST_ROUTES:
-                self._routes[path_value] = route
+        for name, value in fields or ():
+            if name == b":path":
+                return self._routes.get(value) or self._new_route(value)
+        return None
+
+    def _new_route(self, path_value: bytes) -> _Route:
+        path = path_value.decode("utf-8", "backslashreplace")
+        route = _Route(path, self._treatment(path))
+        if len(self._routes) < _MOST_ROUTES:
+            self._routes[path_value] = route
         return route
