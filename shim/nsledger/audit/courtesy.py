@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-_REST_S: Final = 0.005
-"""Nothing relayed for so long is a rest."""
+_REST_S: Final = 0.02
+"""Nothing relayed for so long is a rest. To look more often would take the interpreter more often."""
 _LONGEST_S: Final = 1.0
 """A job waits no longer, however busy the relay is."""
 

@@ -7,9 +7,10 @@ process is killed, and the next one brings it into the ledger (`left_behind.py`)
 it, as it takes what is written and not synced.
 
 The file, of `SIZE_BYTES` that are allocated before any is needed: `MAGIC`, then entries of a
-little-endian length and CRC-32 (four bytes each) and so many bytes; a length of 0 ends it. An
-entry's length is stored when the rest of it is there. When all entries are in the ledger, the
-next one is the first again. Whoever uses the file holds flock(2) on it.
+little-endian length and CRC-32 (four bytes each) and so many bytes; a length of 0 ends it. One
+that was being put in when the process died does not match its CRC-32, and its request had not gone
+on. When all entries are in the ledger, the next one is the first again. Whoever uses the file holds
+flock(2) on it.
 """
 
 from __future__ import annotations
@@ -80,10 +81,8 @@ class WriteAhead:
             end = start + len(record)
             if not record or end + _ENTRY.size > SIZE_BYTES:
                 return False
-            memory = self._memory
-            memory[start:end] = record
-            memory[end : end + _ENTRY.size] = _END
-            _ENTRY.pack_into(memory, self._at, len(record), zlib.crc32(record))
+            entry = _ENTRY.pack(len(record), zlib.crc32(record)) + record + _END
+            self._memory[self._at : end + _ENTRY.size] = entry
             self._at = end
             self._unsettled += 1
             return True

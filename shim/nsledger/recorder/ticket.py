@@ -73,13 +73,16 @@ class Ticket:
         self.error: Exception | None = None
         self.seq: int | None = None
         """Of the event's entry, as soon as it has one."""
-        self._callbacks: deque[Callable[[], None]] = deque()
+        self._callbacks: deque[Callable[[], None]] | None = None if encoded else deque()
+        """Made at need for what is kept ahead: one thread at most asks for that, mostly none."""
 
     def on_done(self, callback: Callable[[], None]) -> None:
         """Call `callback` once: on the writer's thread, or at once if it is done already.
 
         It must return soon and not raise.
         """
+        if self._callbacks is None:
+            self._callbacks = deque()
         self._callbacks.append(callback)
         if self.done:
             self._call_back()
@@ -99,9 +102,10 @@ class Ticket:
 
     def _call_back(self) -> None:
         # Two threads may be here at once; a callback belongs to the one that takes it out.
-        while self._callbacks:
+        callbacks = self._callbacks
+        while callbacks:
             try:
-                callback = self._callbacks.popleft()
+                callback = callbacks.popleft()
             except IndexError:
                 return
             run_foreign(callback)
