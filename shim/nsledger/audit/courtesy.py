@@ -12,8 +12,8 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-_REST_S: Final = 0.02
-"""Nothing relayed for so long is a rest. To look more often would take the interpreter more often."""
+_REST_S: Final = 0.01
+"""Nothing relayed for so long is a rest. To look more often would take the interpreter for it."""
 _LONGEST_S: Final = 1.0
 """A job waits no longer, however busy the relay is."""
 
@@ -24,12 +24,19 @@ class Courtesy:
     def __init__(self, relayed_bytes: Callable[[], int]) -> None:
         """`relayed_bytes` is how much has passed so far; any change is no rest."""
         self._relayed_bytes = relayed_bytes
+        self._rested_at: int | None = None
+        """How much had passed at the last rest: it lasts until there is more."""
 
     def wait(self, hurry: threading.Event) -> None:
         """Return when the relay rests, after a second at the latest, at once if `hurry` is set."""
-        deadline_s = time.monotonic() + _LONGEST_S
         relayed = self._relayed_bytes()
+        if relayed == self._rested_at:
+            return
+        deadline_s = time.monotonic() + _LONGEST_S
         while not hurry.wait(_REST_S):
             before, relayed = relayed, self._relayed_bytes()
-            if relayed == before or time.monotonic() >= deadline_s:
+            if relayed == before:
+                self._rested_at = relayed
+                return
+            if time.monotonic() >= deadline_s:
                 return

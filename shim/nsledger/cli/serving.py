@@ -194,7 +194,7 @@ class _Behind:
 
 
 def _collect_rarely() -> None:
-    """Spare calls most of the collector: what was made so far stays, and little of theirs is a cycle.
+    """Spare calls most of the collector: what was made so far stays, and few cycles are to come.
 
     A collection stops every thread, the relay's too.
     """

@@ -15,6 +15,22 @@ def test_it_waits_for_a_rest_of_the_relay() -> None:
     assert next(relayed, None) is None
 
 
+def test_a_rest_lasts_until_something_is_relayed_again() -> None:
+    relayed = [100]
+    courtesy = Courtesy(lambda: relayed[0])
+    courtesy.wait(threading.Event())
+    began_s = time.monotonic()
+
+    for _ in range(100):
+        courtesy.wait(threading.Event())
+
+    assert time.monotonic() - began_s < 0.5
+    relayed[0] = 200
+    began_s = time.monotonic()
+    courtesy.wait(threading.Event())
+    assert time.monotonic() - began_s >= 0.01
+
+
 def test_a_relay_that_never_rests_is_not_waited_for() -> None:
     relayed = count()
     began_s = time.monotonic()
