@@ -9,20 +9,23 @@ import secrets
 import signal
 import sys
 
+from nsledger.audit.foresight import Foresight
+from nsledger.audit.picture import Known
+from nsledger.audit.predictions import Predictions
 from nsledger.cri import methods
-from nsledger.cri.annotate import addition_to_create_container
-from nsledger.cri.annotations import container_annotations
 from nsledger.cri.requests import decode_create_container
-from nsledger.domain.prediction import predict
 from nsledger.http2.calls import Call, HeldCall, Treatment
 from nsledger.relay.listening import listen
 from nsledger.relay.loop import Relay
 
-_SANDBOX_PID = 471_100
+_SANDBOX = Known(471_100, {}, "io.containerd.runc.v2")
 
 
 class Annotator:
     """Does on the relay's thread what the daemon's watcher does there, less the record."""
+
+    def __init__(self) -> None:
+        self._foresight = Foresight(Predictions(), cgroup_version=2)
 
     def treatment(self, path: str) -> Treatment | None:
         """The daemon's own."""
@@ -31,18 +34,10 @@ class Annotator:
     def request_held(self, call: HeldCall, message: bytes) -> None:
         """Annotate, and let go at once."""
         asked = decode_create_container(message)
-        predicted = predict(
-            asked.requested,
-            sandbox_pid=_SANDBOX_PID,
-            sandbox_assigned={},
-            target_pid=None,
-            privileged=asked.privileged,
-            cgroup_version=2,
-        )
-        annotations = container_annotations(secrets.token_hex(8), predicted)
+        foreseen = self._foresight.of(asked.requested, _SANDBOX, None, privileged=asked.privileged)
         call.release(
-            addition_to_create_container(
-                message, annotations, has_sandbox_config=asked.has_sandbox_config
+            foreseen.annotations.addition_to(
+                message, secrets.token_hex(8), has_sandbox_config=asked.has_sandbox_config
             )
         )
 

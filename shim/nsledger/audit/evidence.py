@@ -10,6 +10,7 @@ from typing import Final, assert_never
 
 from msgspec import structs
 
+from nsledger.audit.foresight import Foresight
 from nsledger.audit.jobs import FollowUp
 from nsledger.audit.observer import Observer
 from nsledger.audit.picture import Picture
@@ -52,10 +53,17 @@ class Evidence:
     """Turns answers and hook records into events."""
 
     def __init__(
-        self, *, observer: Observer, picture: Picture, predictions: Predictions, spool: Inbox
+        self,
+        *,
+        observer: Observer,
+        picture: Picture,
+        predictions: Predictions,
+        foresight: Foresight,
+        spool: Inbox,
     ) -> None:
         self.picture = picture
         self._predictions = predictions
+        self._foresight = foresight
         self._observer = observer
         self._spool = spool
 
@@ -73,9 +81,10 @@ class Evidence:
             return
         source, picture, observer = Source.CRI_PROXY, self.picture, self._observer
         match asked:
-            case RunPodSandbox(pod=pod):
+            case RunPodSandbox(pod=pod, requested=requested):
                 made_id = decode_run_pod_sandbox_answer(job.answer or b"")
                 self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made_id), audit_id)
+                self._foresight.prepare(requested, picture.known.get(made_id))
             case RestorePod(pod=pod):
                 made = decode_restore_pod_answer(job.answer or b"")
                 sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)

@@ -18,6 +18,7 @@ from nsledger.domain.namespaces import AssignedNamespaces, NamespaceType
 _EXPECTED_LIMIT: Final = 1024
 """Requests that wait for what the runtime wrote; of more, the oldest are taken for lost."""
 _THROUGH_PROCESS: Final = "/proc/"
+_NONE: Final[frozenset[NamespaceType]] = frozenset()
 
 
 class Predictions:
@@ -29,12 +30,9 @@ class Predictions:
         self._expected: dict[str, ContainerRequested] = {}
         """By audit id."""
 
-    def trusted(self, runtime_handler: str, predicted: AssignedNamespaces) -> AssignedNamespaces:
-        """`predicted` without the types that were wrong for this handler."""
-        disproved = self._disproved.get(runtime_handler)
-        if not disproved:
-            return predicted
-        return {type_: one for type_, one in predicted.items() if type_ not in disproved}
+    def disproved(self, runtime_handler: str) -> frozenset[NamespaceType]:
+        """The types whose prediction was wrong for this handler."""
+        return self._disproved.get(runtime_handler, _NONE)
 
     def expect(self, event: ContainerRequested) -> None:
         """A prediction was annotated."""
@@ -54,8 +52,7 @@ class Predictions:
             if type_ in assigned and _contradict(one, assigned[type_])
         }
         if wrong:
-            before = self._disproved.get(runtime_handler, frozenset())
-            self._disproved[runtime_handler] = before | wrong
+            self._disproved[runtime_handler] = self.disproved(runtime_handler) | wrong
 
 
 def _contradict(predicted: str, assigned: str) -> bool:

@@ -8,29 +8,24 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from nsledger.audit.foresight import Foresight
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.jobs import Asked, FollowUp, LookUpSandbox
-from nsledger.audit.predictions import Predictions
 from nsledger.audit.witness import Witness
 from nsledger.cri import methods
-from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
-from nsledger.cri.annotations import container_annotations, pod_annotations
+from nsledger.cri.annotate import addition_to_run_pod_sandbox
+from nsledger.cri.annotations import AUDIT_ID_DIGITS, pod_annotations
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
 from nsledger.cri.requests import CreateContainer, RestorePod, RunPodSandbox, decode_request
-from nsledger.cri.runtime_types import follows_containerds_rules
 from nsledger.domain.events import ContainerRequested, PodRequested, Source
-from nsledger.domain.namespaces import AssignedNamespaces
-from nsledger.domain.prediction import predict
 from nsledger.http2.calls import Call, HeldCall, Treatment
 from nsledger.proc.clock import Clock
 from nsledger.recorder.recorder import Recorder
 
-_AUDIT_ID_BITS: Final = 64
 _SEED_BYTES: Final = 32
 _RECORDED_WHEN_ASKED: Final = (Method.CREATE_CONTAINER, Method.RUN_POD_SANDBOX, Method.RESTORE_POD)
 """Their requests are records of their own, and those of the answer are joined with them."""
@@ -56,7 +51,7 @@ class CallWatcher:
         recorder: Recorder,
         witness: Witness,
         in_flight: InFlight,
-        predictions: Predictions,
+        foresight: Foresight,
         clock: Clock,
         policy: Policy,
     ) -> None:
@@ -65,7 +60,7 @@ class CallWatcher:
         self._clock = clock
         self._policy = policy
         self._in_flight = in_flight
-        self._predictions = predictions
+        self._foresight = foresight
         self._random_bits = random.Random(os.urandom(_SEED_BYTES)).getrandbits  # noqa: S311 - no key
 
     def treatment(self, path: str) -> Treatment | None:
@@ -123,12 +118,12 @@ class CallWatcher:
         To ask the kernel for each would let go of the interpreter, and the relay would wait for
         other threads before it has it back.
         """
-        return f"{self._random_bits(_AUDIT_ID_BITS):016x}"
+        return f"{self._random_bits(4 * AUDIT_ID_DIGITS):0{AUDIT_ID_DIGITS}x}"
 
     def _run_pod_sandbox(
         self, call: HeldCall, message: bytes, asked: RunPodSandbox, audit_id: str
     ) -> None:
-        annotations = self._ours(pod_annotations(audit_id, asked.requested))
+        annotations = pod_annotations(audit_id, asked.requested) if self._policy.annotate else {}
         event = PodRequested(
             source=Source.CRI_PROXY,
             audit_id=audit_id,
@@ -180,40 +175,28 @@ class CallWatcher:
     def _create_in_known_sandbox(
         self, call: HeldCall, message: bytes, asked: CreateContainer, audit_id: str
     ) -> None:
-        predicted = self._predict(asked)
-        annotations = self._ours(container_annotations(audit_id, predicted))
+        witness = self._witness
+        foreseen = self._foresight.of(
+            asked.requested,
+            witness.known(asked.pod.pod_sandbox_id),
+            witness.known(asked.requested.target_id),
+            privileged=asked.privileged,
+        )
         event = ContainerRequested(
             source=Source.CRI_PROXY,
             audit_id=audit_id,
             pod=asked.pod,
             container=asked.container,
             requested=asked.requested,
-            predicted=predicted,
+            predicted=foreseen.predicted,
             privileged=asked.privileged,
         )
-        addition = addition_to_create_container(
-            message, annotations, has_sandbox_config=asked.has_sandbox_config
-        )
+        addition = b""
+        if self._policy.annotate:
+            addition = foreseen.annotations.addition_to(
+                message, audit_id, has_sandbox_config=asked.has_sandbox_config
+            )
         self._record_then_let_go(call, event, addition)
-
-    def _predict(self, asked: CreateContainer) -> AssignedNamespaces:
-        """What the container will join; nothing, where it is not known by which rules."""
-        sandbox = self._witness.known(asked.pod.pod_sandbox_id)
-        if sandbox is None or not follows_containerds_rules(sandbox.runtime_type):
-            return {}
-        target = self._witness.known(asked.requested.target_id)
-        predicted = predict(
-            asked.requested,
-            sandbox_pid=sandbox.pid,
-            sandbox_assigned=sandbox.assigned,
-            target_pid=target.pid if target else None,
-            privileged=asked.privileged,
-            cgroup_version=self._witness.cgroup_version,
-        )
-        return self._predictions.trusted(sandbox.runtime_handler, predicted)
-
-    def _ours(self, annotations: Mapping[str, str]) -> Mapping[str, str]:
-        return annotations if self._policy.annotate else {}
 
     def _record_then_let_go(
         self, call: HeldCall, event: PodRequested | ContainerRequested, addition: bytes

@@ -51,7 +51,6 @@ class Witness:
         reconciliation: Reconciliation,
         in_flight: InFlight,
         recorder: Recorder,
-        cgroup_version: int,
         recollect: Callable[[], None],
         alone: Callable[[], bool],
         courtesy: Courtesy,
@@ -64,14 +63,12 @@ class Witness:
             reconciliation: Works when there are none.
             in_flight: The calls whose answers are still to come.
             recorder: Gets the gaps.
-            cgroup_version: Of this node.
             recollect: Called first of all.
             alone: Whether no other process follows up calls of this node, as one does that hands
                 over. What it makes is no find, so nothing is looked for meanwhile.
             courtesy: Keeps what can wait from the relay's way.
             pause: Called now and then while there is nothing to do.
         """
-        self.cgroup_version = cgroup_version
         self._evidence = evidence
         self._reconciliation = reconciliation
         self._in_flight = in_flight

@@ -16,6 +16,7 @@ import structlog
 from nsledger.audit.courtesy import Courtesy
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
+from nsledger.audit.foresight import Foresight
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
 from nsledger.audit.jobs import Learn
@@ -128,9 +129,14 @@ class Daemon:
         )
         in_flight = InFlight()
         predictions = Predictions()
+        foresight = Foresight(predictions, cgroup_version=node.cgroup_version())
         self._witness = Witness(
             evidence=Evidence(
-                observer=observer, picture=picture, predictions=predictions, spool=self._spool
+                observer=observer,
+                picture=picture,
+                predictions=predictions,
+                foresight=foresight,
+                spool=self._spool,
             ),
             reconciliation=Reconciliation(
                 inquiry=self._inquiry,
@@ -142,7 +148,6 @@ class Daemon:
             ),
             in_flight=in_flight,
             recorder=self._recorder,
-            cgroup_version=node.cgroup_version(),
             recollect=self._recollection.recollect,
             alone=self._is_alone,
             courtesy=Courtesy(lambda: counters.client_bytes + counters.runtime_bytes),
@@ -152,7 +157,7 @@ class Daemon:
             recorder=self._recorder,
             witness=self._witness,
             in_flight=in_flight,
-            predictions=predictions,
+            foresight=foresight,
             clock=self._clock,
             policy=Policy(
                 annotate=configuration.annotate,

@@ -15,10 +15,13 @@ import re
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Final
 
-from nsledger.cri.annotations import PREFIX
+from nsledger.cri.annotations import AUDIT_ID_DIGITS, PREFIX, container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import parse
+from nsledger.domain.namespaces import AssignedNamespaces
 
+_PLACE_OF_ID: Final = "\0" * AUDIT_ID_DIGITS
+"""No path has this in it."""
 _names_ours: Final = re.compile(re.escape(PREFIX.encode())).search
 """Where this finds nothing in a request, no key of it is ours, and it need not be parsed. Python's
 own search of bytes takes four times as long here: it stops at every slash, and paths have many."""
@@ -60,6 +63,36 @@ def addition_to_create_container(
     if has_sandbox_config:
         _add(ours.sandbox_config.annotations, annotations)
     return ours.SerializeToString()
+
+
+class ContainerAnnotations:
+    """What CreateContainer requests are annotated with that differ in their audit id only.
+
+    The addition is encoded once; a call puts its own id into it.
+    """
+
+    __slots__ = ("_parts", "_predicted")
+
+    def __init__(self, predicted: AssignedNamespaces) -> None:
+        self._predicted = predicted
+        self._parts: dict[bool, list[bytes]] = {}
+        """What stands around the audit ids, for requests without and with a sandbox_config."""
+
+    def addition_to(self, message: bytes, audit_id: str, *, has_sandbox_config: bool) -> bytes:
+        """The same as `addition_to_create_container` makes; `audit_id` has `AUDIT_ID_DIGITS`."""
+        if _names_ours(message):
+            annotations = container_annotations(audit_id, self._predicted)
+            return addition_to_create_container(
+                message, annotations, has_sandbox_config=has_sandbox_config
+            )
+        parts = self._parts.get(has_sandbox_config)
+        if parts is None:
+            annotations = container_annotations(_PLACE_OF_ID, self._predicted)
+            made = addition_to_create_container(
+                b"", annotations, has_sandbox_config=has_sandbox_config
+            )
+            parts = self._parts[has_sandbox_config] = made.split(_PLACE_OF_ID.encode())
+        return audit_id.encode().join(parts)
 
 
 def _empty(ours: MutableMapping[str, str], theirs: Iterable[str]) -> None:

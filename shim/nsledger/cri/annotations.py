@@ -21,6 +21,8 @@ PREFIX: Final = "nsledger.dev/"
 
 AUDIT_ID: Final = PREFIX + "audit-id"
 """Joins the pod or container with the records of the call that created it."""
+AUDIT_ID_DIGITS: Final = 16
+"""Hexadecimal: 64 bits."""
 
 _REQUESTED: Final[Mapping[NamespaceType, str]] = MappingProxyType(
     {

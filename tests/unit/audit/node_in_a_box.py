@@ -14,6 +14,7 @@ from typing import TypeVar
 from nsledger.audit.courtesy import Courtesy
 from nsledger.audit.evidence import Evidence
 from nsledger.audit.finds import Finds
+from nsledger.audit.foresight import Foresight
 from nsledger.audit.in_flight import InFlight
 from nsledger.audit.inquiry import Inquiry
 from nsledger.audit.jobs import Asked, FollowUp, LookUpSandbox
@@ -197,7 +198,14 @@ def box(
     observer = Observer(inquiry=inquiry, picture=picture)
     in_flight = InFlight()
     predictions = Predictions()
-    evidence = Evidence(observer=observer, picture=picture, predictions=predictions, spool=spool)
+    foresight = Foresight(predictions, cgroup_version=1)
+    evidence = Evidence(
+        observer=observer,
+        picture=picture,
+        predictions=predictions,
+        foresight=foresight,
+        spool=spool,
+    )
     recollection = Recollection(picture=picture, spool=spool, recorder=recorder, ledger=str(ledger))
     reconciliation = Reconciliation(
         inquiry=inquiry,
@@ -210,7 +218,6 @@ def box(
         reconciliation=reconciliation,
         in_flight=in_flight,
         recorder=recorder,
-        cgroup_version=1,
         recollect=recollection.recollect if reconcile_interval_s else lambda: None,
         alone=lambda: alone,
         courtesy=Courtesy(lambda: 0),
@@ -220,7 +227,7 @@ def box(
         recorder=recorder,
         witness=witness,
         in_flight=in_flight,
-        predictions=predictions,
+        foresight=foresight,
         clock=clock,
         policy=policy,
     )

@@ -4,8 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
+from nsledger.cri.annotate import (
+    ContainerAnnotations,
+    addition_to_create_container,
+    addition_to_run_pod_sandbox,
+)
+from nsledger.cri.annotations import container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.domain.namespaces import NEW, NamespaceType
 
 OURS = {"nsledger.dev/audit-id": "a1", "nsledger.dev/ns.net": "/proc/4711/ns/net"}
 FOREIGN = {"app": "shop", "nsledger.dev.example/x": "theirs", "nsledger": "theirs"}
@@ -106,3 +112,27 @@ def test_with_nothing_to_add_the_bytes_are_the_same() -> None:
 
     assert addition_to_run_pod_sandbox(of_sandbox, {}) == b""
     assert addition_to_create_container(of_container, {}, has_sandbox_config=True) == b""
+
+
+@pytest.mark.parametrize("of_pod", [None, FOREIGN, FORGED])
+@pytest.mark.parametrize("own", [FOREIGN, FORGED])
+def test_an_addition_that_was_encoded_before_is_the_same_with_its_audit_id(
+    own: dict[str, str], of_pod: dict[str, str] | None
+) -> None:
+    predicted = {NamespaceType.NET: "/proc/4711/ns/net", NamespaceType.MNT: NEW}
+    annotations = ContainerAnnotations(predicted)
+    sent = container(own, of_pod=of_pod)
+
+    for audit_id in ("0123456789abcdef", "fedcba9876543210"):
+        received = sent + annotations.addition_to(
+            sent, audit_id, has_sandbox_config=of_pod is not None
+        )
+
+        one_by_one = sent + addition_to_create_container(
+            sent,
+            container_annotations(audit_id, predicted),
+            has_sandbox_config=of_pod is not None,
+        )
+        read = pb.CreateContainerRequest.FromString(received)
+        assert read == pb.CreateContainerRequest.FromString(one_by_one)
+        assert read.config.annotations["nsledger.dev/audit-id"] == audit_id
