@@ -41,7 +41,9 @@ class Plan:
 
     effort: Effort = field(default_factory=Effort)
     starts: int = 9
-    idle_s: float = 5.0
+    quiet_s: float = 15.0
+    """Until what the calls before have led to is over, gRPC's channel to the runtime given back."""
+    idle_s: float = 20.0
     polling_s: float = 60.0
     """One round of reconciliation is in it."""
 
@@ -85,7 +87,7 @@ def _measure(plan: Plan, program: Path, load: peers.Load, place: Place) -> dict[
             "rss_fresh_mib": fresh_mib,
             "rss_mib": processes.resident_mib(_pid(ways[NSLEDGER])),
             "nginx_rss_mib": processes.resident_mib(_pid(ways[NGINX])),
-            "idle_cpu_percent": _idle_percent(ways[NSLEDGER], plan.idle_s),
+            "idle_cpu_percent": _idle_percent(ways[NSLEDGER], plan),
             "polling_cpu_percent": _polling_percent(load, ways[NSLEDGER], requests, plan.polling_s),
             **_starts(load, place, requests, plan.starts),
         }
@@ -121,11 +123,12 @@ def _figures(rounds: Rounds) -> dict[str, float]:
     return {name: round(figure, 2) for name, figure in figures.items()}
 
 
-def _idle_percent(way: Route, seconds: float) -> float:
+def _idle_percent(way: Route, plan: Plan) -> float:
     """Of a core, with a connection open on which nothing happens."""
+    time.sleep(plan.quiet_s)
     before_s = way.cpu_s()
-    time.sleep(seconds)
-    return (way.cpu_s() - before_s) / seconds * 100
+    time.sleep(plan.idle_s)
+    return (way.cpu_s() - before_s) / plan.idle_s * 100
 
 
 def _polling_percent(

@@ -30,7 +30,7 @@ def test_the_benchmark_of_the_relay_ends_with_one_line_of_json(
 ) -> None:
     effort = Effort(rounds=1, seconds=0.02, creations=16, streamed=10)
 
-    relay_bench.main(Plan(effort, starts=1, idle_s=0.1, polling_s=0.1))
+    relay_bench.main(Plan(effort, starts=1, quiet_s=0.0, idle_s=0.1, polling_s=0.1))
 
     *table, last = capsys.readouterr().out.splitlines()
     figures = json.loads(last)
