@@ -186,7 +186,12 @@ class Direction(ABC):
             if stop > end:
                 needed = stop - at
                 break
-            outcome = self._outcome(handler, flags, stream_id, data[start:stop])
+            try:
+                outcome = handler(flags, stream_id, data[start:stop])
+            except FrameError:
+                # The peer will find the same and end the connection; that is not ours to do.
+                self._blocks.give_up("strange_frame")
+                outcome = Verdict.PASS
             if outcome is Verdict.PASS:
                 at = stop
                 if self._injected:
@@ -202,9 +207,7 @@ class Direction(ABC):
         if passed < at:
             self.out.append(data[passed:at])
         if at < end:
-            self._stash.append(data[at:])
-            self._stashed_bytes = end - at
-            self._needed_bytes = needed
+            self._put_by(data[at:], needed)
 
     def _inject_at(self, data: bytes, passed: int, at: int) -> int:
         """Put in what waited for the end of a frame, if `at` is one; returns what has passed."""
@@ -215,14 +218,6 @@ class Direction(ABC):
         self._injected.clear()
         return at
 
-    def _outcome(self, handler: Handler, flags: int, stream_id: int, payload: bytes) -> Outcome:
-        try:
-            return handler(flags, stream_id, payload)
-        except FrameError:
-            # The peer will find the same and end the connection; that is not ours to do.
-            self._blocks.give_up("strange_frame")
-            return Verdict.PASS
-
     def _skips(self, kind: int, flags: int, stream_id: int) -> bool:
         """Whether a frame is too long to wait for; only DATA is not."""
         if kind == DATA:
@@ -231,6 +226,11 @@ class Direction(ABC):
         if kind in _BLOCK_FRAMES:
             self._blocks.skip(flags, stream_id)
         return True
+
+    def _put_by(self, data: bytes, needed_bytes: int) -> None:
+        self._stash.append(data)
+        self._stashed_bytes = len(data)
+        self._needed_bytes = needed_bytes
 
     def _take_stash(self) -> bytes:
         data = b"".join(self._stash)

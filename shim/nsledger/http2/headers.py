@@ -89,7 +89,8 @@ class HeaderDecoder:
             fields = self._fields(block)
         except (IndexError, HuffmanError) as error:
             raise HeaderBlockError(str(error)) from error
-        if changes_nothing(block) and len(self._remembered) < _MOST_REMEMBERED:
+        if len(fields) == len(block) and len(self._remembered) < _MOST_REMEMBERED:
+            # A byte for each field: all of them stand in a table, and none was added to it.
             self._remembered[block] = fields
         return fields
 
