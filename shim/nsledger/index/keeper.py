@@ -85,6 +85,9 @@ class IndexKeeper:
                 with sharing.locked(self._ledger) as path:
                     self._keep(path)
                     continue
+            except BlockingIOError:
+                # A daemon that hands over has it until it ends, `nsledger reindex` while it builds.
+                log.info("index.written_elsewhere", retry_s=retry_s)
             except (OSError, sqlite3.Error, NsledgerError) as error:
                 self.failures += 1
                 log.warning("index.failed", error=type(error).__name__, retry_s=retry_s)

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import structlog
 
 from nsledger.index import keeper as module
 from nsledger.index import sharing
@@ -115,15 +116,22 @@ def test_the_index_goes_first_when_the_disk_gets_full(
     wait_for(lambda: indexed(tmp_path) == len(node.records))
 
 
-def test_two_never_write_one_index(keeper: IndexKeeper, tmp_path: Path) -> None:
+def test_two_never_write_one_index_and_the_second_waits_for_the_first(
+    keeper: IndexKeeper, tmp_path: Path
+) -> None:
     wait_for(lambda: keeper.seq > 0)
     other = IndexKeeper(str(tmp_path))
-    other.start()
-
-    wait_for(lambda: other.failures > 1)
-
-    other.close(5)
+    with structlog.testing.capture_logs() as logged:
+        other.start()
+        wait_for(lambda: len(logged) > 1)
+    assert {entry["event"] for entry in logged} == {"index.written_elsewhere"}
     assert other.seq == 0
+
+    keeper.close(5)
+
+    wait_for(lambda: other.seq > 0)
+    other.close(5)
+    assert other.failures == 0
 
 
 def test_a_ledger_that_is_not_there_yet_is_waited_for_and_is_no_failure(tmp_path: Path) -> None:
