@@ -5,22 +5,14 @@ Source: the DOT language, https://graphviz.org/doc/info/lang.html.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from nsledger.domain.matrix import ORDER
+from nsledger.domain.matrix import Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.picture import Picture, Seat
-from nsledger.report.picture_text import (
-    HOST_NAME,
-    home,
-    hosts_types,
-    in_host,
-    is_bad,
-    pod_name,
-    process_name,
-    words,
-)
+from nsledger.report.picture_graph import lines
+from nsledger.report.picture_text import HOST_NAME, process_name
 
 _WARN: Final = "#a92a14"
 _HEAD: Final = """\
@@ -33,49 +25,43 @@ graph nsledger {
 
 def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
     """The graph; of `types` only, if there are any."""
-    return _HEAD + "".join(f"  {line}\n" for line in _lines(picture, types)) + "}\n"
+    return _HEAD + "".join(f"  {line}\n" for line in lines(picture, types, _Dot())) + "}\n"
 
 
-def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
-    circles = picture.circles(types or ORDER)
-    alone = picture.alone(types or ORDER)
-    for pod in range(len(picture.pods)):
-        yield f"subgraph cluster_{pod} {{"
-        yield f'  label={_quoted(pod_name(picture, pod))}; style="rounded"; color="#c9ccd0";'
-        for seat in picture.seats():
-            if seat.pod == pod:
-                yield f"  {_name(seat)} [{_process(picture, seat, alone.get(seat, []))}];"
-        for at, circle in enumerate(circles):
-            if home(circle) == pod:
-                yield f"  {_circle(at, words(circle.types), bad=is_bad(picture, circle))}"
-        yield "}"
-    for at, circle in enumerate(circles):
-        if home(circle) is None:
-            yield _circle(at, words(circle.types), bad=True)
-        for seat in circle.members:
-            yield f"{_name(seat)} -- s{at};"
-    of_host = picture.in_hosts(hosts_types(picture, types))
-    if of_host:
+class _Dot:
+    """Implements `picture_graph.Language`."""
+
+    def pod_begins(self, pod: int, name: str) -> Sequence[str]:
+        return (
+            f"subgraph cluster_{pod} {{",
+            f'  label={_quoted(name)}; style="rounded"; color="#c9ccd0";',
+        )
+
+    def pod_ends(self) -> str:
+        return "}"
+
+    def process(self, seat: Seat, process: Process, alone: str) -> str:
+        own = f"\nalone: {alone}" if alone else ""
+        dashed = ', style="rounded,dashed"' if process.kind == "sandbox" else ""
+        return f"{_name(seat)} [label={_quoted(process_name(process) + own)}{dashed}];"
+
+    def circle(self, at: int, text: str, *, bad: bool) -> str:
+        if bad:
+            look = f'fillcolor="#fdebe6", color="{_WARN}", fontcolor="{_WARN}"'
+            return f"s{at} [label={_quoted(f'≠ {text}')}, shape=ellipse, style=filled, {look}];"
+        look = 'fillcolor="#dce8f9", color="#1a3f78", fontcolor="#1a3f78"'
+        return f"s{at} [label={_quoted(text)}, shape=ellipse, style=filled, {look}];"
+
+    def in_circle(self, seat: Seat, at: int) -> str:
+        return f"{_name(seat)} -- s{at};"
+
+    def host(self) -> str:
         style = f'shape=octagon, style=filled, fillcolor="#fdebe6", color="{_WARN}", penwidth=2'
-        yield f'host [label={_quoted(HOST_NAME)}, {style}, fontcolor="{_WARN}"];'
-    for seat, found in of_host.items():
-        label = _quoted(in_host(picture, seat, found))
-        yield f'{_name(seat)} -- host [label={label}, color="{_WARN}", fontcolor="{_WARN}"];'
+        return f'host [label={_quoted(HOST_NAME)}, {style}, fontcolor="{_WARN}"];'
 
-
-def _process(picture: Picture, seat: Seat, alone: Sequence[NamespaceType]) -> str:
-    process = picture.process(seat)
-    own = f"\nalone: {words(alone)}" if alone else ""
-    dashed = ', style="rounded,dashed"' if process.kind == "sandbox" else ""
-    return f"label={_quoted(process_name(process) + own)}{dashed}"
-
-
-def _circle(at: int, text: str, *, bad: bool) -> str:
-    if bad:
-        look = f'fillcolor="#fdebe6", color="{_WARN}", fontcolor="{_WARN}"'
-        return f"s{at} [label={_quoted(f'≠ {text}')}, shape=ellipse, style=filled, {look}];"
-    look = 'fillcolor="#dce8f9", color="#1a3f78", fontcolor="#1a3f78"'
-    return f"s{at} [label={_quoted(text)}, shape=ellipse, style=filled, {look}];"
+    def in_host(self, seat: Seat, text: str) -> str:
+        look = f'color="{_WARN}", fontcolor="{_WARN}"'
+        return f"{_name(seat)} -- host [label={_quoted(text)}, {look}];"
 
 
 def _name(seat: Seat) -> str:

@@ -6,22 +6,14 @@ Source: https://mermaid.js.org/syntax/flowchart.html.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
-from nsledger.domain.matrix import ORDER
+from nsledger.domain.matrix import Process
 from nsledger.domain.namespaces import NamespaceType
 from nsledger.domain.picture import Picture, Seat
-from nsledger.report.picture_text import (
-    HOST_NAME,
-    home,
-    hosts_types,
-    in_host,
-    is_bad,
-    pod_name,
-    process_name,
-    words,
-)
+from nsledger.report.picture_graph import lines
+from nsledger.report.picture_text import HOST_NAME, process_name
 
 _CLASSES: Final = """\
   classDef host fill:#fdebe6,stroke:#a92a14,stroke-width:2px,color:#a92a14
@@ -35,43 +27,35 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _./-]")
 
 def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
     """The flowchart; of `types` only, if there are any."""
-    lines = "".join(f"  {line}\n" for line in _lines(picture, types))
-    return f"flowchart LR\n{lines}{_CLASSES}"
+    drawn = "".join(f"  {line}\n" for line in lines(picture, types, _Mermaid()))
+    return f"flowchart LR\n{drawn}{_CLASSES}"
 
 
-def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
-    circles = picture.circles(types or ORDER)
-    alone = picture.alone(types or ORDER)
-    for pod in range(len(picture.pods)):
-        yield f'subgraph p{pod} ["{_label(pod_name(picture, pod))}"]'
-        for seat in picture.seats():
-            if seat.pod == pod:
-                yield f"  {_process(picture, seat, alone.get(seat, []))}"
-        for at, circle in enumerate(circles):
-            if home(circle) == pod:
-                yield f"  {_circle(at, words(circle.types), bad=is_bad(picture, circle))}"
-        yield "end"
-    for at, circle in enumerate(circles):
-        if home(circle) is None:
-            yield _circle(at, words(circle.types), bad=True)
-        for seat in circle.members:
-            yield f"{_name(seat)} --- s{at}"
-    of_host = picture.in_hosts(hosts_types(picture, types))
-    if of_host:
-        yield f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
-    for seat, found in of_host.items():
-        yield f'{_name(seat)} ---|"{_label(in_host(picture, seat, found))}"| host'
+class _Mermaid:
+    """Implements `picture_graph.Language`."""
 
+    def pod_begins(self, pod: int, name: str) -> Sequence[str]:
+        return (f'subgraph p{pod} ["{_label(name)}"]',)
 
-def _process(picture: Picture, seat: Seat, alone: Sequence[NamespaceType]) -> str:
-    process = picture.process(seat)
-    own = f"<br>alone: {words(alone)}" if alone else ""
-    style = ":::sandbox" if process.kind == "sandbox" else ""
-    return f'{_name(seat)}["{_label(process_name(process))}{own}"]{style}'
+    def pod_ends(self) -> str:
+        return "end"
 
+    def process(self, seat: Seat, process: Process, alone: str) -> str:
+        own = f"<br>alone: {alone}" if alone else ""
+        style = ":::sandbox" if process.kind == "sandbox" else ""
+        return f'{_name(seat)}["{_label(process_name(process))}{own}"]{style}'
 
-def _circle(at: int, text: str, *, bad: bool) -> str:
-    return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
+    def circle(self, at: int, text: str, *, bad: bool) -> str:
+        return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
+
+    def in_circle(self, seat: Seat, at: int) -> str:
+        return f"{_name(seat)} --- s{at}"
+
+    def host(self) -> str:
+        return f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
+
+    def in_host(self, seat: Seat, text: str) -> str:
+        return f'{_name(seat)} ---|"{_label(text)}"| host'
 
 
 def _name(seat: Seat) -> str:
