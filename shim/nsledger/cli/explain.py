@@ -9,8 +9,6 @@ import click
 from nsledger.cli import options
 from nsledger.cli.moment import IN_HELP
 
-_TYPES = ("net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time")
-
 _HELP = """\
 Say in plain sentences who shares which namespace in POD, and why.
 
@@ -46,7 +44,7 @@ command = click.Command(
     ),
     params=[
         click.Argument(["pod"]),
-        click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(_TYPES), nargs=-1),
+        click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(options.TYPES), nargs=-1),
         click.Option(
             ["-c", "--container", "containers"],
             multiple=True,

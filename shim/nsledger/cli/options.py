@@ -48,6 +48,30 @@ def color() -> click.Option:
     )
 
 
+TYPES: Final = ("net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time")
+"""The types of Linux namespaces, in the order of every table (`domain.matrix.ORDER`)."""
+
+
+def k8s_namespaces() -> click.Option:
+    """Pods of which part of the cluster are meant."""
+    return click.Option(
+        ["-n", "--k8s-namespace", "k8s_namespaces"],
+        multiple=True,
+        metavar="NAME",
+        help="Only of this Kubernetes namespace, or a shell pattern; may be given again.",
+    )
+
+
+def types(help_: str) -> click.Option:
+    """Which types of Linux namespaces are meant."""
+    return click.Option(["--type", "types"], multiple=True, type=click.Choice(TYPES), help=help_)
+
+
+def ended() -> click.Option:
+    """Whether pods that are gone are meant too."""
+    return click.Option(["-a", "--all", "ended"], is_flag=True, help="Pods that are gone too.")
+
+
 def at(help_: str) -> click.Option:
     """Which moment is asked about."""
     return click.Option(["--at"], type=MomentType(), help=help_)

@@ -9,7 +9,6 @@ import click
 from nsledger.cli import options
 from nsledger.cli.moment import IN_HELP
 
-_TYPES = ("net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time")
 _SHARINGS = ("host", "pod", "container", "private", "unknown")
 _VERDICTS = ("match", "mismatch", "not_requested", "unobservable")
 
@@ -46,18 +45,8 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Option(
-            ["-n", "--k8s-namespace", "k8s_namespaces"],
-            multiple=True,
-            metavar="NAME",
-            help="Only of this Kubernetes namespace, or a shell pattern; may be given again.",
-        ),
-        click.Option(
-            ["--type", "types"],
-            multiple=True,
-            type=click.Choice(_TYPES),
-            help="Only look at this type of Linux namespace; may be given again.",
-        ),
+        options.k8s_namespaces(),
+        options.types("Only look at this type of Linux namespace; may be given again."),
         click.Option(
             ["--sharing", "sharings"],
             multiple=True,
@@ -70,7 +59,7 @@ command = click.Command(
             type=click.Choice(_VERDICTS),
             help="Only pods with a process of this verdict; may be given again.",
         ),
-        click.Option(["-a", "--all", "ended"], is_flag=True, help="Pods that are gone too."),
+        options.ended(),
         options.at("The pods that ran then."),
         options.output(("table", "wide", "json", "yaml", "name")),
         options.utc(),

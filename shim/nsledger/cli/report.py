@@ -9,8 +9,6 @@ import click
 from nsledger.cli import options
 from nsledger.cli.moment import IN_HELP
 
-_TYPES = ("net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time")
-
 _HELP = """\
 Draw which processes of the node, or of PODs, are together in which namespaces.
 
@@ -43,19 +41,9 @@ command = click.Command(
     ),
     params=[
         click.Argument(["pods"], metavar="[POD]...", nargs=-1),
-        click.Option(
-            ["-n", "--k8s-namespace", "k8s_namespaces"],
-            multiple=True,
-            metavar="NAME",
-            help="Only of this Kubernetes namespace, or a shell pattern; may be given again.",
-        ),
-        click.Option(
-            ["--type", "types"],
-            multiple=True,
-            type=click.Choice(_TYPES),
-            help="Only this type, in svg, dot and mermaid; may be given again.",
-        ),
-        click.Option(["-a", "--all", "ended"], is_flag=True, help="Pods that are gone too."),
+        options.k8s_namespaces(),
+        options.types("Only this type, in svg, dot and mermaid; may be given again."),
+        options.ended(),
         options.at("The pods that ran then."),
         click.Option(
             ["-o", "--output"],
