@@ -20,7 +20,7 @@ from nsledger.http2.frames import (
     SETTINGS,
     frame,
 )
-from nsledger.http2.messages import prefixed
+from nsledger.http2.messages import prefix
 from nsledger.http2.streams import Limits
 
 HOLD, TAP, PASS = "/s/Hold", "/s/Tap", "/s/Pass"
@@ -86,6 +86,11 @@ class Wire:
             frame(HEADERS, flags & ~END_HEADERS, stream_id, block[:half]),
             frame(CONTINUATION, END_HEADERS, stream_id, block[half:]),
         )
+
+
+def prefixed(message: bytes) -> bytes:
+    """`message` as a stream carries it, not compressed."""
+    return prefix(len(message)) + message
 
 
 def data(stream_id: int, payload: bytes, *, ends: bool = False) -> bytes:

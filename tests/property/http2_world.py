@@ -20,8 +20,8 @@ from nsledger.http2.calls import Treatment
 from nsledger.http2.connection import RelayedConnection
 from nsledger.http2.counters import Counters
 from nsledger.http2.events import Answered, Event, RequestHeld
-from nsledger.http2.messages import prefixed
 from nsledger.http2.streams import Limits
+from tests.http2_wire import prefixed
 
 HELD, TAPPED, PASSED = "/test/Hold", "/test/Tap", "/test/Pass"
 TREATMENTS = {HELD: Treatment.HOLD, TAPPED: Treatment.TAP}

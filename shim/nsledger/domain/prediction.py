@@ -12,8 +12,6 @@ Source: containerd `internal/cri/opts/spec_opts.go` (WithPodNamespaces) and
 
 from __future__ import annotations
 
-import functools
-
 from nsledger.domain.namespaces import (
     INHERITED,
     NEW,
@@ -54,14 +52,13 @@ def predict(
         NamespaceType.PID: _pid(requested.pid, sandbox_pid, target_pid),
         NamespaceType.TIME: INHERITED,
         NamespaceType.USER: _user(
-            requested.user.mode if requested.user else None, sandbox_pid, sandbox_assigned or {}
+            requested.mode(NamespaceType.USER), sandbox_pid, sandbox_assigned or {}
         ),
         NamespaceType.UTS: _joined(sandbox_pid, NamespaceType.UTS),
     }
     return {type_: one for type_, one in predicted.items() if one is not None}
 
 
-@functools.lru_cache(maxsize=1024)
 def _joined(pid: int | None, type_: NamespaceType) -> Assignment | None:
     """The path into a process; also for host modes, where that process is in the host's."""
     return f"/proc/{pid}/ns/{type_}" if pid else None
@@ -97,6 +94,4 @@ def _user(
 
 def _cgroup(version: int, *, privileged: bool) -> Assignment | None:
     """A new one on cgroup v2 unless privileged; the host's otherwise."""
-    if privileged or version == 1:
-        return INHERITED
-    return NEW if version == 2 else None  # noqa: PLR2004 - cgroup v2
+    return INHERITED if privileged else {1: INHERITED, 2: NEW}.get(version)

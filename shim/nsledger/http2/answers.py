@@ -54,7 +54,7 @@ class AnswerDirection(Direction):
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes, /) -> Outcome:
         answer = self._streams.answers[stream_id]
-        answer.add(payload_of(payload, PADDED) if flags & PADDED else payload)
+        answer.add(payload_of(payload, flags & PADDED))
         if flags & END_STREAM:
             self._ended(stream_id)
         return Verdict.PASS

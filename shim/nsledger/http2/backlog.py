@@ -88,7 +88,7 @@ class Backlog:
 
     def data(self, flags: int, stream_id: int, frame_payload: bytes) -> Outcome:
         """A DATA frame that does not just pass."""
-        payload = payload_of(frame_payload, PADDED) if flags & PADDED else frame_payload
+        payload = payload_of(frame_payload, flags & PADDED)
         length = len(frame_payload)
         ends = flags & END_STREAM != 0
         state = self._attended.get(stream_id)

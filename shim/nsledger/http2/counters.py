@@ -32,11 +32,9 @@ class Counters:
 
     def count_call(self, path: str) -> None:
         """One more call of `path`."""
-        count = self.calls.get(path)
-        if count is None and len(self.calls) >= _MOST_PATHS:
+        if path not in self.calls and len(self.calls) >= _MOST_PATHS:
             path = OTHER_PATHS
-            count = self.calls.get(path)
-        self.calls[path] = (count or 0) + 1
+        self.calls[path] = self.calls.get(path, 0) + 1
 
     def count_overlooked(self, reason: str) -> None:
         """One more gap."""

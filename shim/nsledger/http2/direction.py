@@ -19,14 +19,10 @@ from nsledger.http2.frames import (
     ACK,
     CONTINUATION,
     DATA,
-    END_HEADERS,
-    END_STREAM,
     FRAME_HEADER,
     FRAME_HEADER_BYTES,
     HEADERS,
     LAST_STREAM_ID,
-    PADDED,
-    PRIORITY,
     PUSH_PROMISE,
     SETTINGS,
     SETTINGS_HEADER_TABLE_SIZE,
@@ -38,7 +34,6 @@ from nsledger.http2.headers import Field, HeaderDecoder
 
 _MOST_WHOLE_FRAME_BYTES: Final = 1 << 20
 """A longer frame is not waited for, unless it is DATA."""
-_WHOLE_BLOCK: Final = END_HEADERS | PADDED | PRIORITY
 _BLOCK_FRAMES: Final = (HEADERS, PUSH_PROMISE, CONTINUATION)
 
 
@@ -241,11 +236,6 @@ class Direction(ABC):
     # --- frames that both directions know --------------------------------------------------------
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> Outcome:
-        if flags & _WHOLE_BLOCK == END_HEADERS and self._blocks.open_stream is None:
-            # The common case: a block in one frame, with nothing around it.
-            fields = self._blocks.read(payload, needed=self._must_read(stream_id))
-            self._on_block(stream_id, fields, ends=flags & END_STREAM != 0)
-            return Verdict.PASS
         return self._take_block(self._blocks.headers(flags, stream_id, payload))
 
     def _on_push_promise(self, flags: int, stream_id: int, payload: bytes) -> Outcome:

@@ -84,6 +84,8 @@ def payload_of(payload: bytes, flags: int) -> bytes:
     Raises:
         FrameError: more padding than payload.
     """
+    if not flags & (PADDED | PRIORITY):
+        return payload
     start, stop = 0, len(payload)
     if flags & PADDED:
         if not payload:

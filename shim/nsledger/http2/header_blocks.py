@@ -12,7 +12,6 @@ from nsledger.http2.frames import (
     END_HEADERS,
     END_STREAM,
     PADDED,
-    PRIORITY,
     FrameError,
     payload_of,
     uint31_of,
@@ -53,8 +52,7 @@ class HeaderBlocks:
         """
         if self.open_stream is not None:
             raise FrameError
-        if flags & (PADDED | PRIORITY):
-            payload = payload_of(payload, flags)
+        payload = payload_of(payload, flags)
         ends = flags & END_STREAM != 0
         if flags & END_HEADERS:
             return stream_id, payload, ends

@@ -27,11 +27,6 @@ def prefix(size_bytes: int) -> bytes:
     return _PREFIX.pack(0, size_bytes)
 
 
-def prefixed(message: bytes) -> bytes:
-    """`message` as a stream carries it, not compressed."""
-    return prefix(len(message)) + message
-
-
 def announced_bytes(body: bytes) -> int | None:
     """How long the message that starts `body` is; None as long as its prefix is not complete.
 

@@ -4,8 +4,7 @@ import struct
 
 from nsledger.http2.events import Answered, Overlooked, RequestHeld, RequestSeen
 from nsledger.http2.frames import goaway, rst_stream
-from nsledger.http2.messages import prefixed
-from tests.http2_wire import HOLD, PASS, TAP, Wire, data, padded_data, request
+from tests.http2_wire import HOLD, PASS, TAP, Wire, data, padded_data, prefixed, request
 
 
 def test_an_answer_is_copied_from_all_its_frames_while_it_passes() -> None:

@@ -4,9 +4,8 @@ import pytest
 
 from nsledger.http2.events import Answered, Overlooked, RequestHeld, RequestSeen
 from nsledger.http2.frames import RST_STREAM, frame, rst_stream, window_update
-from nsledger.http2.messages import prefixed
 from nsledger.http2.streams import Limits
-from tests.http2_wire import HOLD, PASS, TAP, Wire, data, frames, padded_data, request
+from tests.http2_wire import HOLD, PASS, TAP, Wire, data, frames, padded_data, prefixed, request
 
 
 def _granted(wire_bytes: bytes) -> dict[int, int]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from nsledger.http2.bodies import HeldRequest, TappedRequest
-from nsledger.http2.messages import UnreadableMessageError, prefixed
+from nsledger.http2.messages import UnreadableMessageError
+from tests.http2_wire import prefixed
 
 
 def test_a_copy_holds_no_more_than_its_limit() -> None:

@@ -15,8 +15,7 @@ from nsledger.http2.frames import (
     WINDOW_UPDATE,
     frame,
 )
-from nsledger.http2.messages import prefixed
-from tests.http2_wire import HOLD, PASS, Wire, data, frames, padded_data, request
+from tests.http2_wire import HOLD, PASS, Wire, data, frames, padded_data, prefixed, request
 
 
 def test_whole_frames_pass_as_the_very_object_they_came_in() -> None:

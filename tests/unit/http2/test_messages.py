@@ -2,12 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.http2.messages import (
-    UnreadableMessageError,
-    announced_bytes,
-    only_message,
-    prefixed,
-)
+from nsledger.http2.messages import UnreadableMessageError, announced_bytes, only_message
+from tests.http2_wire import prefixed
 
 
 def test_a_message_comes_back_out_of_its_prefix() -> None:

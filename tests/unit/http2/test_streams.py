@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from nsledger.http2.counters import Counters
 from nsledger.http2.events import Answered, Overlooked, Unfollowed
-from nsledger.http2.messages import prefixed
 from nsledger.http2.streams import Limits, Streams
+from tests.http2_wire import prefixed
 
 
 def _streams() -> Streams:
