@@ -25,6 +25,8 @@ from tests.patience import soonest, usual
 
 BACK_S = 1.0
 TAKE_OVERS = 3
+LATE_GAPS_S = 2.0
+"""A daemon that finds no containerd, as in the test before, says so at most once a second."""
 KILLS = 3
 
 
@@ -177,6 +179,7 @@ def test_the_daemon_is_replaced_while_pods_start_and_every_one_is_on_record(
                 except grpc.RpcError as error:
                     failed.append(error)
 
+    time.sleep(LATE_GAPS_S)
     before = len([record for record in faulty.shim.records() if isinstance(record.event, Gap)])
     thread = threading.Thread(target=start_pods)
     thread.start()
