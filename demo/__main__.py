@@ -17,9 +17,9 @@ from demo.installation import Installation
 from demo.node import PrivateNode
 from demo.pods import Kubelet, Pod, RunningPod
 from demo.shim import Shim
-from nsledger.domain.events import ContainerStarted
-from nsledger.domain.record import Record
 from nsledger.errors import NsledgerError
+from nsledger.model.events import ContainerStarted
+from nsledger.model.record import Record
 
 _CAN_DEMO: Final = Path(__file__).parents[1] / "tools/can-demo"
 

@@ -19,11 +19,11 @@ from typing import Final, Protocol, Self
 
 import tomlkit
 
-from nsledger.domain import record
-from nsledger.domain.record import Record
 from nsledger.errors import NsledgerError
 from nsledger.ledger import reader
 from nsledger.ledger.place import NoLedgerError
+from nsledger.model import record
+from nsledger.model.record import Record
 
 _NSLEDGER: Final = str(Path(sys.executable).with_name("nsledger"))
 _LIMIT_S: Final = 30.0

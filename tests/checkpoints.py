@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from nsledger.ledger import checkpoint_file
-from nsledger.ledger.backwards import entries_backwards
-from nsledger.ledger.chain import Head
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import SigningKey, generate
-from nsledger.ledger.identity import ledger_id
+from nsledger.ledger.line import Head
+from nsledger.ledger.reader import entries_backwards, ledger_id
 
 LEDGER_ID = "3f" * 16
 TIME = "2026-11-24T00:03:50.123456789Z"

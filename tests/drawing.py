@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from nsledger.domain.chronicle import Chronicle
-from nsledger.domain.namespaces import RequestedNamespaces
-from nsledger.domain.picture import Picture, picture
-from nsledger.domain.pod_matrix import pod_matrix
-from nsledger.report.page_data import Report
+from nsledger.model.namespaces import RequestedNamespaces
+from nsledger.query.history import Chronicle
+from nsledger.query.sharing_graph import Picture, picture
+from nsledger.render.page import Report
+from nsledger.state.matrix import pod_matrix
 from tests.synthetic_node import NODE, POD, SyntheticNode, example_node
 
 HOSTILE = (

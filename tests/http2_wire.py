@@ -5,11 +5,11 @@ from __future__ import annotations
 import hpack
 from hyperframe.frame import Frame
 
-from nsledger.http2.calls import Treatment
-from nsledger.http2.connection import RelayedConnection
-from nsledger.http2.counters import Counters
-from nsledger.http2.events import Event
-from nsledger.http2.frames import (
+from nsledger.relay.h2.bodies import prefix
+from nsledger.relay.h2.calls import Treatment
+from nsledger.relay.h2.connection import RelayedConnection
+from nsledger.relay.h2.counters import Counters
+from nsledger.relay.h2.frames import (
     CONTINUATION,
     DATA,
     END_HEADERS,
@@ -20,8 +20,7 @@ from nsledger.http2.frames import (
     SETTINGS,
     frame,
 )
-from nsledger.http2.messages import prefix
-from nsledger.http2.streams import Limits
+from nsledger.relay.h2.streams import Event, Limits
 
 HOLD, TAP, PASS = "/s/Hold", "/s/Tap", "/s/Pass"
 TREATMENTS = {HOLD: Treatment.HOLD, TAP: Treatment.TAP}

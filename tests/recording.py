@@ -8,9 +8,9 @@ from typing import NoReturn, cast
 
 import msgspec
 
-from nsledger.domain.events import DaemonStopped, Event, Source
-from nsledger.domain.record import Moment, Record, decode
 from nsledger.ledger.reader import entries
+from nsledger.model.events import DaemonStopped, Event, Source
+from nsledger.model.record import Moment, Record, decode
 
 LEDGER_ID = "0123456789abcdef" * 2
 

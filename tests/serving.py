@@ -16,9 +16,9 @@ from typing import Self
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import RUNTIME_SERVICE
-from nsledger.domain.record import Record, decode
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.reader import entries
+from nsledger.model.record import Record, decode
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.programs import SHIM
 

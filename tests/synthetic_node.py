@@ -12,7 +12,8 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from nsledger.domain.events import (
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     CallFailed,
     ContainerAssigned,
     ContainerRemoved,
@@ -33,8 +34,8 @@ from nsledger.domain.events import (
     PodStopped,
     Source,
 )
-from nsledger.domain.judgement import Judgement, judge_container, judge_sandbox
-from nsledger.domain.namespaces import (
+from nsledger.model.judgement import Judgement
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,
@@ -44,11 +45,11 @@ from nsledger.domain.namespaces import (
     NamespaceType,
     RequestedNamespaces,
 )
-from nsledger.domain.record import Moment, Record, decode, encode, rfc3339
-from nsledger.domain.surroundings import Surroundings
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.domain.workloads import Workloads
-from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.record import Moment, Record, decode, encode, rfc3339
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.rules.claims import Surroundings
+from nsledger.rules.judgement import judge_container, judge_sandbox
+from nsledger.state.pods import Workloads
 
 NET, IPC, UTS, PID, MNT = (NamespaceType(name) for name in ("net", "ipc", "uts", "pid", "mnt"))
 USER, CGROUP, TIME = (NamespaceType(name) for name in ("user", "cgroup", "time"))

@@ -10,16 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsledger.domain.events import DaemonStopped, LedgerCreated, LedgerPruned, PruneRule, Source
-from nsledger.domain.record import Moment, encode
 from nsledger.ledger import compression, pruned
-from nsledger.ledger.chain import GENESIS, Head, link
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import SigningKey
 from nsledger.ledger.compression import closed_segments
-from nsledger.ledger.damage import Damage
-from nsledger.ledger.entry import Entry
+from nsledger.ledger.errors import Damage
+from nsledger.ledger.line import GENESIS, Entry, Head, link
 from nsledger.ledger.pruned import Pruned
+from nsledger.model.events import DaemonStopped, LedgerCreated, LedgerPruned, PruneRule, Source
+from nsledger.model.record import Moment, encode
 from tests import checkpoints, ledgers
 
 FIRST_SEQS = (1, 11, 21)

@@ -16,9 +16,9 @@ from typing import Any, Final, Literal, cast
 
 import msgspec
 
-from nsledger.cli.answers import TYPES
+from nsledger.cli.schemas import TYPES
 from nsledger.node.doctor import outcome
-from nsledger.report.schema import answer_schema
+from nsledger.render.schemas import answer_schema
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "answers.md"
 _OPENING: Final = """\

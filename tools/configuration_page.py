@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from nsledger.cli.configuration_text import page
+from nsledger.daemon.config_text import page
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "configuration.md"
 

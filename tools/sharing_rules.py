@@ -14,8 +14,8 @@ from pathlib import Path
 
 from msgspec.structs import replace as replace_field
 
-from nsledger.domain.judgement import Judgement, judge_container, judge_sandbox
-from nsledger.domain.namespaces import (
+from nsledger.model.judgement import Judgement, Rule
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,
@@ -23,7 +23,7 @@ from nsledger.domain.namespaces import (
     NamespaceReading,
     NamespaceType,
 )
-from nsledger.domain.rule import Rule
+from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.conforming_node import Container, ContainerSpec, Node, Pod, PodSpec, Tamper
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "sharing-rules.md"

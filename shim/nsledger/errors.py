@@ -6,9 +6,21 @@ not wrapped: it already carries its errno and its path.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class NsledgerError(Exception):
     """The root of everything that nsledger raises itself."""
 
     hint: str = ""
     """One sentence for the person at the terminal; empty where the message says it all."""
+
+
+class WrongUsageError(NsledgerError):
+    """What was asked for is not one thing; the command line has to change."""
+
+    def __init__(self, message: str, *, details: Sequence[str] = (), hint: str = "") -> None:
+        super().__init__(message)
+        self.details = details
+        """Lines of their own below the message."""
+        self.hint = hint

@@ -10,11 +10,10 @@ import json
 import timeit
 from collections.abc import Callable
 
-from nsledger.cri.annotate import addition_to_create_container
-from nsledger.cri.annotations import PREFIX, container_annotations
+from nsledger.cri.annotations import PREFIX, addition_to_create_container, container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.requests import decode_create_container
-from nsledger.domain.namespaces import NEW, NamespaceType
+from nsledger.model.namespaces import NEW, NamespaceType
 from tests.bench import messages
 
 ANNOTATIONS = container_annotations(

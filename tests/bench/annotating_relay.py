@@ -9,14 +9,13 @@ import secrets
 import signal
 import sys
 
-from nsledger.audit.foresight import Foresight
-from nsledger.audit.picture import Known
-from nsledger.audit.predictions import Predictions
+from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.node_state import Known
 from nsledger.cri import methods
 from nsledger.cri.requests import decode_create_container
-from nsledger.http2.calls import Call, HeldCall, Treatment
-from nsledger.relay.listening import listen
-from nsledger.relay.loop import Relay
+from nsledger.relay.h2.calls import Call, HeldCall, Treatment
+from nsledger.relay.listener import listen
+from nsledger.relay.server import Relay
 
 _SANDBOX = Known(471_100, {}, "io.containerd.runc.v2")
 

@@ -15,9 +15,9 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from nsledger.domain.record import rfc3339
-from nsledger.ledger.chain import GENESIS, link
 from nsledger.ledger.layout import segment_name
+from nsledger.ledger.line import GENESIS, link
+from nsledger.model.record import rfc3339
 from tests.synthetic_node import SyntheticNode
 
 SEGMENT_BYTES = 64 << 20

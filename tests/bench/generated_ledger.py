@@ -11,7 +11,9 @@ import os
 import sys
 from collections.abc import Iterator
 
-from nsledger.domain.events import (
+from nsledger.ledger.layout import segment_name
+from nsledger.ledger.line import GENESIS, link
+from nsledger.model.events import (
     ContainerRequested,
     ContainerStopped,
     Event,
@@ -19,11 +21,9 @@ from nsledger.domain.events import (
     PodStopped,
     Source,
 )
-from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
-from nsledger.domain.record import Moment, encode
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.ledger.chain import GENESIS, link
-from nsledger.ledger.layout import segment_name
+from nsledger.model.namespaces import NamespaceMode, RequestedNamespaces
+from nsledger.model.record import Moment, encode
+from nsledger.model.refs import ContainerRef, PodRef
 
 SEGMENT_BYTES = 64 << 20
 _BATCH = 1000

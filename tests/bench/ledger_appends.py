@@ -16,9 +16,9 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from nsledger.domain.record import Moment, encode
-from nsledger.ledger.chain import GENESIS, link
+from nsledger.ledger.line import GENESIS, link
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.record import Moment, encode
 from nsledger.recorder.recorder import Recorder
 from tests.bench import generated_ledger
 from tests.bench.generated_ledger import moments

@@ -17,13 +17,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from nsledger.domain.answer import Answer
-from nsledger.domain.period import ALWAYS, Period
-from nsledger.domain.question import parse
-from nsledger.domain.record import rfc3339
-from nsledger.index import sharing
-from nsledger.index.answering import answer
+from nsledger.index import lock
 from nsledger.index.opening import opened
+from nsledger.model.instants import ALWAYS, Period
+from nsledger.model.record import rfc3339
+from nsledger.query.index_lookup import answer
+from nsledger.query.targets import parse
+from nsledger.query.whois import Answer
 from tests import programs
 from tests.bench.busy_year import Lived, write
 
@@ -79,8 +79,8 @@ def main() -> None:
 def _build(ledger: str) -> tuple[float, float, int]:
     """Seconds, seconds of CPU, and the size of the index."""
     began_s, began_cpu_s = time.perf_counter(), time.process_time()
-    with sharing.locked(ledger) as path:
-        sharing.rebuild(path, ledger)
+    with lock.locked(ledger) as path:
+        lock.rebuild(path, ledger)
     took_s, took_cpu_s = time.perf_counter() - began_s, time.process_time() - began_cpu_s
     return took_s, took_cpu_s, os.stat(path).st_size
 

@@ -13,8 +13,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType, assigned_by_oci
-from nsledger.spool.record import HookRecord
+from nsledger.model.namespaces import NamespaceReading, NamespaceType, assigned_by_oci
+from nsledger.spool.hook_record import HookRecord
 from nsledger_hook import hook
 from tests.integration.hook_runs import (
     Document,

@@ -8,8 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nsledger.domain.namespaces import NamespaceType
-from nsledger.spool.record import HookRecord
+from nsledger.model.namespaces import NamespaceType
+from nsledger.spool.hook_record import HookRecord
 
 VECTORS = sorted(Path(__file__).parent.glob("vectors/hook-record-v1-*.json"))
 BOOT_ID = "73c36fe3-36cd-43e9-9d9c-c4b2fcb6fa75"

@@ -7,8 +7,12 @@ from typing import Any
 
 import pytest
 
-from nsledger.cri.annotate import addition_to_create_container, addition_to_run_pod_sandbox
-from nsledger.cri.annotations import AUDIT_ID, PREFIX
+from nsledger.cri.annotations import (
+    AUDIT_ID,
+    PREFIX,
+    addition_to_create_container,
+    addition_to_run_pod_sandbox,
+)
 from nsledger.cri.methods import Method
 from nsledger.cri.requests import decode_create_container, decode_request
 from nsledger.cri.status import decode_container_status, decode_pod_sandbox_status

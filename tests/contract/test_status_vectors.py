@@ -18,7 +18,7 @@ from nsledger.cri.status import (
     decode_container_status,
     decode_pod_sandbox_status,
 )
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,

@@ -123,12 +123,12 @@ if __name__ == "__main__":
 
         closing(sys.argv[2])
     else:
-        from nsledger.domain.events import LedgerStopped, Source
-        from nsledger.recorder.limits import WriterLimits
+        from nsledger.model.events import LedgerStopped, Source
+        from nsledger.recorder.disk_gate import WriterLimits
+        from nsledger.recorder.maintenance import Upkeep
         from nsledger.recorder.recorder import Recorder
         from nsledger.recorder.retention import RetentionLimits
         from nsledger.recorder.rotation import RotationLimits
-        from nsledger.recorder.upkeep import Upkeep
         from tests import recording
 
         nursery(sys.argv[2])

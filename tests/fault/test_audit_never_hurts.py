@@ -19,8 +19,8 @@ import pytest
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import RUNTIME_SERVICE
-from nsledger.domain.events import ContainerRequested, Gap, PodRequested
 from nsledger.ledger.verify import verify
+from nsledger.model.events import ContainerRequested, Gap, PodRequested
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import Client, channel
 from tests.patience import soonest, usual

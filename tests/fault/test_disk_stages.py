@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import (
+from nsledger.ledger.disk_room import RoomLimits, free_bytes
+from nsledger.ledger.verify import verify
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     DISK_FULL,
     DiskStage,
     DiskStageChanged,
@@ -20,14 +23,11 @@ from nsledger.domain.events import (
     LedgerStopped,
     PruneRule,
 )
-from nsledger.ledger.room import RoomLimits, free_bytes
-from nsledger.ledger.verify import verify
-from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.limits import WriterLimits
+from nsledger.recorder.disk_gate import WriterLimits
+from nsledger.recorder.maintenance import Upkeep
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.retention import RetentionLimits
 from nsledger.recorder.rotation import RotationLimits
-from nsledger.recorder.upkeep import Upkeep
 from tests import recording
 
 pytestmark = [pytest.mark.fault, pytest.mark.root]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import DaemonStopped, Gap
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import DaemonStopped, Gap
 from nsledger.recorder.recorder import Recorder
 from tests import recording
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import grpc
 import pytest
 
-from nsledger.domain.events import PodRequested
 from nsledger.ledger.verify import verify
+from nsledger.model.events import PodRequested
 from tests.serving import RUN_POD_SANDBOX, Daemon, cri_runtime, run_pod_sandbox
 
 KILLS = 5

@@ -15,9 +15,9 @@ from typing import IO
 
 import pytest
 
-from nsledger.domain.events import UNCLEAN_STOP, Gap, LedgerRecovered
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import UNCLEAN_STOP, Gap, LedgerRecovered
 from nsledger.recorder.group_commit import GroupCommit
 from tests import ledgers, recording
 from tests.fault import appender

@@ -17,9 +17,9 @@ from collections.abc import Iterator
 import grpc
 import pytest
 
-from nsledger.domain.events import DaemonStopped, PodRequested
-from nsledger.http2.frames import PREFACE
 from nsledger.ledger.verify import verify
+from nsledger.model.events import DaemonStopped, PodRequested
+from nsledger.relay.h2.frames import PREFACE
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import Client, channel
 from tests.patience import soonest, usual

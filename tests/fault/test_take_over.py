@@ -17,9 +17,9 @@ from typing import Self
 import grpc
 import pytest
 
-from nsledger.domain.events import DaemonStarted, DaemonStopped, Gap, PodRequested
-from nsledger.domain.unwatched import Watch
 from nsledger.ledger.verify import verify
+from nsledger.model.events import DaemonStarted, DaemonStopped, Gap, PodRequested
+from nsledger.state.coverage import Watch
 from tests.integration.fake_runtime import FakeRuntime, Script, held_back
 from tests.integration.relaying import Client, channel, wait_for
 from tests.serving import EVENTS, RUN_POD_SANDBOX, VERSION, Daemon, cri_runtime, run_pod_sandbox

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 import grpc
 
-from nsledger.http2.calls import Call, HeldCall, Treatment, Watcher
-from nsledger.relay.loop import Relay
-from nsledger.relay.options import RelayOptions
+from nsledger.relay.dispatch import RelayOptions
+from nsledger.relay.h2.calls import Call, HeldCall, Treatment, Watcher
+from nsledger.relay.server import Relay
 from tests.integration.fake_runtime import UNLIMITED
 
 _DEFAULTS = RelayOptions()

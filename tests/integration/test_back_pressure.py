@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 
-from nsledger.http2.frames import DATA, PREFACE, frame
+from nsledger.relay.h2.frames import DATA, PREFACE, frame
 from tests.integration.relaying import Running, relaying, wait_for
 
 PIECE = frame(DATA, 0, 1, bytes(16_384))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.http2.calls import Treatment
+from nsledger.relay.h2.calls import Treatment
 from tests.conftest import GO_PACKAGES
 from tests.integration.cri_methods import RUNTIME_SERVICE
 from tests.integration.relaying import Watching, channel, relaying, wait_for

@@ -10,10 +10,10 @@ from concurrent import futures
 import grpc
 import pytest
 
-from nsledger.http2.calls import HeldCall, Treatment
-from nsledger.relay import endpoint
-from nsledger.relay.late_watcher import LateWatcher
-from nsledger.relay.options import FailurePolicy, RelayOptions
+from nsledger.relay import connection
+from nsledger.relay.buffering import LateWatcher
+from nsledger.relay.dispatch import FailurePolicy, RelayOptions
+from nsledger.relay.h2.calls import HeldCall, Treatment
 from tests.integration.cri_methods import RUNTIME_SERVICE
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import Watching, channel, relaying, wait_for
@@ -37,8 +37,8 @@ class RandomSize:
 def test_annotated_requests_of_any_size_pass_beside_large_lists(
     room: str, size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(endpoint, "READ_BYTES", RandomSize(size))
-    monkeypatch.setattr(endpoint, "SMALL_READ_BYTES", 1)
+    monkeypatch.setattr(connection, "READ_BYTES", RandomSize(size))
+    monkeypatch.setattr(connection, "SMALL_READ_BYTES", 1)
     annotation = b"annotation" * 50
     watcher = Watching(HELD, lambda call, _message: call.release(annotation))
     listed = random.Random(1).randbytes(1 << 20)

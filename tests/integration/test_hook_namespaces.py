@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import assigned_by_oci
+from nsledger.model.namespaces import assigned_by_oci
 from nsledger_hook import hook
 from tests.integration.hook_runs import (
     HOOK,

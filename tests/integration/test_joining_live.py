@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from nsledger.index import sharing
-from nsledger.index.build import Builder
+from nsledger.index import lock
+from nsledger.index.builder import Builder
 from nsledger.index.opening import NAME
 from nsledger.index.store import Mark, make_quick, make_tables
 from nsledger.ledger.writer import LedgerWriter
@@ -48,7 +48,7 @@ class LiveNode:
 
     def index(self) -> None:
         """Bring the index up to date."""
-        with sharing.locked(str(self.ledger)) as path, sharing.writing(path) as database:
+        with lock.locked(str(self.ledger)) as path, lock.writing(path) as database:
             with contextlib.suppress(sqlite3.Error):
                 make_tables(database)
                 make_quick(database)

@@ -8,15 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from nsledger.domain.judgement import (
-    Judgement,
-    LayerPair,
-    Surroundings,
-    Verdict,
-    judge_container,
-    judge_sandbox,
-)
-from nsledger.domain.namespaces import (
+from nsledger.model.judgement import Judgement, LayerPair, Verdict
+from nsledger.model.namespaces import (
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
@@ -24,6 +17,8 @@ from nsledger.domain.namespaces import (
     assigned_by_oci,
 )
 from nsledger.proc.namespaces import read_namespaces
+from nsledger.rules.claims import Surroundings
+from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.processes import sleeping
 
 pytestmark = pytest.mark.root

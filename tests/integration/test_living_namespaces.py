@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from nsledger.domain.events import (
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     ContainerStarted,
     ContainerStopped,
     DaemonStarted,
@@ -21,13 +22,12 @@ from nsledger.domain.events import (
     LedgerCreated,
     Source,
 )
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
-from nsledger.domain.record import encode
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.ledger.writer import LedgerWriter
-from nsledger.proc import node
-from nsledger.proc.clock import NodeClock
+from nsledger.model.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.record import encode
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.proc import host as node
 from nsledger.proc.namespaces import read_namespaces
+from nsledger.proc.process import NodeClock
 from tests import programs
 from tests.integration.hook_runs import child_of, process
 

@@ -14,9 +14,9 @@ import pytest
 from demo.cri import Client
 from demo.pods import Kubelet, Pod, RunningPod
 from demo.shim import Shim
-from nsledger.domain.events import ContainerStarted, ContainerStopped, Ending, NamespaceChanged
-from nsledger.domain.judgement import LayerPair, Verdict
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.events import ContainerStarted, ContainerStopped, Ending, NamespaceChanged
+from nsledger.model.judgement import LayerPair, Verdict
+from nsledger.model.namespaces import NamespaceType
 from tests.integration.lying_runtime import Lie, LyingRuntime
 from tests.programs import environment, run
 

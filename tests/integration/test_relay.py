@@ -15,9 +15,9 @@ import time
 import grpc
 import pytest
 
-from nsledger.http2.calls import HeldCall, Treatment
-from nsledger.relay.loop import Relay
-from nsledger.relay.options import RelayOptions
+from nsledger.relay.dispatch import RelayOptions
+from nsledger.relay.h2.calls import HeldCall, Treatment
+from nsledger.relay.server import Relay
 from tests.integration.cri_methods import RUNTIME_SERVICE
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import Watching, channel, relaying, wait_for
@@ -214,7 +214,7 @@ def test_a_new_relay_takes_over_without_a_failed_call(room: str) -> None:
 def test_a_signal_handler_may_drain(room: str) -> None:
     code = """
 import signal, socket, sys
-from nsledger.relay.loop import Relay
+from nsledger.relay.server import Relay
 from tests.integration.relaying import Watching
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])

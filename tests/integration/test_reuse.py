@@ -17,8 +17,10 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from nsledger.cli.records import records
-from nsledger.domain.events import (
+from nsledger.cli.reading import records
+from nsledger.index.opening import opened
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     ContainerStopped,
     ContainerWitnessed,
     DaemonStarted,
@@ -26,20 +28,18 @@ from nsledger.domain.events import (
     LedgerCreated,
     Source,
 )
-from nsledger.domain.interval import Interval
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
-from nsledger.domain.ownership import intervals
-from nsledger.domain.period import Period
-from nsledger.domain.question import ByInode, ByNamespaceId, Question
-from nsledger.domain.record import Moment, encode, rfc3339
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.index.answering import answer
-from nsledger.index.opening import opened
-from nsledger.ledger.writer import LedgerWriter
-from nsledger.proc import node
-from nsledger.proc.clock import NodeClock
+from nsledger.model.instants import Period
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.record import Moment, encode, rfc3339
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.proc import host as node
 from nsledger.proc.namespaces import read_namespaces
+from nsledger.proc.process import NodeClock
+from nsledger.query.index_lookup import answer
+from nsledger.query.targets import ByInode, ByNamespaceId, Question
 from nsledger.spool.inbox import Inbox
+from nsledger.state.intervals import Interval
+from nsledger.state.ownership import intervals
 from tests.integration.hook_runs import child_of, process, run_hook, state_of
 
 ROUNDS = 300

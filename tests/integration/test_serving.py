@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import PodRequested
+from nsledger.model.events import PodRequested
 from tests.integration.fake_runtime import FakeRuntime, Script
 from tests.integration.relaying import channel
 from tests.patience import soonest

@@ -14,7 +14,7 @@ import pytest
 
 from nsledger.ledger import checkpoint_file
 from nsledger.ledger.checkpoint import Checkpoint
-from nsledger.ledger.damage import Damage, LedgerDamagedError
+from nsledger.ledger.errors import Damage, LedgerDamagedError
 from nsledger.ledger.verify import verify
 from tests import checkpoints, ledgers, programs, tampering
 from tests.tampering import TAMPERINGS, Tampering

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import grpc
 import pytest
 
-from nsledger.http2.calls import Treatment
+from nsledger.relay.h2.calls import Treatment
 from tests.integration import cri_methods
 from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen, held_back
 from tests.integration.relaying import Client, Watching, channel, relaying, wait_for

@@ -23,9 +23,9 @@ from demo.installation import Installation
 from demo.node import PrivateNode
 from demo.pods import Kubelet, Pod, RunningPod
 from demo.shim import Shim
-from nsledger.domain.events import ContainerStarted, PodAssigned
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.events import ContainerStarted, PodAssigned
+from nsledger.model.judgement import Verdict
+from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.node.base_runtime_spec import OciHook
 from tests.conftest import SID_TREE
 

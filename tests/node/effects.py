@@ -20,8 +20,8 @@ from demo.hook import install_hook
 from demo.node import PrivateNode
 from demo.pods import CommandFailedError, Pod, RunningPod
 from demo.shim import Shim
-from nsledger.domain.events import ContainerStarted
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.model.events import ContainerStarted
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
 from tests.node.conftest import CRUN, AuditedNode, installation
 
 DAYS_AWAKE: Final = 1000

@@ -10,12 +10,12 @@ import subprocess
 from pathlib import Path
 
 from demo.installation import Installation
-from nsledger.cli.proof import NodeProof
 from nsledger.node import manifest as manifests
 from nsledger.node.apply import apply, forget, undo
 from nsledger.node.changes import Part, Plan
 from nsledger.node.host import Host
 from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.proof import NodeProof
 from nsledger.node.survey import CONTAINERD_CONFIGURATION, Survey, survey
 from tests.conftest import SID_TREE
 

@@ -13,7 +13,7 @@ import pytest
 
 from demo.cri import Client
 from demo.pods import Pod, RunningPod
-from nsledger.domain.events import (
+from nsledger.model.events import (
     CallFailed,
     ContainerRequested,
     ContainerStarted,
@@ -24,8 +24,8 @@ from nsledger.domain.events import (
     PodRemoved,
     PodRequested,
 )
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.judgement import Verdict
+from nsledger.model.namespaces import NamespaceReading, NamespaceType
 from tests.node.conftest import GENERATIONS, AuditedNode, Run, audited_node
 
 PLANTED = "planted-7f3a"

@@ -11,7 +11,7 @@ import pytest
 
 from demo.cri import Client
 from demo.pods import Pod
-from nsledger.domain.events import ContainerRequested, ContainerStarted, PodRequested
+from nsledger.model.events import ContainerRequested, ContainerStarted, PodRequested
 from tests.node.conftest import GENERATIONS, AuditedNode, Run
 from tests.patience import usual
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from demo.pods import USER_MAPPING
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 from tests.node.beliefs import belief
 from tests.node.conftest import AuditedNode
 from tests.node.effects import (

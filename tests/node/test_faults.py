@@ -19,7 +19,7 @@ import pytest
 
 from demo.cri import Client
 from demo.pods import Kubelet, Pod, RunningPod
-from nsledger.domain.events import ContainerStarted, Gap, PodAssigned, PodRequested
+from nsledger.model.events import ContainerStarted, Gap, PodAssigned, PodRequested
 from tests.node.conftest import GENERATIONS, AuditedNode, audited_node
 from tests.patience import soonest, usual
 

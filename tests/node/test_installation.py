@@ -20,10 +20,7 @@ from nsledger.node import plan_text
 from nsledger.node.apply import Unproved, apply
 from nsledger.node.changes import Part, Plan
 from nsledger.node.containerd import CriDisabledError, UnsupportedConfigurationError
-from nsledger.node.containerd_files import (
-    GeneratedConfigurationError,
-    UnreadableConfigurationError,
-)
+from nsledger.node.containerd_files import GeneratedConfigurationError, UnreadableConfigurationError
 from nsledger.node.settings import SettingsConflictError
 from nsledger.node.survey import RuntimeRefusedError
 from tests import golden

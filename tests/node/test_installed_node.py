@@ -14,15 +14,15 @@ from demo.cri import Client
 from demo.node import PrivateNode
 from demo.pods import Kubelet, Pod
 from demo.shim import Shim
-from nsledger.cli.proof import NodeProof, require_records_of_a_pod
-from nsledger.domain.events import ContainerWitnessed
-from nsledger.domain.record import Record
+from nsledger.model.events import ContainerWitnessed
+from nsledger.model.record import Record
 from nsledger.node import manifest as manifests
 from nsledger.node.apply import apply, forget, undo
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
 from nsledger.node.hook_files import SPOOL
 from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.proof import NodeProof, require_records_of_a_pod
 from nsledger.node.survey import survey
 from nsledger.node.verification import flat
 from tests.node.conftest import CRUN, GENERATIONS, installation, subject

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from demo.pods import USER_MAPPING, Pod, RunningPod
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 from tests.node.conftest import GENERATIONS, HookedNode, Run
 
 HOST = "/proc/self/ns"

@@ -11,7 +11,7 @@ import pytest
 
 from demo.cri import Client
 from demo.pods import Kubelet, Pod, RunningPod
-from nsledger.domain.events import (
+from nsledger.model.events import (
     ContainerRemoved,
     ContainerStarted,
     ContainerStopped,
@@ -23,7 +23,7 @@ from nsledger.domain.events import (
     Source,
     event_name,
 )
-from nsledger.domain.record import Record
+from nsledger.model.record import Record
 from tests.node.conftest import GENERATIONS, AuditedNode, audited_node, subject
 
 INTERVAL_S = 10.0

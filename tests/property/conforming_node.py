@@ -1,6 +1,6 @@
 """A model of a node on which everybody does as asked: kernel, kubelet, containerd and runc.
 
-It knows nothing of `nsledger.domain.judgement` or `nsledger.domain.prediction`, and is written from
+It knows nothing of `nsledger.rules.judgement` or `nsledger.rules.prediction`, and is written from
 the same sources as they are (facts on containerd 1.6 to 2.3): what the rules say of this node is
 what they must never complain about. `tamper` makes it do one thing otherwise.
 """
@@ -11,8 +11,7 @@ import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from nsledger.domain.judgement import Surroundings
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,
@@ -25,6 +24,7 @@ from nsledger.domain.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
+from nsledger.rules.claims import Surroundings
 
 JOINED_BY_EVERY_CONTAINER = (NamespaceType.IPC, NamespaceType.NET, NamespaceType.UTS)
 

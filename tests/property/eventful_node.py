@@ -6,9 +6,9 @@ import random
 
 from msgspec.structs import replace
 
-from nsledger.domain.events import ContainerWitnessed, NamespaceChanged, Source
-from nsledger.domain.namespaces import NamespaceType, RequestedNamespaces
-from nsledger.domain.record import decode
+from nsledger.model.events import ContainerWitnessed, NamespaceChanged, Source
+from nsledger.model.namespaces import NamespaceType, RequestedNamespaces
+from nsledger.model.record import decode
 from tests.synthetic_node import MNT, NET, NODE, PID, PLAIN, POD, SyntheticNode
 
 HOST_POD = RequestedNamespaces(net=NODE, pid=NODE, ipc=NODE)

@@ -16,11 +16,10 @@ import h2.events
 import h2.exceptions
 import h2.settings
 
-from nsledger.http2.calls import Treatment
-from nsledger.http2.connection import RelayedConnection
-from nsledger.http2.counters import Counters
-from nsledger.http2.events import Answered, Event, RequestHeld
-from nsledger.http2.streams import Limits
+from nsledger.relay.h2.calls import Treatment
+from nsledger.relay.h2.connection import RelayedConnection
+from nsledger.relay.h2.counters import Counters
+from nsledger.relay.h2.streams import Answered, Event, Limits, RequestHeld
 from tests.http2_wire import prefixed
 
 HELD, TAPPED, PASSED = "/test/Hold", "/test/Tap", "/test/Pass"

@@ -12,7 +12,7 @@ from dataclasses import replace
 from hypothesis import strategies as st
 from msgspec import structs
 
-from nsledger.domain.events import (
+from nsledger.model.events import (
     ContainerAssigned,
     ContainerRequested,
     ContainerStarted,
@@ -26,11 +26,11 @@ from nsledger.domain.events import (
     Source,
     event_name,
 )
-from nsledger.domain.judgement import judge_container, judge_sandbox
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
-from nsledger.domain.record import Moment, Record, decode, encode, rfc3339
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.domain.workloads import Workloads
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.record import Moment, Record, decode, encode, rfc3339
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.rules.judgement import judge_container, judge_sandbox
+from nsledger.state.pods import Workloads
 from tests.property.conforming_node import ContainerSpec, Node, Pod, PodSpec, Tamper
 from tests.property.scenarios import container_specs, nearly_always, nodes, pod_specs
 

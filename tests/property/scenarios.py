@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from nsledger.domain.judgement import Judgement, LayerPair, Verdict, judge_container, judge_sandbox
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.judgement import Judgement, LayerPair, Verdict
+from nsledger.model.namespaces import NamespaceType
+from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.conforming_node import Container, ContainerSpec, Node, Pod, PodSpec
 
 Judgements = dict[NamespaceType, Judgement]

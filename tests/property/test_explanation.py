@@ -6,11 +6,10 @@ from collections.abc import Iterator
 
 from hypothesis import given
 
-from nsledger.domain.explanation import Explanation, Sentence, SentenceKind, explain
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.matrix import ORDER, Matrix, Process
-from nsledger.domain.namespaces import NamespaceType
-from nsledger.domain.pod_matrix import pod_matrix
+from nsledger.model.judgement import Verdict
+from nsledger.model.namespaces import NamespaceType
+from nsledger.render.explanation import Explanation, Sentence, SentenceKind, explain
+from nsledger.state.matrix import ORDER, Matrix, Process, pod_matrix
 from tests.property.recorded_node import RecordedNode, conforming, disturbed
 
 

@@ -9,8 +9,8 @@ from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.http2 import huffman
-from nsledger.http2.headers import HeaderBlockError, HeaderDecoder, changes_nothing
+from nsledger.relay.h2 import hpack as huffman
+from nsledger.relay.h2.hpack import HeaderBlockError, HeaderDecoder, changes_nothing
 
 NAMES = st.sampled_from([b":path", b":status", b"te", b"grpc-timeout", b"x-bin", b"x" * 200])
 VALUES = st.one_of(st.sampled_from([b"/a", b"200", b"trailers", b""]), st.binary(max_size=300))

@@ -11,11 +11,13 @@ from pathlib import Path
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from nsledger.domain.answer import find
-from nsledger.domain.events import DaemonStarted
-from nsledger.domain.ownership import intervals
-from nsledger.domain.period import ALWAYS, Period
-from nsledger.domain.question import (
+from nsledger.index.builder import Builder
+from nsledger.index.store import Mark, make_quick, make_tables, mark
+from nsledger.model.events import DaemonStarted
+from nsledger.model.instants import ALWAYS, Period
+from nsledger.model.record import Record
+from nsledger.query.index_lookup import answer
+from nsledger.query.targets import (
     AnyOf,
     ByAddress,
     ByIdentity,
@@ -27,10 +29,8 @@ from nsledger.domain.question import (
     ByProcessId,
     Question,
 )
-from nsledger.domain.record import Record
-from nsledger.index.answering import answer
-from nsledger.index.build import Builder
-from nsledger.index.store import Mark, make_quick, make_tables, mark
+from nsledger.query.whois import find
+from nsledger.state.ownership import intervals
 from tests.property.eventful_node import eventful_node
 from tests.synthetic_node import SyntheticNode
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nsledger.domain.finding import MISMATCHES, Finding, Kind
-from nsledger.domain.inspection import inspect
-from nsledger.domain.judgement import LayerPair
-from nsledger.domain.namespaces import INHERITED, NEW, NamespaceMode, NamespaceType
+from nsledger.model.judgement import LayerPair
+from nsledger.model.namespaces import INHERITED, NEW, NamespaceMode, NamespaceType
+from nsledger.state.findings import MISMATCHES, Finding, Kind
+from nsledger.state.inspection import inspect
 from tests.property.conforming_node import ContainerSpec, Node, PodSpec, Tamper
 from tests.property.recorded_node import RecordedNode, conforming, disturbed
 from tests.property.scenarios import namespace_types, nodes, pod_specs

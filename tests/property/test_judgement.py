@@ -8,16 +8,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.judgement import (
-    CONTAINER_PREFIX,
-    HOST,
-    POD,
-    PRIVATE,
-    Verdict,
-    container_sharing,
-    judge_container,
-)
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.model.judgement import CONTAINER_PREFIX, HOST, POD, PRIVATE, Verdict
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.rules.judgement import judge_container
+from nsledger.rules.sharing import container_sharing
 from tests.property.scenarios import Scene, namespace_types, scenes
 
 identities = st.builds(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nsledger.domain.judgement import LayerPair, Rule, Verdict, judge_container, judge_sandbox
-from nsledger.domain.namespaces import (
+from nsledger.model.judgement import LayerPair, Rule, Verdict
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     IdMapping,
@@ -15,6 +15,7 @@ from nsledger.domain.namespaces import (
     NamespaceReading,
     NamespaceType,
 )
+from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.conforming_node import ContainerSpec, Node, Pod, PodSpec, Tamper
 from tests.property.scenarios import Scene, mismatches, namespace_types, nodes, pod_specs, scenes
 

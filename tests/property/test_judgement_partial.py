@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.judgement import (
+from nsledger.model.judgement import (
     CONTAINER_PREFIX,
     HOST,
     POD,
@@ -17,12 +17,9 @@ from nsledger.domain.judgement import (
     Judgement,
     LayerPair,
     Rule,
-    Surroundings,
     Verdict,
-    judge_container,
-    judge_sandbox,
 )
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     IdMapping,
@@ -33,6 +30,8 @@ from nsledger.domain.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
+from nsledger.rules.claims import Surroundings
+from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.scenarios import Judgements, Scene, mismatches, namespace_types, scenes
 
 modes = st.none() | st.sampled_from(NamespaceMode) | st.integers(4, 2**31 - 1)

@@ -9,9 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsledger.ledger.chain import GENESIS, Head, link
-from nsledger.ledger.damage import Damage, LedgerDamagedError
-from nsledger.ledger.entry import Entry
+from nsledger.ledger.errors import Damage, LedgerDamagedError
+from nsledger.ledger.line import GENESIS, Entry, Head, link
 from nsledger.ledger.reader import entries, whole_lines
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter

@@ -9,11 +9,11 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from nsledger.domain.instant import unix_ns
-from nsledger.domain.interval import Interval
-from nsledger.domain.namespaces import NamespaceType
-from nsledger.domain.ownership import intervals
-from nsledger.domain.record import decode
+from nsledger.model.instants import unix_ns
+from nsledger.model.namespaces import NamespaceType
+from nsledger.model.record import decode
+from nsledger.state.intervals import Interval
+from nsledger.state.ownership import intervals
 from tests.synthetic_node import SyntheticNode
 
 

@@ -7,11 +7,11 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsledger.http2.calls import Treatment
-from nsledger.http2.connection import RelayedConnection
-from nsledger.http2.counters import Counters
-from nsledger.http2.events import Event, RequestHeld
-from nsledger.http2.frames import PREFACE
+from nsledger.relay.h2.calls import Treatment
+from nsledger.relay.h2.connection import RelayedConnection
+from nsledger.relay.h2.counters import Counters
+from nsledger.relay.h2.frames import PREFACE
+from nsledger.relay.h2.streams import Event, RequestHeld
 from tests.property.http2_world import HELD, PASSED, TAPPED, Call, World, grpc_body
 
 Log = list[tuple[str, bytes]]

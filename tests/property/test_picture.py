@@ -8,9 +8,9 @@ import random
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.matrix import ORDER
-from nsledger.domain.sharing import HOST
-from nsledger.report import page, picture_dot, picture_mermaid, picture_svg
+from nsledger.model.judgement import HOST
+from nsledger.render import diagram_dot, diagram_mermaid, diagram_svg, page
+from nsledger.state.matrix import ORDER
 from tests.drawing import picture_of, report_of
 from tests.property.eventful_node import eventful_node
 
@@ -65,5 +65,5 @@ def test_every_node_can_be_drawn(chance: random.Random, ns_ids: bool) -> None:
     drawn = picture_of(node)
 
     assert "</html>" in page.draw(report_of(node))
-    for text in (picture_dot.draw(drawn), picture_mermaid.draw(drawn), picture_svg.draw(drawn)):
+    for text in (diagram_dot.draw(drawn), diagram_mermaid.draw(drawn), diagram_svg.draw(drawn)):
         assert text.endswith("\n")

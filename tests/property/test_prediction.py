@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.prediction import predict
+from nsledger.rules.prediction import predict
 from tests.property.conforming_node import ContainerSpec, Node, PodSpec
 from tests.property.scenarios import nodes, pod_specs
 

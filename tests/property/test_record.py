@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nsledger.domain.events import Event
-from nsledger.domain.namespaces import NamespaceMode
-from nsledger.domain.record import Moment, UnreadableRecordError, decode, encode
+from nsledger.model.events import Event
+from nsledger.model.namespaces import NamespaceMode
+from nsledger.model.record import Moment, UnreadableRecordError, decode, encode
 
 EVERY_EVENT = typing.get_args(Event)
 integers = st.integers(0, 2**64 - 1)

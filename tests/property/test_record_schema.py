@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from nsledger.domain.events import Event
-from nsledger.domain.record import Moment, encode
-from nsledger.ledger.chain import GENESIS, link
-from nsledger.report.schema import record_schema
+from nsledger.ledger.line import GENESIS, link
+from nsledger.model.events import Event
+from nsledger.model.record import Moment, encode
+from nsledger.render.schemas import record_schema
 from tests.property.test_record import moments, structs_of
 
 VALIDATOR = Draft202012Validator(record_schema())

@@ -6,8 +6,14 @@ from collections import Counter
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from nsledger.http2.events import Answered, Overlooked, RequestHeld, RequestSeen, Unfollowed
-from nsledger.http2.streams import Limits
+from nsledger.relay.h2.streams import (
+    Answered,
+    Limits,
+    Overlooked,
+    RequestHeld,
+    RequestSeen,
+    Unfollowed,
+)
 from tests.property.http2_world import (
     HELD,
     PASSED,

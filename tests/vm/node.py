@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from nsledger.domain.record import Record, decode
+from nsledger.model.record import Record, decode
 from nsledger.node.verification import flat
 from tests.vm.machine import Machine
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.domain.events import DaemonStarted, Gap
+from nsledger.model.events import DaemonStarted, Gap
 from tests.vm.node import Node
 
 pytestmark = pytest.mark.vm

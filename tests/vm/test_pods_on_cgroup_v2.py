@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.domain.events import ContainerStarted, ContainerWitnessed, PodAssigned
-from nsledger.domain.judgement import Verdict
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.events import ContainerStarted, ContainerWitnessed, PodAssigned
+from nsledger.model.judgement import Verdict
+from nsledger.model.namespaces import NamespaceReading, NamespaceType
 from tests.vm.node import Node, RunningPod
 
 pytestmark = pytest.mark.vm

@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.domain.events import (
-    ContainerStarted,
-    Gap,
-    NodeRebooted,
-)
+from nsledger.model.events import ContainerStarted, Gap, NodeRebooted
 from tests.vm.node import Node
 
 pytestmark = pytest.mark.vm

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.domain.events import DaemonStarted
+from nsledger.model.events import DaemonStarted
 from tests.vm.node import LEDGER, Node
 
 pytestmark = pytest.mark.vm

@@ -13,18 +13,18 @@ from typing import Final
 import click
 
 from nsledger.cli import exit_codes
-from nsledger.cli.failure import WrongUsageError
-from nsledger.cli.node_options import CONTAINERD_CONFIGURATION
-from nsledger.cli.proof import NodeProof
-from nsledger.cli.terminal import write_lines
+from nsledger.cli.options import CONTAINERD_CONFIGURATION
+from nsledger.cli.output import write_lines
+from nsledger.errors import WrongUsageError
 from nsledger.node import manifest as manifests
 from nsledger.node import plan_text
 from nsledger.node.apply import apply, forget, preflight, send_back, undo
 from nsledger.node.changes import Part, Plan
 from nsledger.node.host import Host
 from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.proof import NodeProof
 from nsledger.node.survey import Survey, survey
-from nsledger.report.text import visible
+from nsledger.render.text import visible
 
 _PURGED: Final = ("/var/lib/nsledger", "/run/nsledger")
 

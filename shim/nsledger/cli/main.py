@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TextIO
 
 import click
 
 from nsledger.cli import exit_codes
-from nsledger.cli.lazy_group import LazyGroup
 from nsledger.errors import NsledgerError
+
+
+class LazyGroup(click.Group):
+    """Commands by name, each the `command` of the module of that name in `package`."""
+
+    def __init__(self, *, package: str, purposes: Mapping[str, str], **attributes: object) -> None:
+        super().__init__(**attributes)  # type: ignore[arg-type]  # click types each apart
+        self._package = package
+        self.purposes = purposes
+        """One line on each command, in the order of the help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The names, in the order of the help."""
+        return list(self.purposes)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        """Import the command called `cmd_name`; None if there is none."""
+        if cmd_name not in self.purposes:
+            return None
+        module = importlib.import_module(f"{self._package}.{cmd_name}")
+        command = module.command
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{module.__name__}.command is no click command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.purposes.items()))
+
 
 _PURPOSES: Final = {
     "show": "Show which namespaces a pod's containers share, type by type.",
@@ -76,7 +106,7 @@ def _print_version(context: click.Context, _parameter: click.Parameter, wanted: 
 
 
 command: Final = LazyGroup(
-    package="nsledger.cli",
+    package="nsledger.cli.commands",
     purposes=_PURPOSES,
     name="nsledger",
     help=_HELP,
@@ -111,12 +141,12 @@ def run(arguments: Sequence[str]) -> int:
         _write_no_more()
         return exit_codes.PIPE_CLOSED
     except (NsledgerError, OSError) as error:
-        from nsledger.cli import failure  # noqa: PLC0415 - not needed where nothing fails
+        from nsledger.cli import errors  # noqa: PLC0415 - not needed where nothing fails
 
-        failure.report(error)
+        errors.report(error)
         if isinstance(error, OSError) and error.filename is None:
             _write_no_more()
-        return failure.exit_code(error)
+        return errors.exit_code(error)
     return code
 
 

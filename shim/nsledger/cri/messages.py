@@ -12,15 +12,15 @@ from typing import Final, TypeVar
 from google.protobuf.message import DecodeError, Message
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
-from nsledger.domain.namespaces import (
+from nsledger.errors import NsledgerError
+from nsledger.model.namespaces import (
     IdMapping,
     NamespaceMode,
     RequestedMode,
     RequestedNamespaces,
     UserNamespaceRequest,
 )
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.errors import NsledgerError
+from nsledger.model.refs import ContainerRef, PodRef
 
 AnyMessage = TypeVar("AnyMessage", bound=Message)
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from nsledger.http2.calls import Treatment
+from nsledger.relay.h2.calls import Treatment
 
 RUNTIME_SERVICE: Final = "/runtime.v1.RuntimeService/"
 _ALPHA_SERVICE: Final = "/runtime.v1alpha2.RuntimeService/"

@@ -19,8 +19,8 @@ from nsledger.cri.messages import (
     requested_namespaces,
 )
 from nsledger.cri.methods import Method
-from nsledger.domain.namespaces import RequestedNamespaces
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.namespaces import RequestedNamespaces
+from nsledger.model.refs import ContainerRef, PodRef
 
 
 class RunPodSandbox(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,8 +8,7 @@ from typing import Final
 
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import container_ref, parse, pod_ref, requested_namespaces
-from nsledger.cri.repeated import requested_in
-from nsledger.cri.verbose import (
+from nsledger.cri.verbose_status import (
     INFO_KEY,
     CniResult,
     ContainerInfo,
@@ -17,9 +16,10 @@ from nsledger.cri.verbose import (
     SandboxInfo,
     SandboxMetadata,
     container_info,
+    requested_in,
     sandbox_info,
 )
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     AssignedNamespaces,
@@ -28,7 +28,7 @@ from nsledger.domain.namespaces import (
     RequestedNamespaces,
     assigned_by_oci,
 )
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.refs import ContainerRef, PodRef
 
 
 class ContainerState(enum.StrEnum):

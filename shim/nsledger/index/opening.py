@@ -18,13 +18,15 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from nsledger.index.answering import TAIL_LIMIT
-from nsledger.index.build import Builder, Progress, uncollected
+from nsledger.index.builder import Builder, Progress, uncollected
 from nsledger.index.entries import Entries
 from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
 from nsledger.ledger import files, place
-from nsledger.ledger.backwards import entries_backwards
 from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.reader import entries_backwards
+
+TAIL_LIMIT: Final = 5_000
+"""Entries behind the index that a reader takes along; of more, it had better be extended first."""
 
 NAME: Final = "index.sqlite"
 LOCK_NAME: Final = "index.lock"

@@ -7,15 +7,107 @@ together, and is generous: a process counts as open until a record that ends it 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from nsledger.domain.namespaces import NEW
-from nsledger.domain.question import canonical_path
-from nsledger.index.clock import Times
-from nsledger.index.pointer import Numbers
-from nsledger.index.rows import Place, PodRow, ProcessRow
-from nsledger.index.schema import TYPES, signed
-from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, TypeName
+from nsledger.index.entries import Numbers, Pointer
+from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, Times, TypeName
+from nsledger.model.namespaces import NEW, canonical_path
+from nsledger.model.record import Record, UnreadableRecordError, decode
+from nsledger.state.coverage import Unwatched, Watch
+
+Place = tuple[int, int, int | None]
+"""Type, inode and namespace id, as the index stores them."""
+
+
+class ProcessRow:
+    """A sandbox or a container, for as long as its records follow one another.
+
+    What comes after its end, or after it was let go, makes another row with the same id: a reader
+    puts them together, so that the writer need not look anything up.
+    """
+
+    __slots__ = (
+        "attempt",
+        "container_id",
+        "dirty",
+        "entries",
+        "first_seq",
+        "known",
+        "last_seq",
+        "name",
+        "names",
+        "news",
+        "of_host",
+        "pid",
+        "places",
+        "pod",
+        "reach_ns",
+        "reading",
+        "row",
+        "shared",
+        "since_ns",
+        "stored_names",
+        "stored_places",
+        "until_ns",
+    )
+
+    def __init__(self, pod: PodRow, container: Container | None, seq: int) -> None:
+        self.row = 0
+        """Its id in the index; 0 before it has one."""
+        self.pod = pod
+        self.container_id = "" if container is None else container.container_id
+        self.name = "" if container is None else container.name
+        self.attempt = 0 if container is None else container.attempt
+        self.pid = 0
+        self.since_ns = 0
+        """0 until a reading is in."""
+        self.until_ns: int | None = None
+        self.reach_ns: int | None = None
+        self.first_seq = seq
+        self.last_seq: int | None = None
+        self.shared = 0
+        self.of_host = 0
+        self.entries: list[int] = []
+        """Pointers, flat."""
+        self.places: dict[Place, None] = {}
+        self.stored_places = 0
+        """How many of them, from the first on, have their rows."""
+        self.names: dict[str, None] = {}
+        self.stored_names = 0
+        self.news: set[str] = set()
+        """The types of which a new namespace was assigned to it."""
+        self.reading: Reading | None = None
+        """The last one: most are the same as the one before."""
+        self.known = False
+        """Whether more than its end is on record: only then does the fold take that as its end."""
+        self.dirty = False
+
+    @property
+    def kind(self) -> int:
+        """Of `schema`."""
+        return CONTAINER if self.container_id else SANDBOX
+
+    def end(self, seq: int, time_ns: int, clock_ns: int) -> None:
+        """Its process is gone by the record `seq`; the first such note counts."""
+        if self.last_seq is None:
+            self.last_seq, self.until_ns, self.reach_ns = seq, time_ns, clock_ns
+
+
+class PodRow:
+    """A pod sandbox and those of its processes that still get records."""
+
+    __slots__ = ("containers", "ended", "ref", "row", "sandbox", "stored")
+
+    def __init__(self, ref: Pod) -> None:
+        self.ref = ref
+        self.row = 0
+        self.stored = Pod()
+        """What its row tells."""
+        self.sandbox: ProcessRow | None = None
+        self.containers: dict[str, ProcessRow] = {}
+        self.ended = False
+
 
 _POD, _CONTAINER, _EITHER, _DAEMON = range(1, 5)
 _ABOUT: Final = {
@@ -267,3 +359,83 @@ def _completed(one: Pod, other: Pod) -> Pod:
         one.uid or other.uid,
         one.attempt or other.attempt,
     )
+
+
+# The holes in the record, found while an index is written.
+#
+# It is the fold of `domain.unwatched` over the few records that can tell of one. What is about a
+# pod
+# only shows that somebody watched until then, so the last one before something else happens
+# stands
+# for all of them.
+
+ABOUT_PODS: Final = frozenset(
+    {
+        "pod.requested",
+        "pod.assigned",
+        "pod.stopped",
+        "pod.removed",
+        "container.requested",
+        "container.assigned",
+        "container.witnessed",
+        "container.started",
+        "container.stopped",
+        "container.removed",
+        "namespace.changed",
+        "call.failed",
+    }
+)
+_MOST: Final = 64
+"""Records in a row that are about no pod: of more, a reader needs only the newest."""
+
+
+class Hole(NamedTuple):
+    """A hole, and the entries that tell of it."""
+
+    told: Unwatched
+    entries: tuple[Pointer, ...]
+
+
+class Watching:
+    """Holes that were found since they were last written."""
+
+    def __init__(self, recent: Iterable[tuple[Pointer, Record]] = ()) -> None:
+        self.holes: list[Hole] = []
+        self.last: tuple[Numbers, bytes] | None = None
+        """The last record about a pod and its line; whoever builds puts it here."""
+        self._watch = Watch()
+        self._recent: dict[int, Pointer] = {}
+        for at, record in recent:
+            self._recent[at.seq] = at
+            self._watch.apply(record)
+
+    def apply(self, at: Pointer, line: bytes) -> None:
+        """Take in a record that is about no pod."""
+        self.catch_up()
+        self._feed(at, line)
+        while len(self._recent) > _MOST:
+            del self._recent[next(iter(self._recent))]
+
+    def catch_up(self) -> None:
+        """Take in the last record about a pod."""
+        if self.last is not None:
+            self._recent.clear()
+            at, line = self.last
+            self._feed(Pointer(*at), line)
+            self.last = None
+
+    @property
+    def recent(self) -> list[Pointer]:
+        """What a fold over later records has to begin with."""
+        return list(self._recent.values())
+
+    def _feed(self, at: Pointer, line: bytes) -> None:
+        try:
+            record = decode(line)
+        except UnreadableRecordError:
+            return  # whoever asks will be told
+        self._recent[at.seq] = at
+        hole = self._watch.apply(record)
+        if hole is not None:
+            known = (self._recent.get(seq) for seq in hole.evidence)
+            self.holes.append(Hole(hole, tuple(one for one in known if one is not None)))

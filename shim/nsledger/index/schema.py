@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 
 VERSION: Final = 2
 """An index of another version is made anew."""

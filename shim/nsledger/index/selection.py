@@ -12,10 +12,9 @@ import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from nsledger.domain.instant import unix_ns
-from nsledger.domain.period import Period
-from nsledger.index.pointer import Pointer, unpack
+from nsledger.index.entries import Pointer, unpack
 from nsledger.index.schema import CONTAINER, SANDBOX
+from nsledger.model.instants import Period, unix_ns
 
 _COLUMNS: Final = (
     "p.id, p.kind, p.pod, p.container_id, p.name, p.attempt, p.since_ns, p.reach_ns,"

@@ -9,15 +9,13 @@ from typing import Final
 
 import msgspec
 
-from nsledger.domain.instant import unix_ns
-from nsledger.domain.namespaces import NamespaceType
 from nsledger.index import schema
-from nsledger.index.pointer import Pointer, pack, unpack
-from nsledger.index.rows import PodRow, ProcessRow
-from nsledger.index.scan import Scan
+from nsledger.index.entries import Pointer, pack, unpack
+from nsledger.index.scan import Hole, PodRow, ProcessRow, Scan, Watching
 from nsledger.index.skim import Container, Identity, Pod, TypeName
-from nsledger.index.watching import Hole, Watching
-from nsledger.ledger.chain import GENESIS
+from nsledger.ledger.line import GENESIS
+from nsledger.model.instants import unix_ns
+from nsledger.model.namespaces import NamespaceType
 
 _NEW_PROCESS: Final = (
     "INSERT INTO process (id, kind, pod, container_id, name, attempt, pid, since_ns, until_ns,"

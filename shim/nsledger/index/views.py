@@ -15,9 +15,9 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from nsledger.domain.record import rfc3339
-from nsledger.index.pointer import unpack
+from nsledger.index.entries import unpack
 from nsledger.index.schema import TYPES, unsigned
+from nsledger.model.record import rfc3339
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,14 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Final, Self
 
 import msgspec
 
-from nsledger.ledger.chain import Head
 from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.line import Head
 
 FORMAT: Final = "nsledger-checkpoint-v1"
 """Each line's first word: a signature under it can be taken for nothing else."""
@@ -88,3 +90,36 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def line(self) -> str:
         """As it is written, newline included."""
         return f"{self.statement.decode()} {base64.b64encode(self.signature).decode()}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One entry that must be there."""
+
+    head: Head
+    time: str
+    """When that was signed: RFC 3339, by the node's clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """All of them, in the ledger's order. Their signatures were checked before."""
+
+    marks: tuple[Mark, ...] = ()
+
+    @classmethod
+    def of(cls, checkpoints: Iterable[Checkpoint]) -> Self:
+        """What `checkpoints` say; several may speak of one entry."""
+        found = {Mark(head=one.head, time=one.time) for one in checkpoints}
+        return cls(tuple(sorted(found, key=lambda mark: (mark.head.seq, mark.time))))
+
+    def within(self, after_seq: int, through_seq: int | None) -> Self:
+        """Those of entries behind `after_seq`, up to `through_seq` or without end."""
+        return type(self)(
+            tuple(
+                mark
+                for mark in self.marks
+                if after_seq < mark.head.seq
+                and (through_seq is None or mark.head.seq <= through_seq)
+            )
+        )

@@ -15,13 +15,13 @@ from typing import Final
 
 import zstandard
 
-from nsledger.ledger import files, frames, layout
+from nsledger.ledger import files, layout, zstd_frames
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
 from nsledger.ledger.segment import Segment
 
 LEVEL: Final = 3
 """Of zstd. -9 is three times slower for a tenth less."""
-_PIECE_BYTES: Final = frames.FRAME_BYTES
+_PIECE_BYTES: Final = zstd_frames.FRAME_BYTES
 """Between two of them it can be called off; hashing and compressing it lets other threads run."""
 
 
@@ -99,7 +99,7 @@ def _write_frames(plain: str, unfinished: str, called_off: Callable[[], bool]) -
                 files.write_at(target, frame, offset)
                 sizes.append((len(frame), len(piece)))
                 offset += len(frame)
-            files.write_at(target, frames.table(sizes), offset)
+            files.write_at(target, zstd_frames.table(sizes), offset)
         os.fsync(target)
     finally:
         os.close(target)

@@ -11,9 +11,8 @@ import stat
 from dataclasses import dataclass
 
 from nsledger.ledger import layout
-from nsledger.ledger.chain import GENESIS, MAX_LINE_BYTES, Head
-from nsledger.ledger.entry import Entry
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
+from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head
 from nsledger.ledger.pruned import Pruned, load
 from nsledger.ledger.segment import Segment
 

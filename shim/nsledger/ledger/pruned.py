@@ -14,8 +14,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from nsledger.ledger import files, layout
-from nsledger.ledger.chain import Head
 from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.line import Head
 
 PRUNING: Final = b'"event":"ledger.pruned"'
 _MAX_BYTES: Final = 4096

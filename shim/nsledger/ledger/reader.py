@@ -6,15 +6,20 @@ that entries follow one another, that is what `verify` is for.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
-from collections.abc import Callable, Iterable, Iterator
+import re
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import Final
 
-from nsledger.ledger import place
-from nsledger.ledger.chain import MAX_LINE_BYTES
-from nsledger.ledger.entry import Entry
-from nsledger.ledger.errors import NotAnEntryError
+import msgspec
+
+from nsledger.ledger import files, place
+from nsledger.ledger.errors import LedgerError, NotAnEntryError
+from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head
+from nsledger.ledger.segment import Segment
 
 _PROBE_BYTES: Final = 1 << 14
 
@@ -96,3 +101,165 @@ def _offset_near(segment: int, seq: int) -> int:
         else:
             low = middle + begin
     return low
+
+
+# Where somebody who reads a ledger again and again has got to, and whether it can be gone on
+# from.
+#
+# A cursor is the number of the last entry that was read and the hash of its line, `12:9a0f…`:
+# what a
+# reader has in hand after each line. The hash tells whether the ledger is still the one it was
+# read
+# from; a number alone would go on in another one without a word.
+
+_CURSOR: Final = re.compile(r"(0|[1-9][0-9]{0,18}):([0-9a-f]{64})").fullmatch
+
+
+class NotACursorError(LedgerError):
+    """A text that names no place in a ledger."""
+
+    def __init__(self, *, text: str) -> None:
+        super().__init__(f"found {text[:80]!r}, needed SEQ:HASH")
+
+
+class CursorReplacedError(LedgerError):
+    """The ledger does not hold what the cursor was taken from."""
+
+    hint = (
+        "The ledger was replaced, cut or rewritten since: `nsledger verify` with a checkpoint "
+        "tells more. Without --cursor it is read from its beginning."
+    )
+
+    def __init__(self, *, cursor: Head, found: str) -> None:
+        super().__init__(f"found {found}, needed entry {cursor.seq} with the hash {cursor.digest}")
+        self.cursor = cursor
+
+
+class CursorPrunedError(LedgerError):
+    """Entries behind the cursor were removed by the rules of retention before they were read."""
+
+    hint = "Read on from the beginning, without --cursor, and keep more or read more often."
+
+    def __init__(self, *, cursor: Head, before: Head) -> None:
+        super().__init__(
+            f"found a ledger that begins with entry {before.seq + 1}, needed entry "
+            f"{cursor.seq + 1}: {before.seq - cursor.seq} were removed by retention"
+        )
+        self.cursor, self.before = cursor, before
+
+
+def parse(text: str) -> Head:
+    """The cursor that `text`, `SEQ:HASH`, stands for.
+
+    Raises:
+        NotACursorError: it is none.
+    """
+    found = _CURSOR(text)
+    if found is None:
+        raise NotACursorError(text=text)
+    return Head(seq=int(found[1]), digest=found[2])
+
+
+def check(path: str, cursor: Head) -> None:
+    """Refuse a cursor from which nobody can go on in the ledger at `path` without a hole.
+
+    Raises:
+        CursorPrunedError: what comes next was removed by the rules.
+        CursorReplacedError: the entry is not there, or is another one.
+        LedgerError: there is no ledger.
+        OSError: it cannot be read.
+    """
+    before = place.find(path).before
+    if cursor.seq < before.seq:
+        raise CursorPrunedError(cursor=cursor, before=before)
+    if cursor.seq == before.seq:
+        found = before
+    else:
+        entry = next(entries(path, cursor.seq), None)
+        if entry is None or entry.seq != cursor.seq:
+            raise CursorReplacedError(cursor=cursor, found="a ledger without that entry")
+        found = entry.head
+    if found != cursor:
+        beginning = " (the ledger's beginning)" if found == GENESIS else ""
+        raise CursorReplacedError(cursor=cursor, found=f"the hash {found.digest}{beginning}")
+
+
+class _First(msgspec.Struct):
+    ledger_id: str = ""
+
+
+def ledger_id(path: str) -> str | None:
+    """The id that the first record of the ledger at `path` gives it.
+
+    Where that record was removed by the rules of retention, what `pruned.json` repeats of it; None
+    where the beginning is not here otherwise: it is a later segment, or has no entry yet.
+
+    Raises:
+        LedgerError: there is no ledger, or its first line is no entry.
+        OSError: it cannot be read.
+    """
+    pruned = place.find(path).pruned
+    if pruned is not None:
+        return pruned.ledger_id or None
+    for entry in entries(path):
+        if entry.seq != 1:
+            return None
+        try:
+            return msgspec.json.decode(entry.line, type=_First).ledger_id or None
+        except msgspec.DecodeError:
+            return None
+    return None
+
+
+_CHUNK_BYTES: Final = 1 << 16
+
+
+def entries_backwards(path: str) -> Iterator[Entry]:
+    """The entries of the ledger at `path` from where it ends now, back to its first.
+
+    Raises:
+        NoLedgerError: there is none.
+        NotAnEntryError: at a line that is none.
+        OSError: a segment cannot be read.
+    """
+    for _, segment_path in reversed(place.find(path).segments):
+        with place.opened(segment_path) as segment:
+            if segment is None:
+                return
+            with _with_an_end(segment) as descriptor:
+                yield from map(Entry.parse, lines_backwards(descriptor))
+
+
+@contextlib.contextmanager
+def _with_an_end(segment: Segment) -> Generator[int]:
+    """A file with the uncompressed bytes: one can only seek to the end of what has one."""
+    if not segment.compressed:
+        yield segment.descriptor
+        return
+    with tempfile.TemporaryFile() as whole:
+        whole.writelines(segment.pieces())
+        whole.flush()
+        yield whole.fileno()
+
+
+def lines_backwards(descriptor: int, chunk_bytes: int = _CHUNK_BYTES) -> Iterator[bytes]:
+    """The complete lines of a file as long as it is now, the last one first.
+
+    Raises:
+        NotAnEntryError: a line is longer than any entry can be.
+    """
+    offset = os.fstat(descriptor).st_size
+    unfinished = True
+    kept = b""
+    while offset > 0:
+        size = min(chunk_bytes, offset)
+        offset -= size
+        data = files.read_at(descriptor, size, offset) + kept
+        if unfinished:
+            data = data[: data.rfind(b"\n") + 1]
+            unfinished = not data
+        begin = data.find(b"\n") + 1 if offset else 0
+        yield from reversed(list(io.BytesIO(data[begin:])))
+        kept = data[:begin]
+        if len(kept) > MAX_LINE_BYTES:
+            raise NotAnEntryError(line=kept, reason=f"needed a newline in {MAX_LINE_BYTES} bytes")

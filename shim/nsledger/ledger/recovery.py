@@ -1,24 +1,39 @@
-"""Where a writer goes on: the end of a segment, and what a crash left torn there.
+"""Where a writer goes on: the newest segment, opened, cut to its sound part, and what it follows.
 
-What a crash can leave: a last line without its newline (the process died), or pages that never
-reached the disk and read as NUL bytes, with newer lines behind them (the power failed). Both lie
-in what was not synced yet, and `UNSYNCED_LIMIT_BYTES` bounds that. Only such bytes, and trailing
-lines that are no entries, count as torn. A well-formed last entry stays, even if it does not follow
-the one before it: that is no crash but an edit, and cutting it off would hide what `verify` must
-show.
-
-Only looks; the writer cuts.
+Looks at names first: a segment that is empty follows the one before it, or what was pruned. What a
+crash tore is copied beside it, durably, before it is cut off.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
+import os
+from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-from nsledger.ledger import files
-from nsledger.ledger.chain import MAX_LINE_BYTES, Head
-from nsledger.ledger.entry import Entry, check_whole
-from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger import files, layout
+from nsledger.ledger.errors import LedgerUnusableError, NotAnEntryError
+from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head, check_whole
+from nsledger.ledger.pruned import load
+from nsledger.ledger.reader import whole_lines
+from nsledger.ledger.segment import Segment
+
+# Where a writer goes on: the end of a segment, and what a crash left torn there.
+#
+# What a crash can leave: a last line without its newline (the process died), or pages that never
+# reached the disk and read as NUL bytes, with newer lines behind them (the power failed). Both
+# lie
+# in what was not synced yet, and `UNSYNCED_LIMIT_BYTES` bounds that. Only such bytes, and
+# trailing
+# lines that are no entries, count as torn. A well-formed last entry stays, even if it does not
+# follow
+# the one before it: that is no crash but an edit, and cutting it off would hide what `verify`
+# must
+# show.
+#
+# Only looks; the writer cuts.
 
 UNSYNCED_LIMIT_BYTES: Final = 4 << 20
 """A writer syncs before more than this is unsynced."""
@@ -54,3 +69,128 @@ def find_end(descriptor: int, size: int) -> End:
         else:
             return End(size_bytes=start + end, head=entry.head)
     return End(size_bytes=start, head=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovery:
+    """What a writer left half-written and a later one moved aside; no entry followed it yet."""
+
+    torn_bytes: int
+    kept_as: str
+    """File name, in the ledger's directory, of the torn bytes."""
+    at_seq: int
+    """The entry that the torn bytes would have been."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """The segment to append to."""
+
+    descriptor: int
+    name: str
+    size_bytes: int
+    head: Head
+    """Of the ledger."""
+    recoveries: tuple[Recovery, ...]
+
+
+def open_last(directory: str) -> Opened:
+    """The newest segment, or a new one where there is none to append to.
+
+    Raises:
+        LedgerUnusableError: the end of the ledger holds nothing to go on from.
+        OSError: the disk refuses.
+    """
+    names = layout.segment_names(os.listdir(directory))
+    while names and not names[-1][1].endswith(layout.COMPRESSED_SUFFIX):
+        first_seq, name = names.pop()
+        path = os.path.join(directory, name)
+        with contextlib.ExitStack() as on_failure:
+            segment = files.open_file(path, writable=True)
+            on_failure.callback(os.close, segment)
+            size = os.fstat(segment).st_size
+            end = find_end(segment, size)
+            if end.head is None and end.size_bytes > 0:
+                raise LedgerUnusableError(path=path, looked_at_bytes=WINDOW_BYTES)
+            head = end.head or _head_before(directory, names)
+            if size == 0 and head.seq + 1 != first_seq:
+                # It was made behind entries that never reached the disk: those to come will have
+                # the numbers of these, and belong elsewhere.
+                os.unlink(path)
+                continue
+            if end.size_bytes < size:
+                torn = files.read_at(segment, size - end.size_bytes, end.size_bytes)
+                set_aside(directory, torn, layout.torn_name(head.seq + 1, 1))
+                files.cut_at(segment, end.size_bytes)
+                os.fsync(segment)
+            recoveries = _recoveries(directory, head.seq + 1)
+            on_failure.pop_all()
+        return Opened(segment, name, end.size_bytes, head, recoveries)
+    head = _head_before(directory, names)
+    segment, name = begin_segment(directory, head)
+    with contextlib.ExitStack() as on_failure:
+        on_failure.callback(os.close, segment)
+        files.sync_directory(directory)
+        recoveries = _recoveries(directory, head.seq + 1)
+        on_failure.pop_all()
+    return Opened(segment, name, 0, head, recoveries)
+
+
+def begin_segment(directory: str, head: Head) -> tuple[int, str]:
+    """A new segment behind `head`, its name not durable yet: descriptor and name.
+
+    Raises:
+        OSError: there is none, and nothing was left behind.
+    """
+    name = layout.segment_name(head.seq + 1)
+    return files.new_file(os.path.join(directory, name), layout.FILE_MODE), name
+
+
+def set_aside(directory: str, data: bytes, name: str) -> str:
+    """Copy bytes to a new file, durably; its name, which is `name` or has a higher number."""
+    name = free_name(directory, name)
+    files.write_file(os.path.join(directory, name), data, layout.FILE_MODE)
+    return name
+
+
+def free_name(directory: str, name: str) -> str:
+    """`name`, which ends in a number, or the first one after it that nothing in there has."""
+    stem, _, number = name.rpartition("-")
+    names = set(os.listdir(directory))
+    return next(
+        free for at in itertools.count(int(number)) if (free := f"{stem}-{at}") not in names
+    )
+
+
+def _head_before(directory: str, names: list[tuple[int, str]]) -> Head:
+    """The head at the end of the last of these segments that has an entry."""
+    for _, name in reversed(names):
+        path = os.path.join(directory, name)
+        with Segment.open(path) as segment:
+            if segment.compressed:
+                return _head_of_compressed(segment, path)
+            end = find_end(segment.descriptor, os.fstat(segment.descriptor).st_size)
+        if end.head is not None:
+            return end.head
+        if end.size_bytes > 0:
+            raise LedgerUnusableError(path=path, looked_at_bytes=WINDOW_BYTES)
+    pruned = load(directory)
+    return GENESIS if pruned is None else pruned.before
+
+
+def _head_of_compressed(segment: Segment, path: str) -> Head:
+    try:
+        last = deque(whole_lines(segment.pieces()), maxlen=1)
+        return Entry.parse(last.pop() if last else b"").head
+    except NotAnEntryError as error:
+        raise LedgerUnusableError(path=path, looked_at_bytes=segment.read_bytes) from error
+
+
+def _recoveries(directory: str, seq: int) -> tuple[Recovery, ...]:
+    """What lies aside that would have been entry `seq`."""
+    return tuple(
+        Recovery(
+            torn_bytes=os.stat(os.path.join(directory, name)).st_size, kept_as=name, at_seq=seq
+        )
+        for name in layout.torn_names(os.listdir(directory), seq)
+    )

@@ -17,10 +17,10 @@ import os
 from collections.abc import Iterator
 from typing import Final, Self
 
-from nsledger.ledger import files, frames
-from nsledger.ledger.chain import MAX_LINE_BYTES
+from nsledger.ledger import files, zstd_frames
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.layout import COMPRESSED_SUFFIX
+from nsledger.ledger.line import MAX_LINE_BYTES
 
 CHUNK_BYTES: Final = 1 << 16
 _LARGEST_WINDOW_BYTES: Final = 1 << 27
@@ -39,7 +39,7 @@ class Segment:
         self.compressed = compressed
         self.read_bytes = 0
         """Uncompressed bytes that `pieces` gave so far."""
-        self._frames: list[frames.Frame] | None = None
+        self._frames: list[zstd_frames.Frame] | None = None
         self._kept: tuple[int, bytes] = -1, b""
         """The frame that was read last, by its place among all, and what it holds."""
 
@@ -112,7 +112,7 @@ class Segment:
 
     def _decompressed(self, offset: int, piece_bytes: int) -> Iterator[bytes]:
         if self._frames is None:
-            self._frames = frames.frames_of(self.descriptor)
+            self._frames = zstd_frames.frames_of(self.descriptor)
         if not self._frames:
             yield from _behind(offset, self._streamed(piece_bytes))
             return
@@ -120,7 +120,7 @@ class Segment:
         for number in range(first, len(self._frames)):
             frame = self._frames[number]
             if self._kept[0] != number:
-                self._kept = number, frames.content(self.descriptor, frame)
+                self._kept = number, zstd_frames.content(self.descriptor, frame)
             piece = self._kept[1][max(0, offset - frame.begins) :]
             if piece:
                 yield piece
@@ -132,7 +132,7 @@ class Segment:
         header = files.read_at(self.descriptor, _FRAME_HEADER_BYTES, 0)
         try:
             size_bytes = zstandard.frame_content_size(header)
-            if frames.end_of_first(self.descriptor) != os.fstat(self.descriptor).st_size:
+            if zstd_frames.end_of_first(self.descriptor) != os.fstat(self.descriptor).st_size:
                 raise NotAnEntryError(line=header, reason="needed one whole zstd frame")
             os.lseek(self.descriptor, 0, os.SEEK_SET)
             with (

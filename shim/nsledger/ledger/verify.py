@@ -13,16 +13,13 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from nsledger.ledger import place
-from nsledger.ledger.chain import Head
-from nsledger.ledger.checkpoint import Checkpoint
-from nsledger.ledger.damage import Damage, LedgerDamagedError
-from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.identity import ledger_id
-from nsledger.ledger.marks import Marks
-from nsledger.ledger.parallel import Early, walked_ahead
+from nsledger.ledger.checkpoint import Checkpoint, Marks
+from nsledger.ledger.errors import Damage, LedgerDamagedError, LedgerError
+from nsledger.ledger.line import Head
 from nsledger.ledger.place import Place
 from nsledger.ledger.pruned import Pruned
-from nsledger.ledger.walk import Progress, check_mark, out_of_sequence, walk
+from nsledger.ledger.reader import ledger_id
+from nsledger.ledger.walk import Early, Progress, check_mark, out_of_sequence, walk, walked_ahead
 
 
 class NothingComparedError(LedgerError):

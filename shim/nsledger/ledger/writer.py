@@ -10,16 +10,49 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Self, assert_never
 
-from nsledger.domain.events import Alteration
 from nsledger.ledger import files, layout
-from nsledger.ledger.chain import Head, link
 from nsledger.ledger.errors import LedgerLockedError, SyncBehindError
-from nsledger.ledger.opening import Opened, begin_segment, free_name, open_last, set_aside
-from nsledger.ledger.pending_sync import PendingSync
-from nsledger.ledger.recovery import UNSYNCED_LIMIT_BYTES
-from nsledger.ledger.vigil import Altered, Vigil, extra_bytes, put_back
+from nsledger.ledger.line import Head, link
+from nsledger.ledger.recovery import (
+    UNSYNCED_LIMIT_BYTES,
+    Opened,
+    begin_segment,
+    free_name,
+    open_last,
+    set_aside,
+)
+from nsledger.ledger.segment_guard import Altered, Vigil, extra_bytes, put_back
+from nsledger.model.events import Alteration
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSync:
+    """A sync that was begun: `run` it on any thread, then tell the writer by `end_sync`."""
+
+    descriptor: int
+    """Of the segment, its own."""
+    new_name_in: str | None
+    """The directory, as long as the segment's name may not be durable."""
+    batches: int
+    size_bytes: int
+    head: Head
+    """The last entry that will survive a power cut."""
+
+    def run(self) -> None:
+        """Wait for the disk, for as long as it takes.
+
+        Raises:
+            OSError: what was to be synced may be lost.
+        """
+        try:
+            if self.new_name_in is not None:
+                files.sync_directory(self.new_name_in)
+            os.fdatasync(self.descriptor)
+        finally:
+            os.close(self.descriptor)
 
 
 class LedgerWriter:

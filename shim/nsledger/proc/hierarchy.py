@@ -14,7 +14,7 @@ import os
 from dataclasses import dataclass, field
 from typing import Final
 
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
 from nsledger.proc.namespaces import identity_of
 
 NESTED: Final = (NamespaceType.USER, NamespaceType.PID)

@@ -6,8 +6,11 @@ Source: proc_pid_stat(5).
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
+
+from nsledger.model.record import Moment
 
 _AFTER_COMM: Final = 3
 """The fields that follow the command name (field 2), which may itself hold blanks and brackets."""
@@ -72,3 +75,22 @@ def is_alive(pid: int, start_ticks: int) -> bool:
     finally:
         os.close(process)
     return stat.alive and stat.start_ticks == start_ticks
+
+
+class Clock(Protocol):
+    """Tells the moment."""
+
+    def now(self) -> Moment:
+        """Now."""
+        ...
+
+
+class NodeClock:
+    """CLOCK_REALTIME and CLOCK_MONOTONIC of the kernel."""
+
+    def __init__(self, boot_id: str) -> None:
+        self._boot_id = boot_id
+
+    def now(self) -> Moment:
+        """Now."""
+        return Moment(time.time_ns(), time.monotonic_ns(), self._boot_id)

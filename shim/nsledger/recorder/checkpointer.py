@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import structlog
 
-from nsledger.domain.record import Moment, rfc3339
 from nsledger.errors import NsledgerError
 from nsledger.ledger import checkpoint_file
-from nsledger.ledger.chain import GENESIS, Head
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import SigningKey
-from nsledger.ledger.identity import ledger_id
+from nsledger.ledger.line import GENESIS, Head
+from nsledger.ledger.reader import ledger_id
+from nsledger.model.record import Moment, rfc3339
 
 log = structlog.get_logger(__name__)
 notary = structlog.wrap_logger(

@@ -11,9 +11,12 @@ from __future__ import annotations
 import contextlib
 import errno
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-from nsledger.domain.events import (
+from nsledger.ledger.disk_room import Reserve, RoomLimits, free_bytes
+from nsledger.ledger.errors import LedgerError
+from nsledger.model.events import (
     DISK_FULL,
     DiskStage,
     DiskStageChanged,
@@ -22,9 +25,8 @@ from nsledger.domain.events import (
     LedgerStopped,
     Source,
 )
-from nsledger.domain.record import Moment, rfc3339
-from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.room import Reserve, RoomLimits, free_bytes
+from nsledger.model.record import Moment, rfc3339
+from nsledger.recorder.rotation import RotationLimits
 
 _NO_ROOM: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 
@@ -121,3 +123,18 @@ class DiskGate:
 def is_out_of_room(error: Exception) -> bool:
     """Whether the disk refused because it, or its owner's share of it, is full."""
     return isinstance(error, OSError) and error.errno in _NO_ROOM
+
+
+_NO_ROTATION = RotationLimits()
+_NO_LIMITS = RoomLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class WriterLimits:
+    """For the writer's thread; without any, one segment grows until the disk is full."""
+
+    rotation: RotationLimits = _NO_ROTATION
+    room: RoomLimits = _NO_LIMITS
+
+
+UNLIMITED = WriterLimits()

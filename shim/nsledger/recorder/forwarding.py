@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final, Protocol
 
-from nsledger.domain.record import Moment, encode_event
 from nsledger.errors import NsledgerError
-from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
+from nsledger.ledger.line import GENESIS, MAX_RECORD_BYTES, Head
+from nsledger.model.record import Moment, encode_event
 from nsledger.recorder.rotation import NEVER
 from nsledger.recorder.ticket import RecordLostError, Ticket
 

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from nsledger.domain.events import Gap, Source
-from nsledger.domain.record import Moment, rfc3339
+from nsledger.model.events import Gap, Source
+from nsledger.model.record import Moment, rfc3339
 
 
 @dataclass(slots=True)

@@ -13,19 +13,24 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Final
 
-from nsledger.domain.events import Event, LedgerCreated, LedgerRecovered, SegmentAltered, Source
-from nsledger.domain.record import Moment, encode
-from nsledger.domain.timeline import discontinuity
-from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.errors import SyncBehindError
+from nsledger.ledger.line import GENESIS, MAX_RECORD_BYTES, Head
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
-from nsledger.recorder.left_behind import LeftBehind
-from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.model.events import Event, LedgerCreated, LedgerRecovered, SegmentAltered, Source
+from nsledger.model.record import Moment, encode
+from nsledger.recorder.disk_gate import (
+    UNLIMITED,
+    DiskFullError,
+    DiskGate,
+    WriterLimits,
+    is_out_of_room,
+)
+from nsledger.recorder.journal import LeftBehind
+from nsledger.recorder.previous_session import unclean_stop
 from nsledger.recorder.rotation import NEVER, Rotation
-from nsledger.recorder.syncing import Syncing, at_once
+from nsledger.recorder.syncer import Syncing, at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
-from nsledger.recorder.unclean_stop import unclean_stop
+from nsledger.state.coverage import discontinuity
 
 _BATCH: Final = 512
 """Records in one write: bounds how long the first waits for the last."""

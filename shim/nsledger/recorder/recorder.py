@@ -18,19 +18,17 @@ from typing import Final
 
 import structlog
 
-from nsledger.domain.events import DISK_FULL, DiskStage, Event
-from nsledger.domain.record import Moment, encode
-from nsledger.ledger.chain import Head
+from nsledger.ledger.line import Head
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.ahead import WriteAhead
-from nsledger.recorder.disk_gate import DiskFullError, is_out_of_room
+from nsledger.model.events import DISK_FULL, DiskStage, Event
+from nsledger.model.record import Moment, encode
+from nsledger.recorder.disk_gate import UNLIMITED, DiskFullError, WriterLimits, is_out_of_room
 from nsledger.recorder.forwarding import Forwarding, Successor
 from nsledger.recorder.gaps import GapTally
 from nsledger.recorder.group_commit import GroupCommit, word_for
-from nsledger.recorder.left_behind import LeftBehind
-from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.recorder.journal import LeftBehind, WriteAhead
 from nsledger.recorder.rotation import NEVER
-from nsledger.recorder.syncing import Syncer
+from nsledger.recorder.syncer import Syncer
 from nsledger.recorder.ticket import RecordLostError, Ticket, run_foreign
 
 log = structlog.get_logger(__name__)

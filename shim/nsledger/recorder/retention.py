@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Final
 
-from nsledger.domain.events import LedgerPruned, PruneRule, Source
 from nsledger.ledger import place
-from nsledger.ledger.identity import ledger_id
-from nsledger.ledger.reader import entries
+from nsledger.ledger.reader import entries, ledger_id
+from nsledger.model.events import LedgerPruned, PruneRule, Source
 from nsledger.recorder.rotation import first_time_ns
 
 _KEPT: Final = 2

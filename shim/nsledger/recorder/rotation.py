@@ -9,11 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from nsledger.domain.events import DiskStage
-from nsledger.domain.instant import NotAnInstantError, unix_ns
-from nsledger.domain.record import UnreadableRecordError, decode
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.reader import entries
+from nsledger.model.events import DiskStage
+from nsledger.model.instants import NotAnInstantError, unix_ns
+from nsledger.model.record import UnreadableRecordError, decode
 
 NEVER: Final = float("inf")
 _PRUNED_BYTES: Final = 1 << 20

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 import structlog
 
-from nsledger.domain.events import Event
-from nsledger.domain.record import Moment
 from nsledger.errors import NsledgerError
+from nsledger.model.events import Event
+from nsledger.model.record import Moment
 
 log = structlog.get_logger(__name__)
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from nsledger.relay.handover import HandoverConnection
+    from nsledger.relay.handover_protocol import HandoverConnection
 
 _MODE: Final = 0o600
 _BACKLOG: Final = 8
@@ -78,19 +78,19 @@ def ask_for_sockets(path: str) -> Offered | None:
         HandoverError: it answers something else.
         OSError: it does not answer, or refuses.
     """
-    from nsledger.relay import handover  # noqa: PLC0415 - the first shim does not wait for it
+    from nsledger.relay import handover_protocol  # noqa: PLC0415 - the first shim does not wait for it
 
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection = handover.HandoverConnection(sock)
+    connection = handover_protocol.HandoverConnection(sock)
     try:
         try:
             sock.connect(control_path(path))
         except (FileNotFoundError, ConnectionRefusedError):
             connection.close()
             return None
-        connection.say(handover.TakeOver(pid=os.getpid()))
-        offer = connection.hear(handover.Offer, timeout_s=_ANSWER_S)
-        listening_fd, lock_fd, control_fd = handover.three(connection.descriptors)
+        connection.say(handover_protocol.TakeOver(pid=os.getpid()))
+        offer = connection.hear(handover_protocol.Offer, timeout_s=_ANSWER_S)
+        listening_fd, lock_fd, control_fd = handover_protocol.three(connection.descriptors)
     except BaseException:
         for descriptor in connection.descriptors:
             os.close(descriptor)

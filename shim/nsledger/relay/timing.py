@@ -16,13 +16,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from nsledger.http2.calls import Treatment
-from nsledger.http2.connection import RelayedConnection
-from nsledger.http2.counters import Counters
-from nsledger.http2.events import Event
-from nsledger.http2.latencies import OTHER_PATHS, Latencies, MethodTimes
-from nsledger.http2.streams import Limits, Streams
-from nsledger.relay.link import Link
+from nsledger.relay.connection import Link
+from nsledger.relay.h2.calls import Treatment
+from nsledger.relay.h2.connection import RelayedConnection
+from nsledger.relay.h2.counters import OTHER_PATHS, Counters, Latencies, MethodTimes
+from nsledger.relay.h2.streams import Event, Limits, Streams
 
 _NS_PER_S: Final = 1e9
 

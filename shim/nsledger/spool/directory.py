@@ -14,9 +14,22 @@ import errno
 import fcntl
 import os
 import stat
+from collections import Counter
 from typing import Final, NamedTuple, Self
 
-from nsledger.spool.refusal import RefusedError
+import msgspec
+
+from nsledger.errors import NsledgerError
+
+
+class RefusedError(NsledgerError):
+    """Something in the spool directory that is no hook record."""
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(f"refused: {reason}")
+        self.reason = reason
+        """A word to count by."""
+
 
 DIRECTORY_MODE: Final = 0o700
 QUARANTINE_NAME: Final = "quarantine"
@@ -191,3 +204,33 @@ def _private(status: os.stat_result) -> bool:
     """Whether nobody but root and this daemon's user could have changed it."""
     trusted = status.st_uid in {0, os.geteuid()}
     return trusted and not status.st_mode & _WRITABLE_BY_OTHERS
+
+
+class Census(msgspec.Struct, frozen=True):
+    """Numbers of files."""
+
+    waiting: int
+    """Hook records that are not taken in yet."""
+    quarantined: dict[str, int]
+    """Files that were moved aside, by reason."""
+
+
+def census(path: str) -> Census | None:
+    """What lies in the spool directory at `path`; None if there is none.
+
+    Raises:
+        OSError: it may not be looked at.
+    """
+    try:
+        waiting = sum(
+            name.endswith(RECORD_SUFFIX) and not name.startswith(".") for name in os.listdir(path)
+        )
+    except FileNotFoundError:
+        return None
+    try:
+        aside = os.listdir(os.path.join(path, QUARANTINE_NAME))
+    except FileNotFoundError:
+        aside = []
+    # Named `<reason>-<mtime>-<inode>` by the daemon.
+    reasons = Counter(name.partition("-")[0] for name in aside)
+    return Census(waiting=waiting, quarantined=dict(sorted(reasons.items())))

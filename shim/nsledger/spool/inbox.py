@@ -17,12 +17,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from nsledger.domain.events import ContainerWitnessed
-from nsledger.domain.record import Moment
+from nsledger.model.events import ContainerWitnessed
+from nsledger.model.record import Moment
 from nsledger.recorder.ticket import RecordLostError
-from nsledger.spool.directory import COUNTED_NAME, SpoolDirectory
-from nsledger.spool.record import HookRecord
-from nsledger.spool.refusal import RefusedError
+from nsledger.spool.directory import COUNTED_NAME, RefusedError, SpoolDirectory
+from nsledger.spool.hook_record import HookRecord
 
 LOOK_LIMIT: Final = 256
 """Records offered at one time."""

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 import yaml
 
-from nsledger.cli.answer import write_answer
+from nsledger.cli.output import write_answer
 
 ANSWER = {"pods": ["a\x1b[31m"]}
 

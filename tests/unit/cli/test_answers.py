@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from jsonschema import Draft202012Validator
 
-from nsledger.cli import schema
-from nsledger.cli.answers import TYPES, schema_of
+from nsledger.cli.commands import schema
 from nsledger.cli.main import command
+from nsledger.cli.schemas import TYPES, schema_of
 from tests.unit.cli.conftest import Nsledger
 
 ASKED = {

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.cli import exit_codes
-from nsledger.cli.checkpoints_along import CheckpointsAlong
+from nsledger.cli.log_formats import CheckpointsAlong
 from nsledger.ledger import checkpoint_file
 from nsledger.ledger.checkpoint import Checkpoint
-from nsledger.ledger.entry import Entry
+from nsledger.ledger.line import Entry
 from nsledger.ledger.reader import entries
 from nsledger.ledger.writer import LedgerWriter
 from tests import checkpoints, ledgers, programs

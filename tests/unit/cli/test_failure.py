@@ -5,8 +5,8 @@ import errno
 import pytest
 
 from nsledger.cli import exit_codes
-from nsledger.cli.failure import WrongUsageError, exit_code, report
-from nsledger.errors import NsledgerError
+from nsledger.cli.errors import exit_code, report
+from nsledger.errors import NsledgerError, WrongUsageError
 
 
 class HintedError(NsledgerError):

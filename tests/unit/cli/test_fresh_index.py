@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.cli import fresh_index
-from nsledger.cli.fresh_index import FreshIndex
+from nsledger.cli import reading_index
+from nsledger.cli.reading_index import FreshIndex
 from tests import ledgers
 from tests.synthetic_node import SyntheticNode
 
@@ -21,7 +21,7 @@ def ledger(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_KEPT_S", "_LOOK_AGAIN_S", "_TIMES_ITS_MAKING"):
-        monkeypatch.setattr(fresh_index, name, 0)
+        monkeypatch.setattr(reading_index, name, 0)
 
 
 def test_it_is_the_same_as_long_as_the_ledger_is(ledger: Path) -> None:
@@ -40,7 +40,7 @@ def test_it_goes_on_with_the_ledger(ledger: Path) -> None:
 def test_it_is_kept_for_a_while_whatever_becomes_of_the_ledger(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh_index, "_KEPT_S", 60)
+    monkeypatch.setattr(reading_index, "_KEPT_S", 60)
     with FreshIndex(str(ledger)) as fresh:
         first = fresh.get()
         ledgers.write(ledger, [1])
@@ -52,7 +52,7 @@ def test_it_is_kept_for_a_while_whatever_becomes_of_the_ledger(
 def test_while_nobody_asks_only_one_that_took_long_is_kept(
     ledger: Path, monkeypatch: pytest.MonkeyPatch, quick_s: float, *, kept: bool
 ) -> None:
-    monkeypatch.setattr(fresh_index, "_QUICK_S", quick_s)
+    monkeypatch.setattr(reading_index, "_QUICK_S", quick_s)
     with FreshIndex(str(ledger)) as fresh:
         first = fresh.get()
         fresh.rest()

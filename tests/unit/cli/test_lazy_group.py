@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import pytest
 
-from nsledger.cli.lazy_group import LazyGroup
+from nsledger.cli.main import LazyGroup
 
 
 @pytest.fixture

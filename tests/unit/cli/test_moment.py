@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.cli.moment import MomentType, parse_moment
-from nsledger.domain.instant import unix_ns
-from nsledger.domain.record import rfc3339
+from nsledger.cli.options import MomentType, parse_moment
+from nsledger.model.instants import unix_ns
+from nsledger.model.record import rfc3339
 
 NOW = "2026-11-24T12:34:56.789Z"
 PLUS_2 = timezone(timedelta(hours=2))

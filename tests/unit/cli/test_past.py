@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.cli import exit_codes
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 from tests.synthetic_node import SyntheticNode
 from tests.unit.cli.conftest import Nsledger
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.cli.records import records
-from nsledger.domain.record import UnreadableRecordError
+from nsledger.cli.reading import records
+from nsledger.model.record import UnreadableRecordError
 from tests import ledgers
 from tests.synthetic_node import example_node
 

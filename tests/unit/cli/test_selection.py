@@ -4,11 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.cli.selection import Selection
-from nsledger.domain.events import DaemonStopped, Source, event_name
-from nsledger.domain.instant import unix_ns
-from nsledger.domain.record import Moment, Record, decode, encode
-from nsledger.ledger.chain import GENESIS, link
+from nsledger.cli.log_selection import Selection
+from nsledger.ledger.line import GENESIS, link
+from nsledger.model.events import DaemonStopped, Source, event_name
+from nsledger.model.instants import unix_ns
+from nsledger.model.record import Moment, Record, decode, encode
 from tests.synthetic_node import odd_node
 
 RECORDS = odd_node().decoded()

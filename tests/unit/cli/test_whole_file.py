@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.cli.whole_file import write_whole
+from nsledger.cli.output import write_whole
 from tests import programs
 
 
@@ -85,7 +85,7 @@ def test_a_directory_that_is_not_there_is_told_by_the_users_path(tmp_path: Path)
 
 
 def test_standard_output_gets_utf8_in_every_locale() -> None:
-    code = "from nsledger.cli.whole_file import write_whole; write_whole('-', '\\u25b2')"
+    code = "from nsledger.cli.output import write_whole; write_whole('-', '\\u25b2')"
     env = {"PYTHONPATH": str(programs.SHIM), "PYTHONIOENCODING": "latin-1"}
 
     done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, check=True)

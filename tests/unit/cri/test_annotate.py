@@ -4,14 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.cri.annotate import (
+from nsledger.cri.annotations import (
     ContainerAnnotations,
     addition_to_create_container,
     addition_to_run_pod_sandbox,
+    container_annotations,
 )
-from nsledger.cri.annotations import container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
-from nsledger.domain.namespaces import NEW, NamespaceType
+from nsledger.model.namespaces import NEW, NamespaceType
 
 OURS = {"nsledger.dev/audit-id": "a1", "nsledger.dev/ns.net": "/proc/4711/ns/net"}
 FOREIGN = {"app": "shop", "nsledger.dev.example/x": "theirs", "nsledger": "theirs"}

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from nsledger.cri.annotations import container_annotations, pod_annotations
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     NamespaceMode,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from nsledger.cri.answers import (
+from nsledger.cri.created import (
     RestoredPod,
     decode_create_container_answer,
     decode_restore_pod_answer,

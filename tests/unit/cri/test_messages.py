@@ -12,8 +12,8 @@ from nsledger.cri.messages import (
     pod_ref,
     requested_namespaces,
 )
-from nsledger.domain.namespaces import IdMapping, NamespaceMode, NamespaceType
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.namespaces import IdMapping, NamespaceMode, NamespaceType
+from nsledger.model.refs import ContainerRef, PodRef
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nsledger.cri.methods import RUNTIME_SERVICE, Method, treatment, watched_method
-from nsledger.http2.calls import Treatment
+from nsledger.relay.h2.calls import Treatment
 
 HELD = {Method.RUN_POD_SANDBOX, Method.CREATE_CONTAINER}
 

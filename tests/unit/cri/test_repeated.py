@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.cri.repeated import requested_in
-from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
+from nsledger.cri.verbose_status import requested_in
+from nsledger.model.namespaces import NamespaceMode, RequestedNamespaces
 
 
 def info(options: str) -> str:

@@ -21,8 +21,8 @@ from nsledger.cri.requests import (
     decode_request,
     decode_run_pod_sandbox,
 )
-from nsledger.domain.namespaces import NamespaceMode, RequestedNamespaces
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.namespaces import NamespaceMode, RequestedNamespaces
+from nsledger.model.refs import ContainerRef, PodRef
 
 POD_CONFIG = pb.PodSandboxConfig(
     metadata=pb.PodSandboxMetadata(name="web", uid="u1", namespace="shop", attempt=3),

@@ -16,14 +16,14 @@ from nsledger.cri.status import (
     decode_pod_sandbox_list,
     decode_pod_sandbox_status,
 )
-from nsledger.domain.namespaces import (
+from nsledger.model.namespaces import (
     INHERITED,
     NEW,
     NamespaceMode,
     NamespaceType,
     RequestedNamespaces,
 )
-from nsledger.domain.workload import ContainerRef, PodRef
+from nsledger.model.refs import ContainerRef, PodRef
 
 
 def sandbox_with(info: object, **status: object) -> bytes:

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from nsledger.cri.messages import UndecodableError
-from nsledger.cri.verbose import ContainerInfo, SandboxInfo, container_info, sandbox_info
+from nsledger.cri.verbose_status import ContainerInfo, SandboxInfo, container_info, sandbox_info
 
 Decode = Callable[[Mapping[str, str]], SandboxInfo | ContainerInfo]
 

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.instant import NotAnInstantError, unix_ns
-from nsledger.domain.record import rfc3339
-from nsledger.index.clock import Times
+from nsledger.index.skim import Times
+from nsledger.model.instants import NotAnInstantError, unix_ns
+from nsledger.model.record import rfc3339
 
 
 @given(st.lists(st.integers(0, 4_000_000_000_000_000_000)))

@@ -4,9 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.index.entries import Entries, EntryChangedError
-from nsledger.index.pointer import Pointer
-from nsledger.ledger.chain import digest_of
+from nsledger.index.entries import Entries, EntryChangedError, Pointer
+from nsledger.ledger.line import digest_of
 from tests import ledgers
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import structlog
 
-from nsledger.index import keeper as module
-from nsledger.index import sharing
-from nsledger.index.keeper import IndexKeeper
+from nsledger.index import lock
+from nsledger.index import updater as module
 from nsledger.index.opening import NAME, reading, usable
+from nsledger.index.updater import IndexKeeper
 from tests.synthetic_node import SyntheticNode, example_node
 
 
@@ -85,7 +85,7 @@ def test_an_index_that_is_taken_away_is_built_again(
 ) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
 
-    sharing.drop(str(tmp_path / NAME))
+    lock.drop(str(tmp_path / NAME))
 
     wait_for(lambda: indexed(tmp_path) == len(node.records))
     assert keeper.failures == 0

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.answer import Answer, Outcome
-from nsledger.domain.period import ALWAYS
-from nsledger.domain.question import parse
-from nsledger.index import opening, sharing
-from nsledger.index.answering import answer
+from nsledger.index import lock, opening
 from nsledger.index.opening import NAME, opened, reading, usable
 from nsledger.ledger.place import NoLedgerError
+from nsledger.model.instants import ALWAYS
+from nsledger.query.index_lookup import answer
+from nsledger.query.targets import parse
+from nsledger.query.whois import Answer, Outcome
 from tests import ledgers
 from tests.synthetic_node import SyntheticNode, example_node
 
@@ -39,8 +39,8 @@ def ask(ledger: Path, *, cache: Path | None = None, told: list[int] | None = Non
 
 
 def share(ledger: Path) -> Path:
-    with sharing.locked(str(ledger)) as path:
-        sharing.rebuild(path, str(ledger))
+    with lock.locked(str(ledger)) as path:
+        lock.rebuild(path, str(ledger))
     return Path(path)
 
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nsledger.index.pointer import Pointer, pack, unpack
+from nsledger.index.entries import Pointer, pack, unpack
 
 
 def test_pointers_survive_being_packed() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.index import sharing
+from nsledger.index import lock
 from nsledger.index.opening import reading
 from nsledger.index.store import mark
 from nsledger.ledger.place import NoLedgerError
@@ -15,10 +15,10 @@ from tests.synthetic_node import example_node
 
 def test_a_rebuilt_index_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
     example_node().write(tmp_path)
-    with sharing.locked(str(tmp_path)) as path:
+    with lock.locked(str(tmp_path)) as path:
         Path(path).write_bytes(b"no database")
 
-        reached = sharing.rebuild(path, str(tmp_path))
+        reached = lock.rebuild(path, str(tmp_path))
 
     database = reading(path)
     assert database is not None
@@ -29,11 +29,11 @@ def test_a_rebuilt_index_takes_the_place_of_what_was_there(tmp_path: Path) -> No
 
 
 def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
-    with sharing.locked(str(tmp_path)) as path:
+    with lock.locked(str(tmp_path)) as path:
         Path(path).write_bytes(b"before")
 
         with pytest.raises(NoLedgerError):
-            sharing.rebuild(path, str(tmp_path))
+            lock.rebuild(path, str(tmp_path))
 
     assert Path(path).read_bytes() == b"before"
     assert sorted(os.listdir(tmp_path)) == ["index.lock", "index.sqlite"]
@@ -41,8 +41,8 @@ def test_a_build_that_fails_leaves_what_was_there(tmp_path: Path) -> None:
 
 def test_one_process_at_a_time_may_write(tmp_path: Path) -> None:
     with (
-        sharing.locked(str(tmp_path)),
+        lock.locked(str(tmp_path)),
         pytest.raises(BlockingIOError),
-        sharing.locked(str(tmp_path)),
+        lock.locked(str(tmp_path)),
     ):
         pass

@@ -7,10 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.ledger.backwards import entries_backwards, lines_backwards
-from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.errors import NotAnEntryError
-from nsledger.ledger.reader import entries
+from nsledger.ledger.line import MAX_LINE_BYTES
+from nsledger.ledger.reader import entries, entries_backwards, lines_backwards
 from tests import ledgers
 
 

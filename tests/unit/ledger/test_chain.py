@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from nsledger.ledger.chain import GENESIS, MAX_RECORD_BYTES, Head, link, opening
 from nsledger.ledger.errors import NotARecordError
+from nsledger.ledger.line import GENESIS, MAX_RECORD_BYTES, Head, link, opening
 
 
 def test_a_line_is_seq_and_prev_in_front_of_the_records_own_fields() -> None:

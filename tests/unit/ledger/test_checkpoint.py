@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.ledger.chain import Head
 from nsledger.ledger.checkpoint import LINE_BYTES, Checkpoint, NotACheckpointError
+from nsledger.ledger.line import Head
 from tests import checkpoints
 
 HEAD = Head(seq=1234, digest="9a" * 32)

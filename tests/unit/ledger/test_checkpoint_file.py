@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger.chain import Head
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_file import NoCheckpointsError, append, read
+from nsledger.ledger.line import Head
 from tests import checkpoints
 from tests.failing_disk import FailingDisk
 

@@ -8,7 +8,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nsledger.ledger.chain import Head
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import (
     BadSignatureError,
@@ -18,6 +17,7 @@ from nsledger.ledger.checkpoint_key import (
     VerifyingKey,
     generate,
 )
+from nsledger.ledger.line import Head
 from tests import checkpoints
 
 HEAD = Head(seq=7, digest="ab" * 32)

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger import compression
-from nsledger.ledger.backwards import entries_backwards
 from nsledger.ledger.compression import (
     CompressionError,
     clear_unfinished,
@@ -18,7 +17,7 @@ from nsledger.ledger.compression import (
     compress,
 )
 from nsledger.ledger.place import find
-from nsledger.ledger.reader import entries
+from nsledger.ledger.reader import entries, entries_backwards
 from nsledger.ledger.segment import Segment
 from nsledger.ledger.verify import verify
 from tests import ledgers

@@ -4,15 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger.chain import GENESIS, Head
-from nsledger.ledger.cursor import (
+from nsledger.ledger.line import GENESIS, Entry, Head
+from nsledger.ledger.reader import (
     CursorPrunedError,
     CursorReplacedError,
     NotACursorError,
     check,
     parse,
 )
-from nsledger.ledger.entry import Entry
 from tests import ledgers, tampering
 
 

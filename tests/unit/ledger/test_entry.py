@@ -2,9 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.ledger.chain import GENESIS, link
-from nsledger.ledger.entry import Entry, check_whole
 from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.line import GENESIS, Entry, check_whole, link
 
 LINE, HEAD = link(GENESIS, [b'{"event":"gap"}'])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from nsledger.ledger import frames
+from nsledger.ledger import zstd_frames
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.segment import Segment
 
@@ -29,7 +29,7 @@ def compressed(piece_bytes: int = SIZE) -> tuple[bytes, list[tuple[int, int]]]:
 def file(tmp_path: Path) -> Path:
     data, sizes = compressed()
     path = tmp_path / "x.jsonl.zst"
-    path.write_bytes(data + frames.table(sizes))
+    path.write_bytes(data + zstd_frames.table(sizes))
     return path
 
 
@@ -60,13 +60,13 @@ def test_a_line_is_read_where_it_stands_also_over_the_edge_of_a_frame(segment: S
 
 def test_one_line_costs_one_frame(segment: Segment, monkeypatch: pytest.MonkeyPatch) -> None:
     read_frames: list[int] = []
-    real = frames.content
+    real = zstd_frames.content
 
-    def counting(descriptor: int, frame: frames.Frame) -> bytes:
+    def counting(descriptor: int, frame: zstd_frames.Frame) -> bytes:
         read_frames.append(frame.begins)
         return real(descriptor, frame)
 
-    monkeypatch.setattr(frames, "content", counting)
+    monkeypatch.setattr(zstd_frames, "content", counting)
     at = CONTENT.index(b"\n", 50 * SIZE) + 1
 
     segment.line_at(at)
@@ -84,7 +84,7 @@ def test_an_auditor_needs_nothing_but_zstd(file: Path) -> None:
 
 def test_wherever_the_file_is_cut_it_is_not_whole(tmp_path: Path) -> None:
     data, sizes = compressed(len(CONTENT) // 3 + 1)
-    whole = data + frames.table(sizes)
+    whole = data + zstd_frames.table(sizes)
     cut = tmp_path / "x.jsonl.zst"
     for size in [*range(0, len(whole), 997), *range(len(whole) - 60, len(whole))]:
         cut.write_bytes(whole[:size])
@@ -108,7 +108,7 @@ def test_wherever_the_file_is_cut_it_is_not_whole(tmp_path: Path) -> None:
 def test_what_does_not_fit_its_table_is_refused(file: Path, damage: object) -> None:
     data, sizes = compressed()
     assert callable(damage)
-    file.write_bytes(damage(data, frames.table(sizes)))
+    file.write_bytes(damage(data, zstd_frames.table(sizes)))
 
     with pytest.raises(NotAnEntryError):
         read(file)
@@ -117,11 +117,11 @@ def test_what_does_not_fit_its_table_is_refused(file: Path, damage: object) -> N
 def test_a_table_cannot_make_a_reader_take_more_memory_than_a_frame_may(file: Path) -> None:
     large = 1 << 25
     frame = zstandard.compress(b"\0" * large)
-    file.write_bytes(frame + frames.table([(len(frame), large)]))
+    file.write_bytes(frame + zstd_frames.table([(len(frame), large)]))
     with pytest.raises(NotAnEntryError):
         read(file)
 
-    file.write_bytes(frame + frames.table([(len(frame), 100)]))
+    file.write_bytes(frame + zstd_frames.table([(len(frame), 100)]))
     with pytest.raises(NotAnEntryError):
         read(file)
 
@@ -136,4 +136,4 @@ def test_where_a_frame_ends_is_told_by_its_blocks(
     path.write_bytes(frame + b"more")
 
     with path.open("rb") as file:
-        assert frames.end_of_first(file.fileno()) == len(frame)
+        assert zstd_frames.end_of_first(file.fileno()) == len(frame)

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger.chain import GENESIS
 from nsledger.ledger.compression import compress
 from nsledger.ledger.errors import LedgerUnusableError
-from nsledger.ledger.opening import free_name, open_last, set_aside
+from nsledger.ledger.line import GENESIS
 from nsledger.ledger.pruned import Pruned, save
 from nsledger.ledger.reader import entries
+from nsledger.ledger.recovery import free_name, open_last, set_aside
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger import parallel, place
-from nsledger.ledger.marks import Marks
-from nsledger.ledger.parallel import useful_processes, walked_ahead
+from nsledger.ledger import place
+from nsledger.ledger import walk as parallel
+from nsledger.ledger.checkpoint import Marks
 from nsledger.ledger.verify import verify
+from nsledger.ledger.walk import useful_processes, walked_ahead
 from nsledger.ledger.walk import walk as real
 from tests import programs, tampering
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger.chain import GENESIS, Head
-from nsledger.ledger.damage import Damage, LedgerDamagedError
+from nsledger.ledger.errors import Damage, LedgerDamagedError
+from nsledger.ledger.line import GENESIS, Head
 from nsledger.ledger.place import NoLedgerError, find
 from nsledger.ledger.reader import entries
 from nsledger.ledger.verify import verify

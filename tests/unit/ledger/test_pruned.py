@@ -6,15 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.ledger.backwards import entries_backwards
-from nsledger.ledger.chain import Head
 from nsledger.ledger.compression import closed_segments, compress
-from nsledger.ledger.damage import Damage, LedgerDamagedError
-from nsledger.ledger.entry import Entry
-from nsledger.ledger.identity import ledger_id
+from nsledger.ledger.errors import Damage, LedgerDamagedError
+from nsledger.ledger.line import Entry, Head
 from nsledger.ledger.place import find, opened
 from nsledger.ledger.pruned import Pruned, PrunedFileError, load, save
-from nsledger.ledger.reader import entries, follow
+from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers

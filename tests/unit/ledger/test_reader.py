@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger import reader
-from nsledger.ledger.chain import MAX_LINE_BYTES
 from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.line import MAX_LINE_BYTES
 from nsledger.ledger.reader import entries, follow, whole_lines
 from nsledger.ledger.segment import Segment
 from nsledger.ledger.writer import LedgerWriter

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger import files, recovery
-from nsledger.ledger.chain import GENESIS, link
+from nsledger.ledger.line import GENESIS, link
 from nsledger.ledger.recovery import End, find_end
 
 FIRST, HEAD_1 = link(GENESIS, [b'{"n":1}'])

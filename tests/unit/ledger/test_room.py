@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import DiskStage
-from nsledger.ledger.room import Reserve, RoomLimits, free_bytes
+from nsledger.ledger.disk_room import Reserve, RoomLimits, free_bytes
+from nsledger.model.events import DiskStage
 from tests.failing_disk import FailingDisk
 
 SIZE = 1 << 20

@@ -8,10 +8,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from nsledger.ledger.chain import GENESIS, Head, link
 from nsledger.ledger.checkpoint import Checkpoint
-from nsledger.ledger.damage import Damage, LedgerDamagedError
-from nsledger.ledger.entry import Entry
+from nsledger.ledger.errors import Damage, LedgerDamagedError
+from nsledger.ledger.line import GENESIS, Entry, Head, link
 from nsledger.ledger.verify import NothingComparedError, verify
 from tests import checkpoints, ledgers, synthetic_node
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import Alteration
-from nsledger.ledger.damage import Damage, LedgerDamagedError
+from nsledger.ledger.errors import Damage, LedgerDamagedError
 from nsledger.ledger.reader import entries
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import Alteration
 from tests import ledgers
 from tests.failing_disk import FailingDisk
 

@@ -11,13 +11,13 @@ import pytest
 
 from nsledger.ledger import layout, recovery
 from nsledger.ledger import writer as writer_module
-from nsledger.ledger.chain import GENESIS, link
 from nsledger.ledger.errors import (
     LedgerLockedError,
     LedgerUnusableError,
     NotARecordError,
     SyncBehindError,
 )
+from nsledger.ledger.line import GENESIS, link
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
 from tests import ledgers

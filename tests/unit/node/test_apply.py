@@ -8,14 +8,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import (
-    CommandFailedError,
-    Unproved,
-    apply,
-    forget,
-    send_back,
-    undo,
-)
+from nsledger.node.apply import CommandFailedError, Unproved, apply, forget, send_back, undo
 from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
 from nsledger.node.host import Content, Host
 

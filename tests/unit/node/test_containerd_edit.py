@@ -11,12 +11,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.node.containerd_edit import (
-    runtime_section,
-    significant,
-    with_import,
-    with_runtimes,
-)
+from nsledger.node.containerd_edit import runtime_section, significant, with_import, with_runtimes
 
 PLUGIN = "io.containerd.grpc.v1.cri"
 RUNC = f'[plugins."{PLUGIN}".containerd.runtimes.runc]'

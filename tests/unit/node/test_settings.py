@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.cli.configuration import Configuration
+from nsledger.daemon.config import Configuration
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.host import Host
 from nsledger.node.settings import NSLEDGER_TOML, Settings, SettingsConflictError

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import time
 
-from nsledger.proc.clock import NodeClock
+from nsledger.proc.process import NodeClock
 
 
 def test_a_moment_holds_both_clocks_and_the_boot() -> None:

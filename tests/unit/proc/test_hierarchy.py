@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 from nsledger.proc.hierarchy import hierarchy
 from tests.integration.hook_runs import child_of, process, wait_until
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import IdMapping, NamespaceReading, NamespaceType
+from nsledger.model.namespaces import IdMapping, NamespaceReading, NamespaceType
 from nsledger.proc import namespaces
 from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import open_process, read_stat

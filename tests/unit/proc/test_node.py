@@ -6,13 +6,13 @@ import subprocess
 
 import pytest
 
-from nsledger.domain.namespaces import NamespaceReading, NamespaceType
-from nsledger.proc import node
+from nsledger.model.namespaces import NamespaceReading, NamespaceType
+from nsledger.proc import host
 from nsledger.proc.namespaces import read_namespaces
 
 
 def test_the_hosts_namespaces_are_those_of_the_first_process_or_ours() -> None:
-    reference = node.host_reference()
+    reference = host.host_reference()
 
     assert reference.reading.complete
     pid = {"/proc/1/ns": 1, "/proc/self/ns": os.getpid()}[reference.path]
@@ -33,14 +33,14 @@ def test_our_own_namespaces_stand_in_only_where_the_first_process_refuses(
     def read(pid: int) -> NamespaceReading:
         return NamespaceReading(pid=1, missing=missing) if pid == 1 else read_namespaces(pid)
 
-    monkeypatch.setattr(node, "read_namespaces", read)
+    monkeypatch.setattr(host, "read_namespaces", read)
 
-    assert node.host_reference().path == path
+    assert host.host_reference().path == path
 
 
 def test_a_boot_has_an_id() -> None:
-    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", node.boot_id())
-    assert node.boot_id() == node.boot_id()
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", host.boot_id())
+    assert host.boot_id() == host.boot_id()
 
 
 def test_the_cgroup_version_is_what_is_mounted() -> None:
@@ -52,9 +52,9 @@ def test_the_cgroup_version_is_what_is_mounted() -> None:
         timeout=10,
     ).stdout.strip()
 
-    assert node.cgroup_version() == (2 if kind == "cgroup2fs" else 1)
+    assert host.cgroup_version() == (2 if kind == "cgroup2fs" else 1)
 
 
 def test_the_kernel_and_the_node_have_names() -> None:
-    assert node.kernel_release() == os.uname().release
-    assert node.node_name() == os.uname().nodename.lower()
+    assert host.kernel_release() == os.uname().release
+    assert host.node_name() == os.uname().nodename.lower()

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType
 from nsledger.proc import nsfs
-from nsledger.proc.orphans import orphans
+from nsledger.proc.nsfs import orphans
 
 pytestmark = pytest.mark.root
 

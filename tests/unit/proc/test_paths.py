@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import NamespaceType
-from nsledger.proc.namespaces import read_namespaces
-from nsledger.proc.paths import namespaces_behind
+from nsledger.model.namespaces import NamespaceType
+from nsledger.proc.namespaces import namespaces_behind, read_namespaces
 from tests.processes import sleeping
 
 OWN = read_namespaces(os.getpid())

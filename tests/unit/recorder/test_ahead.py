@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.recorder.ahead import MAGIC, SIZE_BYTES, WriteAhead, prefix_of, records_in
+from nsledger.recorder.journal import MAGIC, SIZE_BYTES, WriteAhead, prefix_of, records_in
 
 LEDGER = "/var/lib/nsledger/ledger"
 

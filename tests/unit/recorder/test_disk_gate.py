@@ -6,14 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import (
-    DiskStage,
-    DiskStageChanged,
-    Event,
-    LedgerResumed,
-    LedgerStopped,
-)
-from nsledger.ledger.room import RoomLimits
+from nsledger.ledger.disk_room import RoomLimits
+from nsledger.model.events import DiskStage, DiskStageChanged, Event, LedgerResumed, LedgerStopped
 from nsledger.recorder import disk_gate
 from nsledger.recorder.disk_gate import DiskFullError, DiskGate, is_out_of_room
 from tests import recording

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from nsledger.domain.record import Moment, decode_event
+from nsledger.model.record import Moment, decode_event
 from nsledger.recorder.forwarding import Forwarding, NotWrittenYetError
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from tests import recording

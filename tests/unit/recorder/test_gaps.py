@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from nsledger.domain.events import Gap, Source
-from nsledger.domain.record import Moment
+from nsledger.model.events import Gap, Source
+from nsledger.model.record import Moment
 from nsledger.recorder.gaps import GapTally
 
 

@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import (
+from nsledger.ledger.disk_room import RoomLimits
+from nsledger.ledger.errors import LedgerLockedError
+from nsledger.ledger.line import MAX_RECORD_BYTES
+from nsledger.ledger.verify import verify
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     UNCLEAN_STOP,
     Alteration,
     ClockStepped,
@@ -19,19 +24,13 @@ from nsledger.domain.events import (
     SegmentAltered,
     Source,
 )
-from nsledger.domain.record import Moment
-from nsledger.ledger.chain import MAX_RECORD_BYTES
-from nsledger.ledger.errors import LedgerLockedError
-from nsledger.ledger.room import RoomLimits
-from nsledger.ledger.verify import verify
-from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.record import Moment
 from nsledger.recorder import disk_gate, group_commit
-from nsledger.recorder.disk_gate import DiskFullError
+from nsledger.recorder.disk_gate import UNLIMITED, DiskFullError, WriterLimits
 from nsledger.recorder.group_commit import GroupCommit
-from nsledger.recorder.last_moment import last_moment
-from nsledger.recorder.limits import UNLIMITED, WriterLimits
+from nsledger.recorder.previous_session import last_moment
 from nsledger.recorder.rotation import NEVER, RotationLimits
-from nsledger.recorder.syncing import at_once
+from nsledger.recorder.syncer import at_once
 from nsledger.recorder.ticket import RecordLostError, Ticket
 from tests import ledgers, recording
 from tests.failing_disk import FailingDisk

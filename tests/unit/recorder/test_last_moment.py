@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nsledger.domain.record import Moment, encode
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.last_moment import last_moment
+from nsledger.model.record import Moment, encode
+from nsledger.recorder.previous_session import last_moment
 from tests import ledgers, recording
 
 

@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import Gap
-from nsledger.domain.record import encode
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.ahead import WriteAhead, prefix_of
-from nsledger.recorder.left_behind import LeftBehind, left_behind
+from nsledger.model.events import Gap
+from nsledger.model.record import encode
+from nsledger.recorder.journal import LeftBehind, WriteAhead, left_behind, prefix_of
 from tests import recording
 
 

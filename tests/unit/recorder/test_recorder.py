@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import Event, Gap
-from nsledger.domain.record import Moment, encode
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.ahead import WriteAhead, records_in
-from nsledger.recorder.left_behind import LeftBehind, left_behind
+from nsledger.model.events import Event, Gap
+from nsledger.model.record import Moment, encode
+from nsledger.recorder.journal import LeftBehind, WriteAhead, left_behind, records_in
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import RecordLostError
 from tests import recording

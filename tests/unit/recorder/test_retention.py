@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.domain.events import LedgerCreated, PruneRule, Source
-from nsledger.domain.record import Moment, encode
-from nsledger.ledger.chain import Head
+from nsledger.ledger.line import Head
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import LedgerCreated, PruneRule, Source
+from nsledger.model.record import Moment, encode
 from nsledger.recorder.retention import Closed, RetentionLimits, choose, found, removal
 from tests import recording
 

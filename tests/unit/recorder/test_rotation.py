@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import DiskStage
-from nsledger.domain.record import Moment, encode
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import DiskStage
+from nsledger.model.record import Moment, encode
 from nsledger.recorder.rotation import Rotation, RotationLimits, first_time_ns
 from tests import recording
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 from functools import partial
 
-from nsledger.recorder.syncing import Syncer, at_once
+from nsledger.recorder.syncer import Syncer, at_once
 
 
 def test_what_is_put_is_run_in_order_on_another_thread() -> None:

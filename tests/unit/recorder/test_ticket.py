@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import threading
 
-from nsledger.domain.events import DaemonStopped, Source
-from nsledger.domain.record import Moment
+from nsledger.model.events import DaemonStopped, Source
+from nsledger.model.record import Moment
 from nsledger.recorder.ticket import RecordLostError, Ticket
 
 EVENT = DaemonStopped(source=Source.DAEMON)

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import (
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import (
     UNCLEAN_STOP,
     DaemonStopped,
     Event,
@@ -13,9 +14,8 @@ from nsledger.domain.events import (
     LedgerStopped,
     Source,
 )
-from nsledger.domain.record import encode, rfc3339
-from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder.unclean_stop import unclean_stop
+from nsledger.model.record import encode, rfc3339
+from nsledger.recorder.previous_session import unclean_stop
 from tests import ledgers, recording
 
 STOPPED = DaemonStopped(source=Source.DAEMON, reason="signal")

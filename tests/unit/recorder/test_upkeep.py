@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import LedgerPruned, PruneRule
 from nsledger.ledger import files
-from nsledger.ledger.backwards import entries_backwards
+from nsledger.ledger.disk_room import RoomLimits
 from nsledger.ledger.pruned import load
-from nsledger.ledger.room import RoomLimits
+from nsledger.ledger.reader import entries_backwards
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.recorder import upkeep as upkeep_module
-from nsledger.recorder.limits import WriterLimits
+from nsledger.model.events import LedgerPruned, PruneRule
+from nsledger.recorder import maintenance as upkeep_module
+from nsledger.recorder.disk_gate import WriterLimits
+from nsledger.recorder.maintenance import Upkeep
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.retention import RetentionLimits
 from nsledger.recorder.rotation import RotationLimits
-from nsledger.recorder.upkeep import Upkeep
 from tests import recording
 from tests.failing_disk import FailingDisk
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.relay.control import ask_for_sockets, control_path, open_control
-from nsledger.relay.handover import HandoverConnection, HandoverError, Offer, TakeOver
+from nsledger.relay.handover_protocol import HandoverConnection, HandoverError, Offer, TakeOver
 
 
 @pytest.fixture

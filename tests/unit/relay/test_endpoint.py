@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from nsledger.relay.endpoint import Endpoint
+from nsledger.relay.connection import Endpoint
 
 
 @pytest.fixture

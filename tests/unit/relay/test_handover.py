@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 
-from nsledger.domain.record import Moment
-from nsledger.relay.handover import (
+from nsledger.model.record import Moment
+from nsledger.relay.handover_protocol import (
     Batch,
     HandoverConnection,
     HandoverError,

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from nsledger.http2.calls import Treatment
-from nsledger.relay.late_watcher import LateWatcher
+from nsledger.relay.buffering import LateWatcher
+from nsledger.relay.h2.calls import Treatment
 from tests.integration.relaying import Watching
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.relay.listening import InUseError, ListenError, LoopError, listen
+from nsledger.relay.listener import InUseError, ListenError, LoopError, listen
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from nsledger.http2.latencies import Latencies
+from nsledger.relay.h2.counters import Latencies
 from nsledger.relay.timing import Stopwatch
 
 PATH = "/runtime.v1.RuntimeService/Version"

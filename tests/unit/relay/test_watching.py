@@ -5,12 +5,11 @@ from typing import cast
 
 import pytest
 
-from nsledger.http2.calls import HeldCall, Treatment
-from nsledger.http2.counters import Counters
-from nsledger.http2.events import Answered, Overlooked, RequestHeld, RequestSeen, Unfollowed
-from nsledger.relay.link import Link
-from nsledger.relay.options import FailurePolicy, RelayOptions
-from nsledger.relay.watching import Watching
+from nsledger.relay.connection import Link
+from nsledger.relay.dispatch import FailurePolicy, RelayOptions, Watching
+from nsledger.relay.h2.calls import HeldCall, Treatment
+from nsledger.relay.h2.counters import Counters
+from nsledger.relay.h2.streams import Answered, Overlooked, RequestHeld, RequestSeen, Unfollowed
 from tests.integration.relaying import Watching as Watcher
 
 SECOND_NS = 1_000_000_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from nsledger.domain.record import Moment
+from nsledger.model.record import Moment
 
 BOOT_ID = "5b1b6e0e-5d4f-4f0e-9c3c-0d6a3d1f2a4b"
 NOW = Moment(time_ns=2_000_000_000_000_000_000, mono_ns=1, boot_id=BOOT_ID)

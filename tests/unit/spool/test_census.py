@@ -2,8 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nsledger.spool.census import Census, census
-from nsledger.spool.directory import SpoolDirectory
+from nsledger.spool.directory import Census, SpoolDirectory, census
 
 
 def test_what_waits_and_what_was_moved_aside_is_counted_by_reason(tmp_path: Path) -> None:

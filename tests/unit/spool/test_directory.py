@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.spool import directory as directory_module
-from nsledger.spool.directory import MAX_FILE_BYTES, SpoolDirectory
-from nsledger.spool.refusal import RefusedError
+from nsledger.spool.directory import MAX_FILE_BYTES, RefusedError, SpoolDirectory
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.events import ContainerWitnessed
+from nsledger.model.events import ContainerWitnessed
 from nsledger.recorder.ticket import RecordLostError
 from nsledger.spool import directory as directory_module
 from nsledger.spool import inbox as inbox_module

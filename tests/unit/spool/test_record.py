@@ -4,16 +4,11 @@ import json
 
 import pytest
 
-from nsledger.domain.events import ContainerWitnessed, Source
-from nsledger.domain.namespaces import (
-    IdMapping,
-    NamespaceIdentity,
-    NamespaceReading,
-    NamespaceType,
-)
-from nsledger.domain.workload import ContainerRef, PodRef
-from nsledger.spool.record import HookRecord
-from nsledger.spool.refusal import RefusedError
+from nsledger.model.events import ContainerWitnessed, Source
+from nsledger.model.namespaces import IdMapping, NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.spool.directory import RefusedError
+from nsledger.spool.hook_record import HookRecord
 from tests.unit.spool import hook_files
 
 

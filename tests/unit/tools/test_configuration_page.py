@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nsledger.cli.configuration_text import page
+from nsledger.daemon.config_text import page
 from tools.configuration_page import PAGE
 
 

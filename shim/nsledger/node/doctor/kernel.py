@@ -9,7 +9,7 @@ from typing import Final
 
 from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
-from nsledger.proc import node
+from nsledger.proc import host
 from nsledger.proc.namespaces import read_namespaces
 
 _CAP_SYS_PTRACE: Final = 19
@@ -27,9 +27,9 @@ def namespace_ids(sight: Sight) -> Outcome:
     reading = read_namespaces(os.getpid())
     without = sorted(t for t, one in reading.namespaces.items() if one.ns_id is None)
     if not without:
-        return ok(f"Linux {node.kernel_release()} answers NS_GET_ID for all eight types")
+        return ok(f"Linux {host.kernel_release()} answers NS_GET_ID for all eight types")
     return warning(
-        f"Linux {node.kernel_release()} has no NS_GET_ID for {', '.join(without)}",
+        f"Linux {host.kernel_release()} has no NS_GET_ID for {', '.join(without)}",
         "Namespaces are told apart by inode, boot and time; a newer kernel has ids (6.18 does).",
     )
 
@@ -51,7 +51,7 @@ def cgroup_version(sight: Sight) -> Outcome:
     """With version 1 a container is in the host's cgroup namespace."""
     if not sight.runs:
         return of_an_image()
-    version = node.cgroup_version()
+    version = host.cgroup_version()
     if version == 2:  # noqa: PLR2004 - the number is the name
         return ok("version 2: each unprivileged container has a cgroup namespace of its own")
     return warning(

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.domain.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
 from nsledger.node.doctor import kernel
 from nsledger.node.doctor.outcome import Outcome, Result
-from nsledger.proc import node
+from nsledger.proc import host
 from tests.unit.node.doctor.sights import sight
 
 
@@ -42,7 +42,7 @@ def test_a_kernel_without_ids_is_told_with_what_serves_instead(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(kernel, "read_namespaces", lambda _: reading())
-    assert_told(kernel.namespace_ids(sight(tmp_path)), Result.OK, node.kernel_release())
+    assert_told(kernel.namespace_ids(sight(tmp_path)), Result.OK, host.kernel_release())
 
     monkeypatch.setattr(kernel, "read_namespaces", lambda _: reading(ids=False))
     assert_told(kernel.namespace_ids(sight(tmp_path)), Result.WARNING, "no NS_GET_ID", "cgroup")
@@ -65,7 +65,7 @@ def test_a_node_on_which_no_user_namespace_can_be_made_is_told(
 def test_the_cgroup_version_says_whose_cgroup_namespace_a_container_is_in(
     version: int, result: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(node, "cgroup_version", lambda: version)
+    monkeypatch.setattr(host, "cgroup_version", lambda: version)
 
     assert_told(kernel.cgroup_version(sight(tmp_path)), result, f"version {version}")
 

@@ -1,0 +1,1 @@
+"""What a call means for the record: follow-up, reconciliation, restore."""

@@ -1,0 +1,173 @@
+"""What becomes known after an answer, and from the hook: each call's end on record.
+
+Everything here runs on the witness's thread, which alone changes the picture of the node's pods.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final, assert_never
+
+from msgspec import structs
+
+from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.jobs import FollowUp
+from nsledger.auditor.node_state import Picture
+from nsledger.auditor.observer import Observer
+from nsledger.cri.created import (
+    decode_create_container_answer,
+    decode_restore_pod_answer,
+    decode_run_pod_sandbox_answer,
+)
+from nsledger.cri.requests import (
+    CreateContainer,
+    RemoveContainer,
+    RemovePodSandbox,
+    RestorePod,
+    RunPodSandbox,
+    StartContainer,
+    StopContainer,
+    StopPodSandbox,
+)
+from nsledger.model.events import (
+    CallFailed,
+    ContainerRemoved,
+    ContainerRequested,
+    ContainerStopped,
+    PodRemoved,
+    PodRequested,
+    PodStopped,
+    Source,
+)
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.recorder.ticket import Ticket
+from nsledger.spool.inbox import Inbox, Left
+
+_GRPC_OK: Final = 0
+_UNPLACED_LIMIT: Final = 1024
+"""Containers of no known pod that are kept in mind."""
+
+
+class Evidence:
+    """Turns answers and hook records into events."""
+
+    def __init__(
+        self,
+        *,
+        observer: Observer,
+        picture: Picture,
+        predictions: Predictions,
+        foresight: Foresight,
+        spool: Inbox,
+    ) -> None:
+        self.picture = picture
+        self._predictions = predictions
+        self._foresight = foresight
+        self._observer = observer
+        self._spool = spool
+
+    def remember(self, event: PodRequested | ContainerRequested) -> None:
+        """Know a request, which is on record already, until its answer."""
+        self.picture.workloads.apply(event)
+        if isinstance(event, ContainerRequested):
+            self._predictions.expect(event)
+
+    def follow_up(self, job: FollowUp) -> None:
+        """Record what the answer of a watched call led to."""
+        asked, audit_id = job.asked.request, job.asked.audit_id
+        if job.grpc_status != _GRPC_OK:
+            self._failed(job)
+            return
+        source, picture, observer = Source.CRI_PROXY, self.picture, self._observer
+        match asked:
+            case RunPodSandbox(pod=pod, requested=requested):
+                made_id = decode_run_pod_sandbox_answer(job.answer or b"")
+                self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made_id), audit_id)
+                self._foresight.prepare(requested, picture.known.get(made_id))
+            case RestorePod(pod=pod):
+                made = decode_restore_pod_answer(job.answer or b"")
+                sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)
+                self._sandbox_runs(sandbox, audit_id)
+                for container_id in made.container_ids.values():
+                    observer.look_at_created(container_id, source=source, audit_id=audit_id)
+            case CreateContainer():
+                container_id = decode_create_container_answer(job.answer or b"")
+                observer.look_at_created(container_id, source=source, audit_id=audit_id)
+                self._hold_prediction(container_id, audit_id)
+            case StartContainer(container_id=container_id):
+                self.take_in_spool()
+                observer.look_at_started(container_id, source=source)
+            case StopContainer(container_id=container_id):
+                pod, container = picture.refs(container_id)
+                picture.say(ContainerStopped(source=source, pod=pod, container=container))
+            case RemoveContainer(container_id=container_id):
+                pod, container = picture.refs(container_id)
+                picture.say(ContainerRemoved(source=source, pod=pod, container=container))
+                picture.forget_container(container_id)
+            case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
+                picture.say(PodStopped(source=source, pod=picture.pod_ref(pod_sandbox_id)))
+            case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
+                picture.say(PodRemoved(source=source, pod=picture.pod_ref(pod_sandbox_id)))
+                picture.forget_pod(pod_sandbox_id)
+            case _:
+                assert_never(asked)
+
+    def adopt(self, pod_sandbox_id: str) -> None:
+        """Look at a sandbox that was there before this daemon, or came past it."""
+        if pod_sandbox_id not in self.picture.known:
+            pod = PodRef(pod_sandbox_id=pod_sandbox_id)
+            self._observer.look_at_sandbox(pod, source=Source.RECONCILE)
+
+    def take_in_spool(self) -> bool:
+        """Put on record what hooks left, if they did; each file goes when its record is written."""
+        found = self._spool.take_in()
+        for left in found:
+            pod, container = self.picture.refs(left.event.container.container_id)
+            event = structs.replace(
+                left.event,
+                pod=pod if pod.name else left.event.pod,
+                container=container if container.name else left.event.container,
+            )
+            # The file is the copy that is offered again if this one cannot be written.
+            ticket = self.picture.say(event, retry=False)
+            ticket.on_done(partial(_settle, left, ticket))
+        self.picture.workloads.forget_unplaced(_UNPLACED_LIMIT)
+        return bool(found)
+
+    def _hold_prediction(self, container_id: str, audit_id: str) -> None:
+        known = self.picture.workloads.container(container_id)
+        if known is not None:
+            pod, container = known
+            self._predictions.compare(audit_id, pod.ref.runtime_handler, container.assigned)
+
+    def _failed(self, job: FollowUp) -> None:
+        pod, container = PodRef(), ContainerRef()
+        request = job.asked.request
+        match request:
+            case RunPodSandbox() | RestorePod():
+                pod = request.pod
+            case CreateContainer():
+                pod, container = request.pod, request.container
+            case StartContainer() | StopContainer() | RemoveContainer():
+                pod, container = self.picture.refs(request.container_id)
+            case StopPodSandbox() | RemovePodSandbox():
+                pod = self.picture.pod_ref(request.pod_sandbox_id)
+            case _:
+                assert_never(request)
+        self.picture.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                audit_id=job.asked.audit_id,
+                method=job.asked.method,
+                grpc_status=job.grpc_status,
+                pod=pod,
+                container=container,
+            )
+        )
+
+    def _sandbox_runs(self, pod: PodRef, audit_id: str) -> None:
+        self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=audit_id)
+
+
+def _settle(left: Left, ticket: Ticket) -> None:
+    left.settle(ticket.error)

@@ -1,0 +1,219 @@
+"""What was found without a call to tell of it, looked at again and put on record as a find.
+
+Each find is marked `reconcile`. The record's time is when it was found and `not_before` when it was
+looked for last: nothing is said of when it happened in between.
+"""
+
+from __future__ import annotations
+
+from nsledger.auditor.node_state import Picture, alive
+from nsledger.auditor.observer import Observer
+from nsledger.auditor.runtime_status import Inquiry, Unanswered
+from nsledger.cri.status import ContainerState, ContainerStatus
+from nsledger.model.events import (
+    ContainerRemoved,
+    ContainerStopped,
+    Ending,
+    NamespaceChanged,
+    PodRemoved,
+    PodStopped,
+    Source,
+)
+from nsledger.model.namespaces import NamespaceReading
+from nsledger.model.record import rfc3339
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.proc.namespaces import read_namespaces
+from nsledger.proc.process import Clock
+
+
+class Finds:
+    """Belongs to the witness's thread, as the picture does."""
+
+    def __init__(
+        self, *, inquiry: Inquiry, observer: Observer, picture: Picture, clock: Clock
+    ) -> None:
+        self._inquiry = inquiry
+        self._observer = observer
+        self._picture = picture
+        self._clock = clock
+        self._began = ""
+        self._last_began = ""
+        self._skipped: set[str] = set()
+        self._last_skipped: set[str] = set()
+
+    def begin_round(self) -> None:
+        """Everything is looked at from now on."""
+        self._began = rfc3339(self._clock.now().time_ns)
+        self._skipped = set()
+
+    def skip(self, id_: str) -> None:
+        """One thing is not looked at in this round: the next one cannot say what it was before."""
+        self._skipped.add(id_)
+
+    def end_round(self) -> None:
+        """Everything was looked at: what is found from now on happened after this round began."""
+        self._last_began, self._last_skipped = self._began, self._skipped
+
+    def _not_before(self, id_: str) -> str:
+        return "" if id_ in self._last_skipped else self._last_began
+
+    def new_sandbox(self, pod_sandbox_id: str) -> None:
+        """A sandbox is there that nobody told of."""
+        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
+        if isinstance(status, Unanswered):
+            self.skip(pod_sandbox_id)
+            return
+        pod = self._picture.pod_ref(pod_sandbox_id)
+        self._observer.saw_sandbox(
+            pod, status, source=Source.RECONCILE, not_before=self._not_before(pod_sandbox_id)
+        )
+        if not status.ready:
+            self.ended_sandbox(pod_sandbox_id)
+
+    def new_container(self, container_id: str) -> None:
+        """A container is there that nobody told of, or that nobody saw start."""
+        status = self._inquiry.container(container_id, may_be_gone=True)
+        if isinstance(status, Unanswered):
+            self.skip(container_id)
+            return
+        if self._picture.workloads.container(container_id) is None:
+            self._observer.saw_created(
+                container_id,
+                status,
+                source=Source.RECONCILE,
+                not_before=self._not_before(container_id),
+            )
+        self._take_state(container_id, status)
+
+    def ended_sandbox(self, pod_sandbox_id: str, ending: Ending = Ending.EXITED) -> None:
+        """The runtime lists it as ended, and nobody told."""
+        self._picture.say(
+            PodStopped(
+                source=Source.RECONCILE,
+                not_before=self._not_before(pod_sandbox_id),
+                pod=self._picture.pod_ref(pod_sandbox_id),
+                ending=ending,
+            )
+        )
+
+    def ended_container(self, container_id: str, ending: Ending = Ending.EXITED) -> None:
+        """The runtime lists it as ended, and nobody told."""
+        pod, container = self._picture.refs(container_id)
+        self._picture.say(
+            ContainerStopped(
+                source=Source.RECONCILE,
+                not_before=self._not_before(container_id),
+                pod=pod,
+                container=container,
+                ending=ending,
+            )
+        )
+
+    def missing_sandbox(self, pod_sandbox_id: str) -> None:
+        """The runtime did not list it; if it really has it no more, it is gone."""
+        pod = self._picture.workloads.pods.get(pod_sandbox_id)
+        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
+        if pod is None or not isinstance(status, Unanswered) or not status.gone:
+            return
+        if alive(pod.actual):
+            return
+        if not pod.ended:
+            self.ended_sandbox(pod_sandbox_id, Ending.VANISHED)
+        self._picture.say(
+            PodRemoved(
+                source=Source.RECONCILE, not_before=self._not_before(pod_sandbox_id), pod=pod.ref
+            )
+        )
+        self._picture.forget_pod(pod_sandbox_id)
+
+    def missing_container(self, container_id: str) -> None:
+        """The runtime did not list it; if it really has it no more, it is gone.
+
+        A process that still runs is not: the hook may serve other engines than this runtime.
+        """
+        known = self._picture.workloads.container(container_id)
+        if known is None or alive(known[1].actual):
+            return
+        status = self._inquiry.container(container_id, may_be_gone=True)
+        if not isinstance(status, Unanswered) or not status.gone:
+            return
+        pod, container = known
+        if container.sources and not container.ended:
+            self.ended_container(container_id, Ending.VANISHED)
+        self._picture.say(
+            ContainerRemoved(
+                source=Source.RECONCILE,
+                not_before=self._not_before(container_id),
+                pod=pod.ref,
+                container=container.ref,
+            )
+        )
+        self._picture.forget_container(container_id)
+
+    def running_sandbox(self, pod_sandbox_id: str, *, sure: bool) -> bool:
+        """Look at the process of a sandbox; False if the runtime is to be given time first."""
+        pod = self._picture.workloads.pods[pod_sandbox_id]
+        if pod.actual is None or alive(pod.actual):
+            self._compare(pod.actual, pod.ref, None)
+            return True
+        if not sure:
+            return False
+        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
+        if not isinstance(status, Unanswered):
+            ending = Ending.PROCESS_GONE if status.ready else Ending.EXITED
+            self.ended_sandbox(pod_sandbox_id, ending)
+        return True
+
+    def running_container(self, container_id: str, *, sure: bool) -> bool:
+        """Look at the process of a container; False if the runtime is to be given time first."""
+        known = self._picture.workloads.container(container_id)
+        if known is None:
+            return True
+        pod, container = known
+        if container.actual is None or alive(container.actual):
+            self._compare(container.actual, pod.ref, container.ref)
+            return True
+        if not sure:
+            return False
+        status = self._inquiry.container(container_id, may_be_gone=True)
+        if not isinstance(status, Unanswered):
+            exited = status.state is ContainerState.EXITED
+            self.ended_container(container_id, Ending.EXITED if exited else Ending.PROCESS_GONE)
+        return True
+
+    def _take_state(self, container_id: str, status: ContainerStatus) -> None:
+        match status.state:
+            case ContainerState.RUNNING:
+                self._observer.saw_started(
+                    container_id,
+                    status,
+                    source=Source.RECONCILE,
+                    not_before=self._not_before(container_id),
+                )
+            case ContainerState.EXITED:
+                self.ended_container(container_id)
+            case ContainerState.CREATED | ContainerState.UNKNOWN:
+                pass
+
+    def _compare(
+        self, before: NamespaceReading | None, pod: PodRef, container: ContainerRef | None
+    ) -> None:
+        """Read a process again, and record in which types it is somewhere else now."""
+        if before is None or before.start_ticks is None:
+            return
+        actual = read_namespaces(before.pid, start_ticks=before.start_ticks)
+        changed = actual.changed_since(before)
+        if changed:
+            self._picture.say(
+                NamespaceChanged(
+                    source=Source.RECONCILE,
+                    not_before=self._not_before(
+                        container.container_id if container else pod.pod_sandbox_id
+                    ),
+                    pod=pod,
+                    container=container,
+                    before=before,
+                    actual=actual,
+                    changed=changed,
+                )
+            )

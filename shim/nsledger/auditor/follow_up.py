@@ -1,0 +1,193 @@
+"""The witness's thread: jobs in the order in which calls were answered; the rest between them.
+
+The rest is the spool, and reconciliation, a small step at a time. Before all else it recollects
+what is on record already.
+
+It never touches a call, except to let one go on that waited for it. An exception in one job is
+logged, counted as a gap, and ends that job only: the audit must outlive its own mistakes.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Final, assert_never
+
+import structlog
+
+from nsledger.auditor.call_outcomes import Evidence
+from nsledger.auditor.calls_in_flight import InFlight
+from nsledger.auditor.idle_gate import Courtesy
+from nsledger.auditor.jobs import FollowUp, Job, Learn, LookUpSandbox
+from nsledger.auditor.node_state import Known
+from nsledger.auditor.reconcile import Reconciliation
+from nsledger.cri.methods import Method
+from nsledger.model.events import ContainerRequested, PodRequested
+from nsledger.recorder.recorder import Recorder
+
+log = structlog.get_logger(__name__)
+
+_QUEUE_LIMIT: Final = 10_000
+_COURTEOUS_UP_TO: Final = 1000
+"""With more jobs than this the witness gives way to nobody."""
+_SPOOL_INTERVAL_S: Final = 0.5
+_QUIET_SPOOL_INTERVAL_S: Final = 2.0
+"""When nothing was to be done for a while. What a call led to is looked for with its answer."""
+_QUIET_S: Final = 10.0
+_LATER_S: Final = 1.0
+"""Until the next step of a reconciliation of which one failed, or was not to be taken."""
+
+
+class Witness:
+    """Works the jobs that `CallWatcher` puts. Every public method may be called from any thread."""
+
+    def __init__(
+        self,
+        *,
+        evidence: Evidence,
+        reconciliation: Reconciliation,
+        in_flight: InFlight,
+        recorder: Recorder,
+        recollect: Callable[[], None],
+        alone: Callable[[], bool],
+        courtesy: Courtesy,
+        pause: Callable[[], None],
+    ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            evidence: Works the jobs.
+            reconciliation: Works when there are none.
+            in_flight: The calls whose answers are still to come.
+            recorder: Gets the gaps.
+            recollect: Called first of all.
+            alone: Whether no other process follows up calls of this node, as one does that hands
+                over. What it makes is no find, so nothing is looked for meanwhile.
+            courtesy: Keeps what can wait from the relay's way.
+            pause: Called now and then while there is nothing to do.
+        """
+        self._evidence = evidence
+        self._reconciliation = reconciliation
+        self._in_flight = in_flight
+        self._recorder = recorder
+        self._recollect = recollect
+        self._alone = alone
+        self._courtesy = courtesy
+        self._pause = pause
+        self._hurry = threading.Event()
+        """Set while the queue holds what somebody waits for, or what is gone soon."""
+        self._to_remember: deque[PodRequested | ContainerRequested] = deque()
+        self._spool_at_s = 0.0
+        self._busy_at_s = 0.0
+        self._reconcile_at_s = 0.0
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
+
+    def start(self) -> None:
+        """Begin to work."""
+        self._thread.start()
+
+    def remember(self, event: PodRequested | ContainerRequested) -> None:
+        """A request was recorded and goes on: its answer will be joined with it.
+
+        It is folded with the next job. To wake the thread for it would add to the call.
+        """
+        self._to_remember.append(event)
+
+    def put(self, job: Job) -> None:
+        """Add a job. Never blocks: past the limit it is dropped, which is a gap."""
+        if self._jobs.qsize() < _QUEUE_LIMIT:
+            if not _can_wait(job):
+                self._hurry.set()
+            self._jobs.put(job)
+            return
+        self._recorder.gap("witness_queue_full", detail=type(job).__name__)
+        if isinstance(job, LookUpSandbox):
+            job.then()
+
+    def close(self, timeout_s: float) -> None:
+        """Work what is queued, for at most `timeout_s`; what is left is a gap."""
+        self._hurry.set()
+        self._jobs.put(None)
+        self._thread.join(timeout_s)
+        left = self._jobs.qsize()
+        if left:
+            self._recorder.gap("stopped_before_follow_up", count=left)
+
+    def known(self, id_: str | None) -> Known | None:
+        """The sandbox or started container of that id; None if it was not looked at."""
+        return self._evidence.picture.known.get(id_) if id_ else None
+
+    def _run(self) -> None:
+        self._guarded("recollection", self._recollect)
+        while True:
+            wait_s = min(self._spool_at_s, self._reconcile_at_s) - time.monotonic()
+            if self._jobs.empty():
+                self._hurry.clear()
+            try:
+                job = self._jobs.get(timeout=max(0.0, wait_s))
+            except queue.Empty:
+                self._rest()
+                continue
+            if job is None:
+                self._guarded("spool", self._take_in_spool)
+                return
+            self._busy_at_s = time.monotonic()
+            self._work(job)
+
+    def _rest(self) -> None:
+        now_s = time.monotonic()
+        if now_s >= self._spool_at_s:
+            quiet = now_s - self._busy_at_s >= _QUIET_S
+            self._spool_at_s = now_s + (_QUIET_SPOOL_INTERVAL_S if quiet else _SPOOL_INTERVAL_S)
+            self._guarded("spool", self._take_in_spool)
+            self._pause()
+        if now_s >= self._reconcile_at_s:
+            self._reconcile_at_s = now_s + _LATER_S
+            self._guarded("reconciliation", self._reconcile)
+
+    def _take_in_spool(self) -> None:
+        if self._evidence.take_in_spool():
+            self._busy_at_s = time.monotonic()
+
+    def _reconcile(self) -> None:
+        if not self._alone():
+            return
+        concerned = self._in_flight.concerned()
+        # In this order: a call that was answered in between is in the queue.
+        wait_s = self._reconciliation.step(concerned) if self._jobs.empty() else 0.0
+        self._reconcile_at_s = time.monotonic() + wait_s
+
+    def _work(self, job: Job) -> None:
+        if _can_wait(job) and self._jobs.qsize() < _COURTEOUS_UP_TO:
+            self._courtesy.wait(self._hurry)
+        while self._to_remember:
+            self._evidence.remember(self._to_remember.popleft())
+        match job:
+            case Learn():
+                self._evidence.picture.learn(job.event, job.at)
+            case LookUpSandbox():
+                self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
+                self._guarded("CreateContainer", job.then)
+            case FollowUp():
+                self._guarded(job.asked.method, lambda: self._evidence.follow_up(job))
+            case _:
+                assert_never(job)
+
+    def _guarded(self, name: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001 - a thread's last line of defence; see above
+            # The message may quote what a runtime said, so only the error's kind is shown.
+            log.error(  # noqa: TRY400 - a traceback would quote it too
+                "witness.job_failed", job=name, error=type(error).__name__
+            )
+            self._recorder.gap("witness_failed", detail=f"{name}: {type(error).__name__}")
+
+
+def _can_wait(job: Job) -> bool:
+    """Whether a moment more changes nothing: a container that was created has no process yet."""
+    return isinstance(job, FollowUp) and job.asked.method is Method.CREATE_CONTAINER

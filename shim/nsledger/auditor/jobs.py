@@ -1,0 +1,50 @@
+"""What the witness is given to do, off the kubelet's path: a closed union."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import msgspec
+
+from nsledger.cri.methods import Method
+from nsledger.cri.requests import Request
+from nsledger.model.events import Event
+from nsledger.model.record import Moment
+
+
+@dataclass(frozen=True, slots=True)
+class Learn:
+    """The process that this one took over from put it on record, through this one's recorder."""
+
+    event: Event
+    at: Moment
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpSandbox:
+    """CreateContainer waits, and its sandbox is not known yet: look it up, then let it go on."""
+
+    pod_sandbox_id: str
+    then: Callable[[], None]
+    """Runs on the witness's thread: annotates, records and releases the call."""
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """A watched call that was not answered yet."""
+
+    method: Method
+    request: Request
+    audit_id: str = ""
+
+
+class FollowUp(msgspec.Struct, frozen=True):
+    """The runtime answered a watched call, or the call was cut off."""
+
+    asked: Asked
+    answer: bytes | None
+    grpc_status: int | None
+    """None if the call was reset or its connection closed."""
+
+
+Job = Learn | LookUpSandbox | FollowUp

@@ -1,0 +1,74 @@
+"""What the daemon knows when it starts: its own ledger, folded up to its own first record.
+
+Without it a restart would take everything on the node for new. It reads as any reader does, while
+the recorder already writes, and it stops where this daemon's own records begin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from nsledger.auditor.node_state import Picture
+from nsledger.ledger import reader
+from nsledger.ledger.errors import LedgerError
+from nsledger.ledger.line import Entry
+from nsledger.model.events import ContainerWitnessed
+from nsledger.model.record import Record, UnreadableRecordError, decode, rfc3339
+from nsledger.recorder.recorder import Recorder
+from nsledger.recorder.ticket import Ticket
+from nsledger.spool.inbox import Inbox
+
+_OPENING_LIMIT_S: Final = 10.0
+"""How long the recorder may take to open the ledger; past it, the daemon knows nothing of it."""
+_FORGET_EVERY: Final = 4096
+"""Records between two sweeps; each looks at all pods."""
+
+
+class Recollection:
+    """Runs once, on the witness's thread, before its first job."""
+
+    def __init__(
+        self,
+        *,
+        picture: Picture,
+        spool: Inbox,
+        recorder: Recorder,
+        ledger: str,
+        entries: Callable[[str], Iterable[Entry]] = reader.entries,
+    ) -> None:
+        self.first: Ticket | None = None
+        """Of this daemon's first record; set before the witness starts."""
+        self._picture = picture
+        self._spool = spool
+        self._recorder = recorder
+        self._ledger = ledger
+        self._entries = entries
+
+    def recollect(self) -> None:
+        """Fold what is on record. What cannot be read of it is a gap, and is found anew."""
+        first = self.first
+        if first is None or not first.wait(_OPENING_LIMIT_S) or first.seq is None:
+            self._recorder.gap("not_recollected", detail="the ledger cannot be written")
+            return
+        try:
+            for entry in self._entries(self._ledger):
+                if entry.seq >= first.seq:
+                    break
+                self._take(decode(entry.line))
+        except (LedgerError, UnreadableRecordError, OSError) as error:
+            self._recorder.gap("not_recollected", detail=type(error).__name__)
+        # Of another boot than the daemon's own records, everything has ended.
+        workloads, at = self._picture.workloads, first.at
+        workloads.apply(first.event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        workloads.forget_removed()
+        for pod_sandbox_id in workloads.pods:
+            self._picture.know(pod_sandbox_id)
+
+    def _take(self, record: Record) -> None:
+        self._picture.workloads.apply_record(record)
+        event = record.event
+        if isinstance(event, ContainerWitnessed):
+            self._spool.remember(event)
+        if record.seq % _FORGET_EVERY == 0:
+            self._picture.workloads.forget_removed()

@@ -1,0 +1,144 @@
+"""`nsledger findings`: the options; what it does is in `inspecting`."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import click
+
+from nsledger.cli import exit_codes, options
+from nsledger.cli.options import IN_HELP, MomentType, require_order
+from nsledger.cli.output import ColorChoice, screen, write_answer
+from nsledger.cli.reading import reading_a_ledger, records
+from nsledger.errors import WrongUsageError
+from nsledger.model.instants import unix_ns
+from nsledger.render import finding_table
+from nsledger.state.findings import Finding, Kind, Severity
+from nsledger.state.inspection import inspect
+
+_SEVERITIES = ("high", "medium", "low", "info")
+
+_HELP = """\
+Tell what is not as it should be on this node, the worst first.
+
+Each finding has a severity, the pod and container, when it was so, the records that show it, and
+what to do. The kinds are stable words:
+
+\b
+  mismatch.requested_assigned the spec is not what CRI asked for high
+  mismatch.requested_actual   the process is not where CRI asked high
+  mismatch.assigned_actual    it is not where its spec says      high
+  shim_bypassed               started or removed without a call  high
+  namespace_changed           a process moved after it started   high, medium
+  segment_altered             someone else wrote to the ledger   high
+  host_namespace              a pod in the node's namespaces     medium, low
+  hook_missing                a start that the hook did not see  medium
+  process_gone                ended unasked, or though listed    medium
+  gap                         something is missing on record     medium
+  unwatched                   nobody watched                     medium, low
+  spool_quarantined           a spool file that is no record     low
+  partial_read                some namespaces could not be read  low
+  unobservable                no process on this kernel          info
+
+In the node's user and time namespaces every ordinary pod is, and on cgroup v1 in its cgroup
+namespace: these are no findings. What happened while nobody watched is not held against anybody.
+
+The exit status is 1 if there is a finding, with --fail-on only if one is as bad.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+
+    require_order(values["since"], values["until"])
+    return inspecting(**values)
+
+
+command = click.Command(
+    "findings",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger findings --fail-on high",
+        "nsledger findings --severity high",
+        "nsledger findings --kind 'mismatch.*' --kind shim_bypassed -o json",
+        "nsledger findings --since today --fail-on never -o wide",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Option(["--since"], type=MomentType(), help="Only what was still so then or later."),
+        click.Option(["--until"], type=MomentType(), help="Only what was first seen before then."),
+        click.Option(
+            ["--severity"],
+            type=click.Choice(_SEVERITIES),
+            default="info",
+            show_default=True,
+            help="Only what is as bad as this, or worse.",
+        ),
+        click.Option(
+            ["--kind", "kinds"],
+            multiple=True,
+            metavar="KIND",
+            help="Only this kind, or a shell pattern; may be given again.",
+        ),
+        click.Option(
+            ["--fail-on"],
+            type=click.Choice([*_SEVERITIES, "never"]),
+            default="info",
+            show_default=True,
+            help="How bad a finding has to be for exit status 1.",
+        ),
+        options.output(("table", "wide", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)
+
+
+@reading_a_ledger()
+def inspecting(
+    *,
+    ledger: str,
+    since: int | None,
+    until: int | None,
+    severity: str,
+    kinds: Sequence[str],
+    fail_on: str,
+    output: Literal["table", "wide", "json", "yaml"],
+    utc: bool,
+    color: ColorChoice,
+) -> int:
+    """Tell the findings of the ledger at `ledger`; the exit status."""
+    _need_kinds(kinds)
+    found = [
+        one
+        for one in inspect(records(ledger))
+        if one.severity.rank <= Severity(severity).rank
+        and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
+        and _is_within(one, since, until)
+    ]
+    draw = finding_table.draw_wide if output == "wide" else finding_table.draw
+    write_answer(
+        found,
+        output,
+        lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
+    )
+    if fail_on == "never":
+        return exit_codes.OK
+    bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
+    return exit_codes.FOUND if bad else exit_codes.OK
+
+
+def _need_kinds(patterns: Sequence[str]) -> None:
+    """A misspelt kind must not look like a node on which all is well."""
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(kind, pattern) for kind in Kind):
+            raise WrongUsageError(f"no kind is called {pattern!r}; there are:", details=[*Kind])
+
+
+def _is_within(one: Finding, since: int | None, until: int | None) -> bool:
+    if until is not None and unix_ns(one.first_time) >= until:
+        return False
+    return since is None or one.ongoing or unix_ns(one.last_time) >= since

@@ -1,0 +1,216 @@
+"""`nsledger join`: the options; what it does is in `joining`."""
+
+from __future__ import annotations
+
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any, Final, cast
+
+import click
+import msgspec
+
+from nsledger.cli import exit_codes, options
+from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli.reading_index import FreshIndex
+from nsledger.model.instants import ALWAYS, Period
+from nsledger.model.record import rfc3339
+from nsledger.model.refs import ContainerRef
+from nsledger.query import foreign_events
+from nsledger.query.index_lookup import answer
+from nsledger.query.targets import Question
+from nsledger.query.whois import Answer, Outcome
+from nsledger.render.text import visible
+from nsledger.state.intervals import Interval, OwnerKind
+
+_HELP = """\
+Add pod and container to JSON lines of other tools, by namespace and time.
+
+Reads events on standard input, one JSON object a line, as Tetragon, Inspektor Gadget, Tracee and
+Falco write them, and writes them with one more key, nsledger: whose it was at the time of the
+event, by which value of it, or why that is unknown. --key names the value in other events: an
+inode, a namespace id, or anything that whois takes.
+
+A line that is no JSON object goes through as it is, with a note on standard error.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+
+    return joining(**values)
+
+
+command = click.Command(
+    "join",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog(
+        "echo '{\"mntns_id\": 4026532261}' | nsledger join",
+        'echo \'{"ns": "net:[4026532257]"}\' | nsledger join --key ns',
+    ),
+    params=[
+        click.Option(["--key"], metavar="KEY", help="Where the namespace is, as a.b.c."),
+        click.Option(["--time-key"], metavar="KEY", help="Where the time is, as a.b.c."),
+        options.ledger(),
+    ],
+)
+
+_PIECE_BYTES: Final = 1 << 16
+_REST_S: Final = 0.2
+_SETTLED_NS: Final = 2_500_000_000
+"""Of an event that is younger the record may be on its way: the hook's waits up to two seconds."""
+_LOOK_AGAIN_S: Final = 0.1
+
+
+class Joined(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is added to an event."""
+
+    outcome: Outcome
+    by: str = ""
+    """The place in the event that told."""
+    reason: str = ""
+    """Why nobody is named."""
+    k8s_namespace: str = ""
+    pod: str = ""
+    pod_uid: str = ""
+    pod_sandbox_id: str = ""
+    container: str = ""
+    """Empty where all that is known is the pod."""
+    container_id: str = ""
+    pods: tuple[str, ...] = ()
+    """All that it may be, where that is more than one."""
+    records: tuple[int, ...] = ()
+    """Sequence numbers of the entries that prove it."""
+
+
+class JoinedEvent(msgspec.Struct, frozen=True):
+    """What a line of output has beside the event's own keys."""
+
+    nsledger: Joined
+
+
+@reading_a_ledger()
+def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
+    """Join standard input with the ledger at `ledger`; the exit status."""
+    number = 0
+    with FreshIndex(ledger) as index:
+        index.get()  # where there is no ledger, that is said before anything comes
+        for line in _lines(sys.stdin.fileno()):
+            if line is None:
+                index.rest()
+                continue
+            number += 1
+            try:
+                event = msgspec.json.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                _pass_on(line, number, str(error))
+                continue
+            if not isinstance(event, dict):
+                _pass_on(line, number, "needed a JSON object")
+                continue
+            told = cast("dict[str, Any]", event)
+            joined = _join_when_settled(told, index, ledger, key, time_key)
+            sys.stdout.buffer.write(msgspec.json.encode({**told, "nsledger": joined}) + b"\n")
+            sys.stdout.buffer.flush()
+    return exit_codes.OK
+
+
+def _lines(descriptor: int) -> Iterator[bytes | None]:
+    """The lines that come in at `descriptor`, and None when none has come for a while."""
+    pieces: list[bytes] = []
+    while True:
+        if not select.select([descriptor], [], [], _REST_S)[0]:
+            yield None
+            select.select([descriptor], [], [])
+        piece = os.read(descriptor, _PIECE_BYTES)
+        if not piece:
+            break
+        first, newline, rest = piece.partition(b"\n")
+        pieces.append(first + newline)
+        if newline:
+            yield b"".join(pieces)
+            *whole, last = rest.split(b"\n")
+            yield from (line + newline for line in whole)
+            pieces = [last]
+    if any(pieces):
+        yield b"".join(pieces)
+
+
+def _pass_on(line: bytes, number: int, reason: str) -> None:
+    sys.stdout.buffer.write(line)
+    sys.stdout.buffer.flush()
+    sys.stderr.write(f"nsledger: line {number} goes through as it is: {visible(reason)}\n")
+
+
+def _join_when_settled(
+    event: dict[str, Any], index: FreshIndex, ledger: str, key: str | None, time_key: str | None
+) -> Joined:
+    """Whose the event is; of one that has just happened, unknown only after a moment's wait."""
+    at_ns = foreign_events.time_of(event, time_key)
+    while True:
+        joined = _join(event, index, ledger, key, at_ns)
+        age_ns = None if at_ns is None else time.time_ns() - at_ns
+        if joined.outcome is not Outcome.UNKNOWN or age_ns is None or not joined.by:
+            return joined
+        if abs(age_ns) >= _SETTLED_NS:
+            return joined
+        time.sleep(_LOOK_AGAIN_S)
+
+
+def _join(
+    event: dict[str, Any], fresh: FreshIndex, ledger: str, key: str | None, at_ns: int | None
+) -> Joined:
+    """Whose the event is by the most telling of its values that names one container."""
+    period = ALWAYS if at_ns is None else Period.moment(rfc3339(at_ns))
+    index = fresh.get()
+    best: Joined | None = None
+    for place, question in _questions(event, key):
+        found = answer(index.database, index.reached, ledger, question, asked=place, period=period)
+        joined = _joined(found, place)
+        if joined.container:
+            return joined
+        if best is None or (best.outcome is Outcome.UNKNOWN and joined.outcome is not best.outcome):
+            best = joined
+    return best or Joined(outcome=Outcome.UNKNOWN, reason="found no namespace in it")
+
+
+def _questions(event: dict[str, Any], key: str | None) -> Iterator[tuple[str, Question]]:
+    if key is None:
+        yield from foreign_events.find(event)
+        return
+    question = foreign_events.at_key(event, key)
+    if question is not None:
+        yield key, question
+
+
+def _joined(found: Answer, place: str) -> Joined:
+    if found.outcome in {Outcome.UNKNOWN, Outcome.HOST}:
+        return Joined(outcome=found.outcome, by=place, reason=found.reason)
+    records = tuple(sorted({seq for one in found.intervals for seq in one.evidence}))
+    if found.outcome is Outcome.SEVERAL_PODS:
+        pods = tuple(dict.fromkeys(one.owner.pod.full_name for one in found.intervals))
+        return Joined(outcome=found.outcome, by=place, pods=pods, records=records)
+    pod = found.intervals[0].owner.pod
+    container = _container(found.intervals)
+    return Joined(
+        outcome=found.outcome,
+        by=place,
+        k8s_namespace=pod.k8s_namespace,
+        pod=pod.name,
+        pod_uid=pod.uid,
+        pod_sandbox_id=pod.pod_sandbox_id,
+        container="" if container is None else container.name,
+        container_id="" if container is None else container.container_id,
+        records=records,
+    )
+
+
+def _container(intervals: tuple[Interval, ...]) -> ContainerRef | None:
+    """The one that all intervals are of, if they are of one."""
+    owners = {one.owner for one in intervals}
+    if len(owners) != 1:
+        return None
+    (owner,) = owners
+    return owner.container if owner.kind is OwnerKind.CONTAINER else None

@@ -1,0 +1,239 @@
+"""`nsledger log`: the options; what it does is in `listing`."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Final
+
+import click
+
+from nsledger.cli import exit_codes, options
+from nsledger.cli.log_formats import CheckpointsAlong, LogFormat, LogWriter, log_writer
+from nsledger.cli.log_selection import Selection
+from nsledger.cli.options import IN_HELP, MomentType, require_order
+from nsledger.cli.output import ColorChoice, screen
+from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
+from nsledger.errors import WrongUsageError
+from nsledger.ledger import reader as cursors
+from nsledger.ledger.line import Entry
+from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
+from nsledger.model.events import Source
+from nsledger.model.record import decode
+
+_SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
+
+_HELP = """\
+List what is on record, oldest first.
+
+The table has the time, the event, the pod and container, and the gist.
+
+Records stand in the order in which they were written, which is the order of their numbers. Times
+are the node's wall clock then: where it was set, a record `clock.stepped` says so, and times may
+go back. --since and --until look at each record's own time, so over such a step they may select
+records that do not stand together, and they miss none.
+
+A shipper goes on where it was with --cursor: the number of the last line that it has, and the
+line's SHA-256, newline included.
+
+An export proves more with the node's signed checkpoints: --checkpoints puts those of FILE between
+the lines of jsonl, as {"checkpoint":"…"}, each behind its entry, or behind what was exported when
+it was signed. `nsledger verify --checkpoint` reads them out of the export; the lines that begin
+with {"seq" are the copy of the ledger.
+
+jsonl gives each line as it was written, byte for byte, so that its hash can be checked; only to a
+terminal, characters that could steer it go escaped. A live ledger may be read at any time.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+
+    require_order(values["since"], values["until"])
+    if values["follow"] and values["reverse"]:
+        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
+    if values["follow"] and values["output"] == "json":
+        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
+    if values["checkpoints"] and (values["output"] != "jsonl" or values["reverse"]):
+        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
+    return listing(**values)
+
+
+command = click.Command(
+    "log",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger log --since 1h",
+        "nsledger log -f --event gap --event 'container.*'",
+        "nsledger log --pod default/web -o wide",
+        "nsledger log --since yesterday --until today --source oci_hook",
+        "nsledger log -n 1 -o jsonl",
+        "nsledger log -o jsonl | sha256sum",
+        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
+        "nsledger log -o jsonl --checkpoints checkpoints",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
+        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
+        click.Option(
+            ["-n", "--lines"],
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Only the newest N of what is selected.",
+        ),
+        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
+        click.Option(
+            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
+        ),
+        click.Option(
+            ["--cursor"],
+            metavar="SEQ:HASH",
+            help=(
+                "Only what comes after the entry of that number, whose line has that SHA-256: an "
+                "error if the ledger was replaced, or no longer has what comes next."
+            ),
+        ),
+        click.Option(
+            ["--checkpoints"],
+            metavar="FILE",
+            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
+        ),
+        click.Option(
+            ["--pod"],
+            multiple=True,
+            metavar="POD",
+            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--container"],
+            multiple=True,
+            metavar="NAME",
+            help="Only of this container: name, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
+        ),
+        click.Option(
+            ["--source"],
+            multiple=True,
+            type=click.Choice(_SOURCES),
+            help="Only what this witness saw.",
+        ),
+        options.output(("table", "wide", "json", "jsonl", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)
+
+_LOOK_AGAIN_S: Final = 0.2
+
+
+@reading_a_ledger()
+def listing(
+    *,
+    ledger: str,
+    since: int | None,
+    until: int | None,
+    lines: int | None,
+    reverse: bool,
+    follow: bool,
+    cursor: str | None,
+    checkpoints: str | None,
+    pod: Sequence[str],
+    container: Sequence[str],
+    event: Sequence[str],
+    source: Sequence[str],
+    output: LogFormat,
+    utc: bool,
+    color: ColorChoice,
+) -> int:
+    """List the ledger at `ledger`; the exit status."""
+    selection = Selection(
+        since_ns=since,
+        until_ns=until,
+        pods=pod,
+        containers=container,
+        events=event,
+        sources=tuple(Source(one) for one in source),
+    )
+    start_seq = 1 if cursor is None else _behind(ledger, cursor)
+    along = None if checkpoints is None else _along(ledger, checkpoints, start_seq - 1)
+    writer = log_writer(output, screen(color=color, utc=utc), along)
+    last = next(entries_backwards(ledger), None)
+    end_seq = 0 if last is None else last.seq
+    writer.begin()
+    span = range(start_seq, end_seq + 1)
+    for entry in _listed(ledger, selection, span, newest=lines, reverse=reverse):
+        writer.write(entry)
+    if follow:
+        newer = _followed(ledger, max(start_seq, end_seq + 1), writer)
+        for entry in _selected(newer, selection):
+            writer.write(entry)
+    writer.end()
+    return exit_codes.OK
+
+
+def _behind(ledger: str, text: str) -> int:
+    """The number of the first entry behind the cursor `text`."""
+    try:
+        cursor = cursors.parse(text)
+    except cursors.NotACursorError as error:
+        hint = "The number of the last entry that was read, and the SHA-256 of its line."
+        raise WrongUsageError(f"--cursor: {error}", hint=hint) from error
+    cursors.check(ledger, cursor)
+    return cursor.seq + 1
+
+
+def _listed(
+    ledger: str, selection: Selection, span: range, *, newest: int | None, reverse: bool
+) -> Iterable[Entry]:
+    """What is selected of the entries in `span`, in constant memory.
+
+    Of the newest only, the first is looked for from the end, and read from there.
+    """
+    if reverse:
+        return itertools.islice(_selected(_backwards(ledger, span), selection), newest)
+    start_seq = span.start
+    if newest is not None:
+        found = itertools.islice(_selected(_backwards(ledger, span), selection), newest)
+        first = deque(found, maxlen=1)
+        if not first:
+            return ()
+        start_seq = first[0].seq
+    forwards = entries(ledger, start_seq)
+    return _selected(itertools.takewhile(lambda entry: entry.seq < span.stop, forwards), selection)
+
+
+def _backwards(ledger: str, span: range) -> Iterator[Entry]:
+    known = itertools.dropwhile(lambda entry: entry.seq >= span.stop, entries_backwards(ledger))
+    return itertools.takewhile(lambda entry: entry.seq >= span.start, known)
+
+
+def _selected(found: Iterable[Entry], selection: Selection) -> Iterator[Entry]:
+    if selection.everything:
+        yield from found
+        return
+    for entry in found:
+        if selection.may_take(entry.line) and selection.takes(decode(entry.line)):
+            yield entry
+
+
+def _along(ledger: str, path: str, after_seq: int) -> CheckpointsAlong:
+    id_ = ledger_id(ledger)
+    if id_ is None:
+        raise WrongUsageError("--checkpoints: found no id in the ledger, needed its beginning")
+    with reading_checkpoints():
+        return CheckpointsAlong(path, ledger_id=id_, after_seq=after_seq)
+
+
+def _followed(ledger: str, start_seq: int, writer: LogWriter) -> Iterator[Entry]:
+    def wait() -> bool:
+        writer.pause()
+        time.sleep(_LOOK_AGAIN_S)
+        return True
+
+    return follow(ledger, start_seq, wait=wait)

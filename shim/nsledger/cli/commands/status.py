@@ -1,0 +1,164 @@
+"""`nsledger status`: the options; what it does is in `standing`."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import click
+
+from nsledger.cli import exit_codes, options
+from nsledger.cli.output import ColorChoice, screen, write_answer
+from nsledger.cli.reading import reading_a_ledger
+from nsledger.daemon import storage
+from nsledger.daemon.config import DEFAULT_FILE, Configuration, read
+from nsledger.ledger import layout, place
+from nsledger.ledger.disk_room import free_bytes
+from nsledger.ledger.reader import entries, entries_backwards, ledger_id
+from nsledger.model.events import Gap, LedgerStopped
+from nsledger.model.record import Record, decode, rfc3339
+from nsledger.proc.locks import flock_holder
+from nsledger.render import ledger_status
+from nsledger.render.ledger_status import (
+    GapSum,
+    RecordSpan,
+    RemovedByRule,
+    RunningDaemon,
+    SpoolCount,
+    Status,
+    Storage,
+)
+from nsledger.spool.directory import census
+
+_HELP = """\
+Tell how the ledger is: who writes it, what is in it, and how much room it has.
+
+Bad news (exit status 1) is a disk that is nearly full, a ledger that stopped because of it, a gap
+recorded in the last 24 hours, and files that were moved aside in the spool. That no daemon writes
+the ledger is said, and is no bad news by itself: it may be a copy.
+"""
+
+
+def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+
+    return standing(**values)
+
+
+command = click.Command(
+    "status",
+    callback=_run,
+    help=_HELP,
+    epilog=options.epilog("nsledger status", "nsledger status -o json"),
+    params=[
+        click.Option(
+            ["--config"],
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            envvar="NSLEDGER_CONFIG",
+            help="What `nsledger serve` is told: where its spool is, and what is little room.",
+        ),
+        options.output(("text", "json", "yaml")),
+        options.color(),
+        options.utc(),
+        options.ledger(),
+    ],
+)
+
+_GAPS_S: Final = 86_400
+"""How far back gaps are looked for."""
+
+
+@reading_a_ledger()
+def standing(
+    *,
+    ledger: str,
+    config: str | None,
+    output: Literal["text", "json", "yaml"],
+    color: ColorChoice,
+    utc: bool,
+) -> int:
+    """Say how the ledger at `ledger` is; the exit status."""
+    path = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
+    configuration = Configuration(**read(path)) if path is not None else Configuration()
+    status = look(ledger, configuration, now_ns=time.time_ns())
+    write_answer(status, output, lambda: ledger_status.draw(status, screen(color=color, utc=utc)))
+    return exit_codes.FOUND if status.worries else exit_codes.OK
+
+
+def look(ledger: str, configuration: Configuration, *, now_ns: int) -> Status:
+    """How the ledger at `ledger` is at `now_ns` of Unix time.
+
+    Raises:
+        LedgerError: there is none, or it cannot be understood.
+        OSError: it cannot be read.
+    """
+    there = place.find(ledger)
+    directory = ledger if os.path.isdir(ledger) else os.path.dirname(ledger) or "."
+    holder = flock_holder(os.path.join(directory, layout.LOCK_NAME))
+    first = next((decode(entry.line) for entry in entries(ledger)), None)
+    last = next((decode(entry.line) for entry in entries_backwards(ledger)), None)
+    since = rfc3339(now_ns - _GAPS_S * 10**9)
+    free = free_bytes(directory)
+    counted = census(configuration.spool)
+    return Status(
+        ledger=ledger,
+        ledger_id=ledger_id(ledger),
+        daemon=None
+        if holder is None
+        else RunningDaemon(
+            pid=holder.pid, since=None if holder.since_ns is None else rfc3339(holder.since_ns)
+        ),
+        records=_span(first, last),
+        storage=Storage(
+            segments=len(there.segments),
+            compressed=sum(path.endswith(layout.COMPRESSED_SUFFIX) for _, path in there.segments),
+            size_bytes=there.size_bytes,
+            disk_stage=storage.room_limits(configuration).stage(free),
+            disk_free_bytes=free,
+            stopped=last is not None and isinstance(last.event, LedgerStopped),
+        ),
+        pruned=None
+        if there.pruned is None
+        else RemovedByRule(
+            through_seq=there.pruned.before.seq, time=there.pruned.time, rule=there.pruned.rule
+        ),
+        gaps_since=since,
+        gaps=_gaps(ledger, since),
+        spool=None
+        if counted is None
+        else SpoolCount(waiting=counted.waiting, quarantined=counted.quarantined),
+    )
+
+
+def _span(first: Record | None, last: Record | None) -> RecordSpan | None:
+    if first is None or last is None:
+        return None
+    return RecordSpan(
+        count=last.seq - first.seq + 1,
+        first_seq=first.seq,
+        last_seq=last.seq,
+        first_time=first.time,
+        last_time=last.time,
+    )
+
+
+def _gaps(ledger: str, since: str) -> tuple[GapSum, ...]:
+    """What was missed since then, by reason; from the end, as there are few such records."""
+    found: dict[str, list[int | None]] = defaultdict(list)
+    for entry in entries_backwards(ledger):
+        record = decode(entry.line)
+        if record.time < since:
+            break
+        if isinstance(record.event, Gap):
+            found[record.event.reason].append(record.event.count)
+    return tuple(
+        GapSum(
+            reason=reason,
+            gaps=len(counts),
+            count=None if None in counts else sum(count or 0 for count in counts),
+        )
+        for reason, counts in sorted(found.items())
+    )

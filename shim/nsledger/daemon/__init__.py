@@ -1,0 +1,1 @@
+"""The composition roots of `nsledger serve`, and what they are configured with."""

@@ -1,0 +1,1 @@
+"""The words of the ledger: namespaces, refs, events, records, judgements. No I/O, no rules."""

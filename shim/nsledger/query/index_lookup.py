@@ -1,0 +1,344 @@
+"""The answer to a question from an index and its ledger: the one that a fold over all would give.
+
+The index only tells which entries count. They are read from the ledger, hashed again, and folded
+by `domain.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Sequence
+from typing import Final, assert_never
+
+import msgspec
+
+from nsledger.index.builder import lines
+from nsledger.index.entries import Entries, Pointer, unpack
+from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
+from nsledger.index.store import Mark, pointer_of
+from nsledger.ledger import reader
+from nsledger.model.events import (
+    ContainerStarted,
+    ContainerWitnessed,
+    DaemonStarted,
+    NamespaceChanged,
+    PodAssigned,
+)
+from nsledger.model.instants import ALWAYS, Period, unix_ns
+from nsledger.model.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.record import Record, decode
+from nsledger.query.targets import (
+    LEAST_ID,
+    AnyOf,
+    ByAddress,
+    ByIdentity,
+    ByInode,
+    ByInterface,
+    ByNamespaceId,
+    ByPath,
+    ByPid,
+    ByProcessId,
+    Question,
+)
+from nsledger.query.whois import Answer, conclude, find, owners
+from nsledger.state.coverage import Unwatched, Watch
+from nsledger.state.intervals import Interval
+from nsledger.state.ownership import Ownership
+
+_ALL_TYPES: Final = frozenset(NamespaceType)
+_NET: Final = frozenset({NamespaceType.NET})
+
+
+class Asking:
+    """One question to one index; `tail` are the records that the index has not got yet."""
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        entries: Entries,
+        *,
+        period: Period,
+        tail: Sequence[Record],
+    ) -> None:
+        self._database = database
+        self._entries = entries
+        self._period = period
+        self._tail = tail
+        self._selection = Selection(database, period)
+        self._hosts = False
+        """Whether every reading of the host's namespaces counts, and not only the new ones."""
+
+    def pointers(self, question: Question) -> set[Pointer] | None:
+        """To the entries that the answer depends on; None where that may be any."""
+        direct, seeds, types = self._begin(question)
+        seeds = [row for row in seeds if self._selection.meets(row)]
+        self._selection.add(seeds)
+        inodes = self._inodes(seeds, types) - direct
+        ids, pods = {row.id for row in seeds}, {row.pod for row in seeds} - {0}
+        for ino in direct:
+            if not self._add_direct(ino):
+                return None
+        for ino in inodes:
+            if self._is_mixed(ino):
+                return None
+            self._selection.add_around(ino, ids, pods)
+        self._add_tail()
+        return self._pointers()
+
+    def open_pointers(self) -> set[Pointer]:
+        """To the entries of all processes that no record of theirs has ended."""
+        self._hosts = True
+        self._selection.add(processes(self._database, "p.last_seq IS NULL"))
+        self._add_tail()
+        return self._pointers()
+
+    def _pointers(self) -> set[Pointer]:
+        """To the entries of all that was selected, and to those that always count."""
+        found = self._selection.pointers()
+        for table, where in (("boot", ""), ("odd", ""), ("host", "" if self._hosts else "changed")):
+            condition = f" WHERE {where}" if where else ""
+            for (entry,) in self._database.execute(f"SELECT entry FROM {table}{condition}"):  # noqa: S608 - constants
+                found.update(unpack(entry))
+        return found
+
+    def _begin(self, question: Question) -> tuple[set[int], list[Row], frozenset[NamespaceType]]:
+        """Inodes that are asked for, processes that are, and the types that matter of these."""
+        database = self._database
+        match question:
+            case ByInode(ino=ino):
+                return {ino}, [], _ALL_TYPES
+            case ByIdentity(identity=identity):
+                return {identity.ino}, [], _ALL_TYPES
+            case ByNamespaceId(ns_id=ns_id):
+                return self._hosts_of_id(ns_id), self._of_id(ns_id), _ALL_TYPES
+            case ByPid(pid=pid, type=type_):
+                types = _ALL_TYPES if type_ is None else frozenset({type_})
+                self._hosts = self._is_hosts_pid(pid)
+                return set(), processes(database, "p.pid = ? AND p.pid != 0", pid), types
+            case ByProcessId(prefix=prefix):
+                both = [*containers(database, prefix), *sandboxes(database, prefix)]
+                return set(), both, _ALL_TYPES
+            case ByAddress(ip=name) | ByInterface(name=name) | ByPath(path=name):
+                return set(), self._named(name), _NET
+            case AnyOf(number=number):
+                _, seeds, _ = self._begin(ByPid(number))
+                if number >= LEAST_ID:
+                    seeds += self._begin(ByProcessId(str(number)))[1]
+                seeds += self._of_id(str(number))
+                return {number, *self._hosts_of_id(str(number))}, seeds, _ALL_TYPES
+            case _:
+                assert_never(question)
+
+    def _of_id(self, ns_id: str) -> list[Row]:
+        """Who was read in the namespace of that id, and the containers that may share it."""
+        if int(ns_id) >= 1 << 64:
+            return []
+        found = processes(
+            self._database, "p.id IN (SELECT process FROM place WHERE ns_id = ?)", signed(ns_id)
+        )
+        for pod in {row.pod for row in found if row.kind == SANDBOX}:
+            found += processes(self._database, "p.pod = ? AND p.kind = ?", pod, CONTAINER)
+        return found
+
+    def _hosts_of_id(self, ns_id: str) -> set[int]:
+        if int(ns_id) >= 1 << 64:
+            return set()
+        found = self._database.execute(
+            "SELECT DISTINCT ino FROM host_place WHERE ns_id = ?", (signed(ns_id),)
+        )
+        return {ino for (ino,) in found}
+
+    def _is_hosts_pid(self, pid: int) -> bool:
+        row = self._database.execute("SELECT 1 FROM host WHERE pid = ? LIMIT 1", (pid,)).fetchone()
+        return row is not None
+
+    def _named(self, name: str) -> list[Row]:
+        """The sandboxes that a record calls `name`, and their containers."""
+        rows = processes(self._database, "p.id IN (SELECT process FROM name WHERE name = ?)", name)
+        found = list(rows)
+        for row in rows:
+            for pod in self._selection.pods_of(row):
+                found += processes(self._database, "p.pod = ? AND p.kind = ?", pod, CONTAINER)
+        return found
+
+    def _inodes(self, rows: Iterable[Row], types: frozenset[NamespaceType]) -> set[int]:
+        """Where processes were read, by their records."""
+        pointers: set[Pointer] = set()
+        for row in rows:
+            (entries,) = self._database.execute(
+                "SELECT entries FROM process WHERE id = ?", (row.id,)
+            ).fetchone()
+            pointers.update(unpack(entries))
+        records = (decode(entry.line) for entry in self._entries.read(pointers))
+        return _inodes_in(records, types)
+
+    def _add_direct(self, ino: int) -> bool:
+        """Add who was at `ino` in the time asked for; False where that may be anybody."""
+        selection = self._selection
+        types = self._hosts_types(ino)
+        if types:
+            self._hosts = True
+            if self._is_mixed(ino):
+                return False
+            bits = sum(1 << TYPES.index(type_) for type_ in types)
+            if self._period.is_always:
+                return not self._has(bits)
+            those = processes(self._database, f"p.of_host & {bits}")
+            selection.add(row for row in those if selection.meets(row))
+        selection.add_inode(ino, selection.meets)
+        return True
+
+    def _is_mixed(self, ino: int) -> bool:
+        """Whether `ino` was the host's with others in it, and also something else."""
+        types = self._hosts_types(ino)
+        if not types:
+            return False
+        self._hosts = True
+        row = self._database.execute("SELECT 1 FROM place WHERE ino = ? LIMIT 1", (ino,)).fetchone()
+        return row is not None and self._has(sum(1 << TYPES.index(type_) for type_ in types))
+
+    def _has(self, bits: int) -> bool:
+        """Whether any process was seen in one of the host's namespaces of these types."""
+        row = self._database.execute(
+            "SELECT 1 FROM process WHERE of_host & ? LIMIT 1", (bits,)
+        ).fetchone()
+        return row is not None or any(
+            isinstance(record.event, PodAssigned | ContainerWitnessed | ContainerStarted)
+            for record in self._tail
+        )
+
+    def _hosts_types(self, ino: int) -> set[NamespaceType]:
+        """Of which types `ino` was the host's at any time."""
+        found = self._database.execute("SELECT type FROM host_place WHERE ino = ?", (ino,))
+        types: set[NamespaceType] = {TYPES[type_] for (type_,) in found}
+        for record in self._tail:
+            if isinstance(record.event, DaemonStarted):
+                for type_, identity in record.event.host.namespaces.items():
+                    if identity.ino == ino:
+                        types.add(type_)
+        return types
+
+    def _add_tail(self) -> None:
+        """Whoever the records of the tail are about, and whom they may end."""
+        for ino in _inodes_in(self._tail, _ALL_TYPES):
+            self._selection.add_inode(ino, lambda row: row.last_seq is None)
+        ids: dict[str, None] = {}
+        for record in self._tail:
+            pod = getattr(record.event, "pod", None)
+            container = getattr(record.event, "container", None)
+            if pod is not None:
+                ids[pod.pod_sandbox_id] = None
+            if container is not None:
+                ids[container.container_id] = None
+        for id_ in ids:
+            if id_:
+                self._selection.add(containers(self._database, id_))
+                self._selection.add(sandboxes(self._database, id_))
+
+
+def _inodes_in(records: Iterable[Record], types: Collection[NamespaceType]) -> set[int]:
+    found: set[int] = set()
+    for record in records:
+        event = record.event
+        readings: list[NamespaceReading | None] = []
+        match event:
+            case PodAssigned() | ContainerWitnessed() | ContainerStarted() | NamespaceChanged():
+                readings = [event.actual]
+            case _:
+                continue
+        for reading in readings:
+            if reading is not None:
+                found.update(
+                    identity.ino for type_, identity in reading.namespaces.items() if type_ in types
+                )
+    return found
+
+
+_FOREVER_NS: Final = (1 << 63) - 1
+
+
+def answer(
+    database: sqlite3.Connection,
+    reached: Mark,
+    ledger: str,
+    question: Question,
+    *,
+    asked: str,
+    period: Period,
+) -> Answer:
+    """Answer `question` from `ledger`, to where it ends now; `reached` is the index's mark.
+
+    Raises:
+        EntryChangedError: the ledger is not what was indexed.
+        LedgerError: a line in it is no entry.
+        UnreadableRecordError: an entry is no record.
+        OSError: it cannot be read.
+    """
+    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
+    entries = Entries(ledger)
+    pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
+    if pointers is None:
+        everything = (decode(entry.line) for entry in reader.entries(ledger))
+        return find(everything, question, asked=asked, period=period)
+    found = owners([*_records(entries, pointers), *tail], question)
+    holes = [] if found and period.is_always else _holes(database, entries, reached, tail, period)
+    first = next(reader.entries(ledger), None)
+    last = tail[-1:] or _records(entries, [pointer_of(reached)])
+    return conclude(
+        found,
+        holes,
+        asked=asked,
+        period=period,
+        first_time=None if first is None else decode(first.line).time,
+        last_time=last[0].time if last else None,
+    )
+
+
+def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> list[Interval]:
+    """What no record has ended, by the records of those who are open.
+
+    One of them may be over by the record of somebody else who got its inode since: whoever looks at
+    living processes sees that by their start.
+
+    Raises:
+        As `answer`.
+    """
+    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
+    entries = Entries(ledger)
+    pointers = Asking(database, entries, period=ALWAYS, tail=tail).open_pointers()
+    ownership = Ownership()
+    for record in [*_records(entries, pointers), *tail]:
+        ownership.apply(record)
+    return list(ownership.open_intervals())
+
+
+def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:
+    return [decode(entry.line) for entry in entries.read(at for at in pointers if at.seq)]
+
+
+def _holes(
+    database: sqlite3.Connection,
+    entries: Entries,
+    reached: Mark,
+    tail: Sequence[Record],
+    period: Period,
+) -> list[Unwatched]:
+    """What nobody watched, told by the records on either side of it."""
+    since_ns = 0 if period.since is None else unix_ns(period.since)
+    until_ns = _FOREVER_NS if period.until is None else unix_ns(period.until)
+    holes: list[Unwatched] = []
+    for told, packed in database.execute(
+        "SELECT told, entries FROM hole WHERE until_ns >= ? AND since_ns <= ? ORDER BY rowid",
+        (since_ns, until_ns),
+    ):
+        # Read for their hashes, and to see that the ledger still has them all.
+        pointers = list(unpack(packed))
+        if len(list(entries.read(pointers))) == len(pointers):
+            holes.append(msgspec.json.decode(told, type=Unwatched))
+    watch = Watch()
+    for record in [*_records(entries, unpack(reached.recent)), *tail]:
+        hole = watch.apply(record)
+        if hole is not None and record.seq > reached.seq:
+            holes.append(hole)
+    return holes

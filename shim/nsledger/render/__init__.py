@@ -1,0 +1,1 @@
+"""Text, tables, pages, diagrams, and the sentences of `explain`."""

@@ -1,1 +1,0 @@
-"""Tables, JSON, YAML and pictures."""

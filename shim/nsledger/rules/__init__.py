@@ -1,0 +1,1 @@
+"""From three layers to sharing and verdict, and what containerd will write. Pure."""

@@ -1,0 +1,97 @@
+"""One hook record, format 1: what a run of `nsledger-hook` left, and the event that it is.
+
+Source: hooks/README.md; the golden files in tests/contract/vectors.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, Self
+
+import msgspec
+
+from nsledger.model.events import ContainerWitnessed, Source
+from nsledger.model.namespaces import IdMapping, NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.record import rfc3339
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.spool.directory import RefusedError
+
+_CRI: Final = "io.kubernetes.cri."
+_AUDIT_ID: Final = "nsledger.dev/audit-id"
+
+
+class HookRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The fields of format 1. One that this version does not know is passed over."""
+
+    v: Literal[1]
+    stage: str | None = None
+    container_id: str | None = None
+    status: str | None = None
+    bundle: str | None = None
+    pid: int | None = None
+    start_ticks: int | None = None
+    boot_id: str | None = None
+    time_ns: int
+    mono_ns: int
+    duration_ns: int = 0
+    namespaces: dict[NamespaceType, NamespaceIdentity] = {}
+    for_children: dict[NamespaceType, NamespaceIdentity] = {}
+    missing: dict[NamespaceType, str] = {}
+    assigned: dict[NamespaceType, str] | None = None
+    uid_map: tuple[IdMapping, ...] = ()
+    gid_map: tuple[IdMapping, ...] = ()
+    annotations: dict[str, str] = {}
+    errors: tuple[str, ...] = ()
+
+    @classmethod
+    def parse(cls, data: bytes, *, boot_id: str) -> Self:
+        """The record that `data` is, if it was made on this boot.
+
+        Raises:
+            RefusedError: `unreadable` or `other_boot`, whose inodes mean nothing here.
+        """
+        try:
+            record = msgspec.json.decode(data, type=cls)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise RefusedError(reason="unreadable") from error
+        if record.boot_id not in {boot_id, None}:
+            raise RefusedError(reason="other_boot")
+        return record
+
+    def event(self) -> ContainerWitnessed:
+        """What goes on record: nothing of the annotations but these six."""
+        notes = self.annotations.get
+        return ContainerWitnessed(
+            source=Source.OCI_HOOK,
+            audit_id=notes(_AUDIT_ID, ""),
+            pod=PodRef(
+                pod_sandbox_id=notes(_CRI + "sandbox-id", ""),
+                k8s_namespace=notes(_CRI + "sandbox-namespace", ""),
+                name=notes(_CRI + "sandbox-name", ""),
+                uid=notes(_CRI + "sandbox-uid", ""),
+            ),
+            container=ContainerRef(
+                container_id=self.container_id or "", name=notes(_CRI + "container-name", "")
+            ),
+            stage=self.stage or "",
+            status=self.status or "",
+            assigned=self.assigned or {},
+            actual=self._reading(),
+            hook_time=rfc3339(self.time_ns),
+            hook_duration_ns=self.duration_ns,
+            errors=self.errors,
+        )
+
+    def _reading(self) -> NamespaceReading | None:
+        if self.pid is None:
+            return None
+        return NamespaceReading(
+            pid=self.pid,
+            start_ticks=self.start_ticks,
+            namespaces=self.namespaces,
+            missing=self.missing,
+            for_children={
+                f"{type_}_for_children": identity for type_, identity in self.for_children.items()
+            },
+            uid_map=self.uid_map,
+            gid_map=self.gid_map,
+        )

@@ -1,0 +1,1 @@
+"""Folds over records: pods, ownership, findings, coverage, a pod at a time. Pure."""

@@ -1,0 +1,273 @@
+"""From records to findings: a fold, pure. What nobody saw is no finding, only that nobody saw it.
+
+That something went past the shim is only said of what happened while the shim watched and missed
+nothing: what was there before, what came while nobody watched, and what may be behind a gap is not
+held against anybody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from nsledger.model.events import (
+    UNCLEAN_STOP,
+    ContainerAssigned,
+    ContainerRemoved,
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    DaemonStarted,
+    Ending,
+    Gap,
+    NamespaceChanged,
+    PodAssigned,
+    PodRemoved,
+    PodStopped,
+    SegmentAltered,
+    Source,
+)
+from nsledger.model.instants import unix_ns
+from nsledger.model.record import Record
+from nsledger.model.refs import PodRef
+from nsledger.state import process_findings
+from nsledger.state.coverage import Unwatched, Watch
+from nsledger.state.findings import Docket, Finding, Key, Kind, Severity, Sighting
+from nsledger.state.process_findings import NodeFacts
+
+_MARGIN_NS: Final = 5_000_000_000
+"""A gap's times are when something was missed; what it was about may be this far away."""
+_SPOOL: Final = "spool_"
+
+
+class Inspection:
+    """Findings of the records taken in so far."""
+
+    def __init__(self) -> None:
+        self._docket = Docket()
+        self._watch = Watch()
+        self._node = NodeFacts()
+        self._boot_id = ""
+        self._watched_since = ""
+        self._holes: list[Unwatched] = []
+        self._pods: dict[str, PodRef] = {}
+        """By `pod_sandbox_id`: the hook may not know more of a pod than that."""
+        self._by_shim: set[str] = set()
+        """Ids of containers that the shim saw being made."""
+        self._by_hook: set[str] = set()
+        """Ids of containers that the hook saw."""
+        self._hook_ever_saw = False
+        self._unhooked: dict[str, Sighting] = {}
+        """Starts that the hook did not see, by container id."""
+        self._past_shim: dict[Key, tuple[str, str]] = {}
+        """What seems to have gone past the shim, and in which span of time it did."""
+
+    def apply(self, record: Record) -> None:
+        """Take in the next record."""
+        if record.boot_id != self._boot_id:
+            self._docket.end_all(record.time)
+            self._boot_id = record.boot_id
+        hole = self._watch.apply(record)
+        if hole is not None:
+            self._holes.append(hole)
+        event = record.event
+        match event:
+            case DaemonStarted():
+                self._daemon_started(record, event, hole)
+            case PodAssigned():
+                self._pods[event.pod.pod_sandbox_id] = event.pod
+                self._enter(process_findings.of_start(record, event, self._node))
+                if event.source is Source.CRI_PROXY:
+                    self._came_through_shim(event.pod.pod_sandbox_id)
+                self._found(record, event, "found running")
+            case ContainerAssigned() if event.source is Source.CRI_PROXY:
+                self._by_shim.add(event.container.container_id)
+                self._came_through_shim(event.container.container_id)
+            case ContainerStarted():
+                self._container_started(record, event)
+            case ContainerWitnessed():
+                self._witnessed(record, event)
+            case NamespaceChanged():
+                self._docket.enter(process_findings.of_change(record, event, self._node))
+            case PodStopped() | ContainerStopped():
+                self._enter(process_findings.of_end(record, event))
+                if event.ending is Ending.VANISHED:
+                    self._found(record, event, "gone from the runtime")
+                self._ended(record, event)
+            case PodRemoved() | ContainerRemoved():
+                self._ended(record, event)
+            case Gap():
+                self._gap(record, event)
+            case SegmentAltered():
+                said = f"{event.segment} was {event.alteration} by someone else"
+                self._docket.enter(
+                    Sighting(Kind.SEGMENT_ALTERED, Severity.HIGH, said, record, what=event.segment)
+                )
+            case _:
+                pass
+
+    def findings(self) -> list[Finding]:
+        """What is found by now: the worst first, and of equals what was seen first."""
+        for key, (since, until) in list(self._past_shim.items()):
+            if self._may_be_missed(since, until):
+                self._docket.withdraw(key)
+        if self._unhooked and not self._hook_ever_saw:
+            self._blame_the_installation()
+        return sorted(
+            self._docket.findings(), key=lambda one: (one.severity.rank, unix_ns(one.first_time))
+        )
+
+    def _enter(self, sightings: Iterable[Sighting]) -> None:
+        for sighting in sightings:
+            self._docket.enter(sighting)
+
+    def _daemon_started(self, record: Record, event: DaemonStarted, hole: Unwatched | None) -> None:
+        self._node = NodeFacts(event.host, event.cgroup_version)
+        self._watched_since = self._watched_since or record.time
+        if hole is not None:
+            self._docket.enter(
+                Sighting(
+                    Kind.UNWATCHED,
+                    Severity.MEDIUM if "killed" in hole.reason else Severity.LOW,
+                    f"nobody watched: {hole.reason}",
+                    record,
+                    what=str(record.seq),
+                    since=hole.since,
+                )
+            )
+
+    def _container_started(self, record: Record, event: ContainerStarted) -> None:
+        container_id = event.container.container_id
+        self._enter(process_findings.of_start(record, event, self._node))
+        hooked = event.witnessed or container_id in self._by_hook
+        if event.source is not Source.CRI_PROXY:
+            unseen = "" if hooked else ", unseen by the hook too"
+            self._found(record, event, f"found running{unseen}")
+            return
+        self._by_shim.add(container_id)
+        self._came_through_shim(container_id)
+        if not hooked and event.actual is not None:
+            self._unhooked[container_id] = Sighting(
+                Kind.HOOK_MISSING,
+                Severity.MEDIUM,
+                "started, and the hook did not see it",
+                record,
+                pod=event.pod,
+                container=event.container,
+                lasts=True,
+            )
+            self._docket.enter(self._unhooked[container_id])
+
+    def _witnessed(self, record: Record, event: ContainerWitnessed) -> None:
+        container_id = event.container.container_id
+        self._hook_ever_saw = True
+        self._by_hook.add(container_id)
+        late = self._unhooked.pop(container_id, None)
+        if late is not None:
+            self._docket.withdraw(late.key)
+        self._enter(process_findings.partial(record, event, self._node))
+        then = event.hook_time or record.time
+        if container_id in self._by_shim or not self._watched_since:
+            return
+        if unix_ns(then) >= unix_ns(self._watched_since):
+            sighting = Sighting(
+                Kind.SHIM_BYPASSED,
+                Severity.HIGH,
+                "started, and only the hook saw it: no call came through the shim",
+                record,
+                pod=self._pods.get(event.pod.pod_sandbox_id, event.pod),
+                container=event.container,
+                lasts=True,
+            )
+            self._docket.enter(sighting)
+            self._past_shim[sighting.key] = then, then
+
+    def _found(
+        self,
+        record: Record,
+        event: PodAssigned | ContainerStarted | PodStopped | ContainerStopped,
+        said: str,
+    ) -> None:
+        """Reconcile found it, and it was not so at its look before."""
+        if event.source is not Source.RECONCILE or not event.not_before:
+            return
+        sighting = Sighting(
+            Kind.SHIM_BYPASSED,
+            Severity.HIGH,
+            f"{said}: no call came through the shim",
+            record,
+            pod=event.pod,
+            container=None if isinstance(event, PodAssigned | PodStopped) else event.container,
+            since=event.not_before,
+            lasts=isinstance(event, PodAssigned | ContainerStarted),
+        )
+        self._docket.enter(sighting)
+        self._past_shim[sighting.key] = event.not_before, record.time
+
+    def _came_through_shim(self, id_: str) -> None:
+        """Its call is on record after all: two daemons that hand over do not write in order."""
+        for key in list(self._past_shim):
+            if id_ == (key[2] or key[1]):
+                del self._past_shim[key]
+                self._docket.withdraw(key)
+
+    def _ended(
+        self, record: Record, event: PodStopped | PodRemoved | ContainerStopped | ContainerRemoved
+    ) -> None:
+        if isinstance(event, PodStopped | PodRemoved):
+            self._docket.end(event.pod.pod_sandbox_id, record.time)
+            if isinstance(event, PodRemoved):
+                self._pods.pop(event.pod.pod_sandbox_id, None)
+            return
+        container_id = event.container.container_id
+        self._docket.end(container_id, record.time)
+        if isinstance(event, ContainerRemoved):
+            self._by_shim.discard(container_id)
+            self._by_hook.discard(container_id)
+
+    def _gap(self, record: Record, event: Gap) -> None:
+        if event.reason == UNCLEAN_STOP:
+            return  # the start that follows is the same, as `unwatched`
+        in_spool = event.reason.startswith(_SPOOL)
+        said = f"set aside in the spool: {event.reason.removeprefix(_SPOOL)}"
+        self._docket.enter(
+            Sighting(
+                Kind.SPOOL_QUARANTINED if in_spool else Kind.GAP,
+                Severity.LOW if in_spool else Severity.MEDIUM,
+                f"{{count}} {said if in_spool else f'missed: {event.reason}'}",
+                record,
+                what=event.reason,
+                since=event.first_time,
+                count=event.count or 1,
+            )
+        )
+
+    def _may_be_missed(self, since: str, until: str) -> bool:
+        """Whether a call of that time may have come through the shim and not be on record."""
+        first, last = unix_ns(since) - _MARGIN_NS, unix_ns(until) + _MARGIN_NS
+        return any(
+            unix_ns(hole.since) <= last and first <= unix_ns(hole.until) for hole in self._holes
+        )
+
+    def _blame_the_installation(self) -> None:
+        """Where the hook never saw anything, one finding says so, not one for each container."""
+        for sighting in self._unhooked.values():
+            self._docket.withdraw(sighting.key)
+            self._docket.enter(
+                Sighting(
+                    Kind.HOOK_MISSING,
+                    Severity.MEDIUM,
+                    "{count} started, and the hook never saw one: it is not installed",
+                    sighting.record,
+                    lasts=True,
+                )
+            )
+        self._unhooked.clear()
+
+
+def inspect(records: Iterable[Record]) -> list[Finding]:
+    """The findings of a whole ledger."""
+    inspection = Inspection()
+    for record in records:
+        inspection.apply(record)
+    return inspection.findings()

@@ -1,0 +1,301 @@
+"""A recorder on a real ledger, a runtime that answers from a table, this process as everybody."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import TypeVar
+
+from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.call_outcomes import Evidence
+from nsledger.auditor.calls_in_flight import InFlight
+from nsledger.auditor.drift_recorder import Finds
+from nsledger.auditor.follow_up import Witness
+from nsledger.auditor.idle_gate import Courtesy
+from nsledger.auditor.interceptor import CallWatcher, Policy
+from nsledger.auditor.jobs import Asked, FollowUp, LookUpSandbox
+from nsledger.auditor.node_state import Picture
+from nsledger.auditor.observer import Observer
+from nsledger.auditor.reconcile import Reconciliation
+from nsledger.auditor.restore_state import Recollection
+from nsledger.auditor.runtime_status import Inquiry
+from nsledger.cri.client import RuntimeCallError
+from nsledger.cri.generated import nsledger_cri_pb2 as pb
+from nsledger.cri.methods import Method
+from nsledger.cri.requests import decode_request
+from nsledger.cri.status import (
+    ContainerState,
+    ContainerStatus,
+    ListedContainer,
+    ListedSandbox,
+    ProcessStatus,
+    SandboxStatus,
+)
+from nsledger.ledger.reader import entries
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import DaemonStopped, Event, Source, UnknownEvent
+from nsledger.model.namespaces import INHERITED, NamespaceType, RequestedNamespaces
+from nsledger.model.record import Moment, decode
+from nsledger.model.refs import ContainerRef, PodRef
+from nsledger.proc.namespaces import read_namespaces
+from nsledger.recorder.journal import WriteAhead
+from nsledger.recorder.recorder import Recorder
+from nsledger.spool.inbox import Inbox
+
+E = TypeVar("E")
+
+ANNOTATING = Policy(annotate=True, sync=False, fail_closed=False)
+OF_THE_HOST = dict.fromkeys(NamespaceType, INHERITED)
+
+
+class FixedClock:
+    def now(self) -> Moment:
+        return Moment(1_795_000_000_000_000_000, 1, "boot")
+
+
+@dataclass
+class FakeRuntime:
+    """Every sandbox and container it knows has `pid` as its process."""
+
+    pid: int | None = field(default_factory=os.getpid)
+    unavailable: bool = False
+    runtime_type: str = "io.containerd.runc.v2"
+    asked: list[str] = field(default_factory=list)
+
+    def pod_sandbox_status(self, pod_sandbox_id: str) -> SandboxStatus:
+        self._answer(pod_sandbox_id)
+        return SandboxStatus(
+            pod=PodRef(pod_sandbox_id=pod_sandbox_id, name="told", k8s_namespace="shop"),
+            ready=True,
+            requested=RequestedNamespaces(),
+            process=self._process(),
+            netns_path="/var/run/netns/cni-1",
+            ips=("192.0.2.7",),
+        )
+
+    def container_status(self, container_id: str) -> ContainerStatus:
+        self._answer(container_id)
+        return ContainerStatus(
+            pod_sandbox_id="s1",
+            container=ContainerRef(container_id=container_id, name="app", image="app:1"),
+            state=ContainerState.RUNNING,
+            process=self._process(),
+        )
+
+    def list_pod_sandboxes(self) -> tuple[ListedSandbox, ...]:
+        self._answer("list")
+        return ()
+
+    def list_containers(self) -> tuple[ListedContainer, ...]:
+        self._answer("list")
+        return ()
+
+    def close(self) -> None:
+        pass
+
+    def _answer(self, id_: str) -> None:
+        self.asked.append(id_)
+        if self.unavailable:
+            raise RuntimeCallError(method="Status", code="DEADLINE_EXCEEDED")
+
+    def _process(self) -> ProcessStatus:
+        return ProcessStatus(
+            pid=self.pid,
+            assigned=OF_THE_HOST,
+            uid_mappings=(),
+            gid_mappings=(),
+            runtime_type=self.runtime_type,
+        )
+
+
+@dataclass(eq=False)
+class FakeCall:
+    """A call, and what was decided of it: `released` with what was appended, or `refused`."""
+
+    method: Method
+    received_mono_ns: int = 0
+    released: list[bytes] = field(default_factory=list)
+    refused: bool = False
+
+    @property
+    def path(self) -> str:
+        return self.method.path
+
+    def release(self, appended: bytes = b"") -> None:
+        self.released.append(appended)
+
+    def refuse(self) -> None:
+        self.refused = True
+
+
+@dataclass
+class Box:
+    recorder: Recorder
+    picture: Picture
+    observer: Observer
+    evidence: Evidence
+    inquiry: Inquiry
+    spool: Inbox
+    reconciliation: Reconciliation
+    in_flight: InFlight
+    witness: Witness
+    watcher: CallWatcher
+    runtime: FakeRuntime
+    ledger: Path
+
+    def settle(self) -> None:
+        """Wait until the witness has worked what it was given so far."""
+        worked = threading.Event()
+        self.witness.put(LookUpSandbox("s1", worked.set))
+        assert worked.wait(30)
+
+    def finish(self) -> list[Event | UnknownEvent]:
+        """Work everything off; what is on record, but for the ledger's own first entry."""
+        self.witness.close(5)
+        self.recorder.close(5 if self.ledger.exists() else 0.2)
+        self.inquiry.close()
+        self.spool.close()
+        if not self.ledger.exists():
+            return []
+        return [decode(entry.line).event for entry in islice(entries(str(self.ledger)), 1, None)]
+
+
+@contextmanager
+def box(
+    tmp_path: Path,
+    *,
+    policy: Policy = ANNOTATING,
+    runtime: FakeRuntime | None = None,
+    open_ledger: Callable[[], LedgerWriter] | None = None,
+    reconcile_interval_s: float = 0,
+    alone: bool = True,
+    ahead: WriteAhead | None = None,
+) -> Iterator[Box]:
+    """A box that runs until `finish`; it recollects and reconciles if it is given an interval."""
+    clock = FixedClock()
+    ledger = tmp_path / "ledger"
+    recorder = Recorder(
+        open_ledger or (lambda: LedgerWriter.open(str(ledger))),
+        now=clock.now,
+        new_ledger_id=lambda: "0" * 32,
+        ahead=ahead,
+    )
+    runtime = runtime or FakeRuntime()
+    used = runtime
+    spool = Inbox(
+        str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None, on_missed=lambda _: None
+    )
+    inquiry = Inquiry(
+        lambda: used, on_unanswered=lambda reason: recorder.gap("status_unavailable", detail=reason)
+    )
+    picture = Picture(recorder=recorder, clock=clock, host=read_namespaces(os.getpid()))
+    observer = Observer(inquiry=inquiry, picture=picture)
+    in_flight = InFlight()
+    predictions = Predictions()
+    foresight = Foresight(predictions, cgroup_version=1)
+    evidence = Evidence(
+        observer=observer,
+        picture=picture,
+        predictions=predictions,
+        foresight=foresight,
+        spool=spool,
+    )
+    recollection = Recollection(picture=picture, spool=spool, recorder=recorder, ledger=str(ledger))
+    reconciliation = Reconciliation(
+        inquiry=inquiry,
+        picture=picture,
+        finds=Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock),
+        interval_s=reconcile_interval_s,
+    )
+    witness = Witness(
+        evidence=evidence,
+        reconciliation=reconciliation,
+        in_flight=in_flight,
+        recorder=recorder,
+        recollect=recollection.recollect if reconcile_interval_s else lambda: None,
+        alone=lambda: alone,
+        courtesy=Courtesy(lambda: 0),
+        pause=lambda: None,
+    )
+    watcher = CallWatcher(
+        recorder=recorder,
+        witness=witness,
+        in_flight=in_flight,
+        foresight=foresight,
+        clock=clock,
+        policy=policy,
+    )
+    recorder.start()
+    if reconcile_interval_s:
+        begins = DaemonStopped(source=Source.DAEMON, reason="a new daemon begins")
+        recollection.first = recorder.record(begins, at=clock.now())
+    witness.start()
+    made = Box(
+        recorder,
+        picture,
+        observer,
+        evidence,
+        inquiry,
+        spool,
+        reconciliation,
+        in_flight,
+        witness,
+        watcher,
+        runtime,
+        ledger,
+    )
+    try:
+        yield made
+    finally:
+        made.finish()
+
+
+def run_pod_sandbox() -> bytes:
+    request = pb.RunPodSandboxRequest()
+    request.config.metadata.name = "cart"
+    request.config.metadata.namespace = "shop"
+    request.config.metadata.uid = "u1"
+    request.config.annotations["foreign"] = "kept"
+    request.config.linux.security_context.namespace_options.network = pb.NODE
+    return request.SerializeToString()
+
+
+def create_container(pod_sandbox_id: str = "s1") -> bytes:
+    request = pb.CreateContainerRequest(pod_sandbox_id=pod_sandbox_id)
+    request.config.metadata.name = "app"
+    request.config.image.image = "app:1"
+    request.config.linux.security_context.namespace_options.pid = pb.CONTAINER
+    request.sandbox_config.metadata.name = "cart"
+    request.sandbox_config.metadata.namespace = "shop"
+    return request.SerializeToString()
+
+
+def sandbox_answer() -> bytes:
+    return pb.RunPodSandboxResponse(pod_sandbox_id="s1").SerializeToString()
+
+
+def container_answer() -> bytes:
+    return pb.CreateContainerResponse(container_id="c1").SerializeToString()
+
+
+def asked(method: Method, request: bytes) -> Asked:
+    """What a call of `method` asks for, under an audit id."""
+    return Asked(method, decode_request(method, request), "a1")
+
+
+def answered(
+    node: Box, method: Method, request: bytes, answer: bytes = b"", grpc_status: int | None = 0
+) -> None:
+    """Give the witness the answer of a call."""
+    node.witness.put(FollowUp(asked(method, request), answer, grpc_status))
+
+
+def only(kind: type[E], events: Sequence[object]) -> E:
+    """The one event of that kind."""
+    (found,) = (event for event in events if isinstance(event, kind))
+    return found

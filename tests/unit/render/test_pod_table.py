@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nsledger.model.namespaces import NamespaceType
+from nsledger.render import pods
+from nsledger.render.text import Screen, columns
+from nsledger.state.matrix import pod_matrix
+from nsledger.state.pod_summary import PodFilter, PodLine, pod_lines
+from tests import golden
+from tests.synthetic_node import SyntheticNode, odd_node
+
+GOLDEN = Path(__file__).parent / "golden"
+HOSTILE = "\x1b[2J\u202e\nroot\x9b31m" + "x" * 10_000
+
+
+def lines(node: SyntheticNode) -> list[PodLine]:
+    workloads = node.folded()
+    matrices = (pod_matrix(pod, workloads.host) for pod in workloads.pods.values())
+    return pod_lines(matrices, PodFilter(ended=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "screen", "wide"),
+    [
+        ("80", Screen(width=80), False),
+        ("120-color", Screen(width=120, color=True), False),
+        ("wide", Screen(), True),
+        ("ascii", Screen(width=100, unicode=False), False),
+    ],
+)
+def test_pods_look_as_they_did(name: str, screen: Screen, *, wide: bool) -> None:
+    golden.check(
+        GOLDEN / f"pods-{name}.txt", pods.draw_pod_table(lines(odd_node()), screen, wide=wide)
+    )
+
+
+def test_no_pods_are_no_table() -> None:
+    assert list(pods.draw_pod_table([], Screen())) == []
+
+
+def test_the_hosts_user_namespace_is_shown_if_asked_for() -> None:
+    node = odd_node()
+
+    text = "\n".join(pods.draw_pod_table(lines(node), Screen(), types=[NamespaceType.USER]))
+
+    assert "user" in text
+    assert "left out" not in text
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_hostile_name_is_inert_and_gives_way(width: int) -> None:
+    node = odd_node()
+    node.run_pod(HOSTILE)
+
+    for line in pods.draw_pod_table(lines(node), Screen(width=width)):
+        assert line.isprintable()
+        assert columns(line) <= max(width, 90)
