@@ -208,8 +208,10 @@ def main(target: Path) -> None:
         directory.mkdir(parents=True, exist_ok=True)
         make(directory, compressed=form == "compressed")
         (directory / "checkpoint.key.pub").rename(directory / "key.pub")
-        for arguments in questions(directory / "ledger"):
-            found.append(Answer(form, arguments, *ask(arguments, directory)))
+        found += [
+            Answer(form, arguments, *ask(arguments, directory))
+            for arguments in questions(directory / "ledger")
+        ]
         for made in (directory / "ledger").iterdir():
             if not made.name.startswith(("0", "pruned")):
                 made.unlink()
