@@ -11,6 +11,7 @@ from typing import Final, assert_never
 from msgspec import structs
 
 from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.calls_in_flight import Concerned
 from nsledger.auditor.jobs import FollowUp
 from nsledger.auditor.node_state import Picture
 from nsledger.auditor.observer import Observer
@@ -65,6 +66,9 @@ class Evidence:
         self._foresight = foresight
         self._observer = observer
         self._spool = spool
+        self._not_found: dict[str, PodRef] = {}
+        """Containers that were created through the shim and that the runtime did not have any more
+        when it was asked, by id."""
 
     def remember(self, event: PodRequested | ContainerRequested) -> None:
         """Know a request, which is on record already, until its answer."""
@@ -88,11 +92,11 @@ class Evidence:
                 made = decode_restore_pod_answer(job.answer or b"")
                 sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)
                 self._sandbox_runs(sandbox, audit_id)
-                for container_id in made.container_ids.values():
-                    observer.look_at_created(container_id, source=source, audit_id=audit_id)
-            case CreateContainer():
+                for name, container_id in made.container_ids.items():
+                    self._was_created(container_id, sandbox, ContainerRef(name=name), audit_id)
+            case CreateContainer(pod=pod, container=container):
                 container_id = decode_create_container_answer(job.answer or b"")
-                observer.look_at_created(container_id, source=source, audit_id=audit_id)
+                self._was_created(container_id, pod, container, audit_id)
                 self._hold_prediction(container_id, audit_id)
             case StartContainer(container_id=container_id):
                 self.take_in_spool()
@@ -104,13 +108,41 @@ class Evidence:
                 pod, container = picture.refs(container_id)
                 picture.say(ContainerRemoved(source=source, pod=pod, container=container))
                 picture.forget_container(container_id)
+                self._not_found.pop(container_id, None)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
                 picture.say(PodStopped(source=source, pod=picture.pod_ref(pod_sandbox_id)))
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
                 picture.say(PodRemoved(source=source, pod=picture.pod_ref(pod_sandbox_id)))
                 picture.forget_pod(pod_sandbox_id)
+                for container_id, pod in list(self._not_found.items()):
+                    if pod.pod_sandbox_id == pod_sandbox_id:
+                        del self._not_found[container_id]
             case _:
                 assert_never(asked)
+
+    def _was_created(
+        self, container_id: str, pod: PodRef, container: ContainerRef, audit_id: str
+    ) -> None:
+        found = self._observer.look_at_created(
+            container_id, source=Source.CRI_PROXY, audit_id=audit_id, asked=(pod, container)
+        )
+        if not found:
+            self._not_found[container_id] = pod
+
+    def settle_not_found(self, concerned: Concerned) -> int:
+        """Forget containers that were gone before they could be looked at; how many are a gap.
+
+        A kubelet may remove what it just created. While its call is under way, nobody knows yet
+        that it was so; call this only when no answer waits to be followed up.
+        """
+        missed = [
+            container_id
+            for container_id, pod in self._not_found.items()
+            if not concerned.container(pod.pod_sandbox_id, ContainerRef(container_id=container_id))
+        ]
+        for container_id in missed:
+            del self._not_found[container_id]
+        return len(missed)
 
     def adopt(self, pod_sandbox_id: str) -> None:
         """Look at a sandbox that was there before this daemon, or came past it."""

@@ -257,7 +257,7 @@ class Reconciliation:
         container = known[1] if known else None
         match container_difference(container, item.listed, looked_at=looked_at):
             case Difference.NEW:
-                self._finds.new_container(item.id_)
+                self._finds.new_container(item.id_, pod_sandbox_id)
             case Difference.ENDED:
                 self._finds.ended_container(item.id_)
             case Difference.MISSING:

@@ -247,6 +247,15 @@ def assigned_by_oci(namespaces: list[tuple[str, str]]) -> AssignedNamespaces:
     return assigned
 
 
+def pinned_paths(assigned: AssignedNamespaces) -> dict[NamespaceType, str]:
+    """Where a sandbox's namespaces are mounted: the paths to join that lead through no process."""
+    return {
+        type_: one
+        for type_, one in assigned.items()
+        if one.startswith("/") and not one.startswith("/proc/")
+    }
+
+
 # Id maps of user namespaces, compared by what they map and not by how they are cut into lines.
 #
 # Source: user_namespaces(7), "Defining user and group ID mappings".

@@ -112,7 +112,10 @@ _REMEDIES: Final = {
         "capabilities."
     ),
     Kind.PROCESS_GONE: "Look at the runtime's log and the kernel's (OOM killer) for that time.",
-    Kind.PARTIAL_READ: "Give nsledger CAP_SYS_PTRACE, and look for what hides /proc from it.",
+    Kind.PARTIAL_READ: (
+        "None for a process that had ended; else give nsledger CAP_SYS_PTRACE, and look for what "
+        "hides /proc from it."
+    ),
     Kind.UNOBSERVABLE: (
         "None for virtual machines; else look at whether the runtime answers verbose status calls."
     ),
