@@ -1,4 +1,4 @@
-"""The relay with a interceptor that annotates and records nothing: what annotating alone adds.
+"""The relay with an interceptor that annotates and records nothing: what annotating alone adds.
 
 python -m tests.bench.annotating_relay LISTEN UPSTREAM
 """

@@ -1,4 +1,4 @@
-"""A relay on a thread of its own, a interceptor that keeps what it is told, and clients."""
+"""A relay on a thread of its own, an interceptor that keeps what it is told, and clients."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def release_unchanged(call: HeldCall, _message: bytes) -> None:
 
 @dataclass
 class RecordingInterceptor:
-    """A interceptor that treats paths as it is told and keeps all it hears."""
+    """An interceptor that treats paths as it is told and keeps all it hears."""
 
     treatments: dict[str, Treatment] = field(default_factory=dict[str, Treatment])
     on_held: Callable[[HeldCall, bytes], None] = release_unchanged

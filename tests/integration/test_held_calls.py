@@ -1,4 +1,4 @@
-"""Held requests: what a interceptor may do with them, and what becomes of them if it does not."""
+"""Held requests: what an interceptor may do with them, and what becomes of them if it does not."""
 
 from __future__ import annotations
 

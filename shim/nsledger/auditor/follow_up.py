@@ -1,4 +1,4 @@
-"""The follow-up worker's thread: jobs in the order in which calls were answered; the rest between them.
+"""The follow-up worker: jobs in the order of the responses, idle tasks between them.
 
 The rest is the spool, and reconciliation, a small step at a time. Before all else it restores
 what is on record already.
@@ -42,7 +42,7 @@ _LATER_S: Final = 1.0
 
 
 class FollowUpWorker:
-    """Works the jobs that `CriInterceptor` puts. Every public method may be called from any thread."""
+    """Works the jobs that `CriInterceptor` puts. Any thread may call the public methods."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""DriftRecorder what no call told of: compares the node state with the runtime's lists and with /proc.
+"""Finds what no call told of: compares the node state with the runtime's lists and /proc.
 
 One round asks for both lists and then looks at everything that is in them or in the node state, in
 small steps between the follow-up worker's jobs: never while one waits, and with at most
@@ -165,7 +165,7 @@ class Reconciliation:
         return _BREATH_S if self._under_way else max(0.0, self._due_s - self._now_s())
 
     def _begin(self, now_s: float) -> None:
-        """Note what is in the node state before the lists are made: later things are not missing."""
+        """Note the node state before the lists are made: what is added later is not missing."""
         self._under_way = True
         self._due_s = now_s + self._interval_s
         workloads = self._node_state.workloads

@@ -1,4 +1,4 @@
-"""A stand-in for a interceptor that is still being made, so that the relay can serve before it is.
+"""A stand-in for an interceptor that is still being made, so that the relay can serve before it is.
 
 Calls that nobody watches pass as ever. A held one waits until the interceptor arrives, and its hold
 limit counts from then.
@@ -13,7 +13,7 @@ from nsledger.relay.h2.calls import Call, HeldCall, Interceptor, Treatment
 
 
 class BufferingInterceptor:
-    """Implements `nsledger.relay.h2.calls.Interceptor`: keeps what it is told for the one to come."""
+    """An `Interceptor` that keeps what it is told for the one that is still being made."""
 
     def __init__(self, treatment: Callable[[str], Treatment | None]) -> None:
         """`treatment` is the coming interceptor's own."""

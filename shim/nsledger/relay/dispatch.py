@@ -1,6 +1,6 @@
 """Between the core and the interceptor: events told, decisions carried out, hold limits kept.
 
-Whatever a interceptor does wrong is counted here and reaches no call.
+Whatever an interceptor does wrong is counted here and reaches no call.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ class Dispatcher:
         """What the interceptor wants of calls of `path`."""
         try:
             return self._interceptor.treatment(path)
-        except Exception:  # noqa: BLE001  # a interceptor must not hurt a call, whatever it raises
+        except Exception:  # noqa: BLE001  # an interceptor must not hurt a call, whatever it raises
             self._overlooked("watcher_error", path)
             return None
 
@@ -236,7 +236,7 @@ class Dispatcher:
     def _told(self, tell: Callable[..., None], call: RelayedCall, *facts: object) -> bool:
         try:
             tell(call, *facts)
-        except Exception:  # noqa: BLE001  # a interceptor must not hurt a call, whatever it raises
+        except Exception:  # noqa: BLE001  # an interceptor must not hurt a call, whatever it raises
             self._overlooked("watcher_error", call.path)
             return False
         return True

@@ -49,7 +49,7 @@ class FakeLink:
 
 
 class Room:
-    """The desk between a link and a interceptor, and what became of it."""
+    """The desk between a link and an interceptor, and what became of it."""
 
     def __init__(self, policy: FailurePolicy = "ignore") -> None:
         self.wakes = 0

@@ -139,7 +139,7 @@ class TappedRequest(_Copy):
 
 
 class CopiedResponse(_Copy):
-    """What is known so far of the answer to a call that a interceptor follows."""
+    """What is known so far of the answer to a call that an interceptor follows."""
 
     __slots__ = ("grpc_status",)
 

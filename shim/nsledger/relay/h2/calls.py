@@ -1,6 +1,6 @@
 """The seam between the relay and whoever watches its calls.
 
-The relay knows streams and bytes, a interceptor knows what a message means. Neither imports the
+The relay knows streams and bytes, an interceptor knows what a message means. Neither imports the
 other: both import this.
 """
 
@@ -11,7 +11,7 @@ from typing import Protocol
 
 
 class Treatment(enum.Enum):
-    """What the relay does with a method that a interceptor cares about. All others just pass."""
+    """What the relay does with a method that an interceptor cares about. All others just pass."""
 
     HOLD = "hold"
     """Keep the request back until the interceptor releases it; copy the answer."""
@@ -44,7 +44,7 @@ class HeldCall(Call, Protocol):
     def release(self, appended: bytes = b"") -> None:
         """Send the request on, with `appended` behind its message.
 
-        Nothing that the client sent can be changed or left out, so this is all that a interceptor
+        Nothing that the client sent can be changed or left out, so this is all that an interceptor
         may do to it: protobuf reads what follows a message as more of its fields.
         """
         ...

@@ -9,7 +9,7 @@ import msgspec
 from nsledger.relay.h2.bodies import CopiedResponse, UnreadableMessageError
 from nsledger.relay.h2.counters import OTHER_PATHS, Counters
 
-# What a interceptor wants to know of a relayed connection: the core's output beside bytes.
+# What an interceptor wants to know of a relayed connection: the core's output beside bytes.
 #
 # The counterpart of `calls.Interceptor`: the relay turns each event into a call of the interceptor.
 
