@@ -145,18 +145,11 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
                 for other in range(at + 1, len(rows))
                 if not cells[other][type_].group and in_one(type_, row, rows[other])
             ]
-            if others and not _with_one_in_hosts(type_, row, rows):
+            if others:
                 letter = next(letters)
                 for member in (at, *others):
                     cells[member][type_] = replace(cells[member][type_], group=letter)
     return [replace(row, namespaces=of_row) for row, of_row in zip(rows, cells, strict=True)]
-
-
-def _with_one_in_hosts(type_: NamespaceType, row: Process, rows: Sequence[Process]) -> bool:
-    """Whether it moved after its start to where another row is, which is known to be the host's."""
-    return any(
-        other.namespaces[type_].sharing == HOST and in_one(type_, row, other) for other in rows
-    )
 
 
 def in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
