@@ -20,12 +20,12 @@ from dataclasses import replace
 from typing import Final
 
 from nsledger.auditor import oci_bundle
-from nsledger.auditor.node_state import Known, Picture, paths_of
+from nsledger.auditor.node_state import Known, NodeState, paths_of
 from nsledger.auditor.runtime_status import (
     ENDED,
     NO_HOST_PID,
-    Inquiry,
-    Unanswered,
+    RuntimeStatusClient,
+    StatusUnavailable,
     is_sandboxed_reason,
     sandboxed_by,
     why_unobservable,
@@ -54,17 +54,17 @@ _INTERFACES_LIMIT: Final = 16
 
 
 class Observer:
-    """Belongs to the witness's thread, as the picture does."""
+    """Belongs to the follow-up worker's thread, as the node state does."""
 
-    def __init__(self, *, inquiry: Inquiry, picture: Picture) -> None:
-        self._inquiry = inquiry
-        self._picture = picture
+    def __init__(self, *, runtime_status: RuntimeStatusClient, node_state: NodeState) -> None:
+        self._runtime_status = runtime_status
+        self._node_state = node_state
 
     def look_at_sandbox(self, pod: PodRef, *, source: Source, audit_id: str = "") -> None:
         """Ask for a sandbox, and record what it was assigned and has."""
-        status = self._inquiry.sandbox(pod.pod_sandbox_id)
-        if isinstance(status, Unanswered):
-            self._picture.say(
+        status = self._runtime_status.sandbox(pod.pod_sandbox_id)
+        if isinstance(status, StatusUnavailable):
+            self._node_state.record(
                 PodAssigned(source=source, audit_id=audit_id, pod=pod, unobservable=status.reason)
             )
             return
@@ -83,15 +83,15 @@ class Observer:
         `asked` is what its request told of it. False if the runtime has no such container (any
         more): whether that is a gap depends on who removed it.
         """
-        status = self._inquiry.container(container_id, may_be_gone=bool(audit_id))
+        status = self._runtime_status.container(container_id, may_be_gone=bool(audit_id))
         self.saw_created(container_id, status, source=source, audit_id=audit_id, asked=asked)
-        return not (isinstance(status, Unanswered) and status.gone)
+        return not (isinstance(status, StatusUnavailable) and status.gone)
 
     def look_at_started(self, container_id: str, *, source: Source) -> None:
         """Record what a started container has, and how the three layers compare."""
-        known = self._picture.workloads.container(container_id)
+        known = self._node_state.workloads.container(container_id)
         witnessed = known[1].witnessed if known else None
-        status = None if witnessed and known else self._inquiry.container(container_id)
+        status = None if witnessed and known else self._runtime_status.container(container_id)
         if known is None and status is not None:
             self.saw_created(container_id, status, source=source)
         self.saw_started(container_id, status, source=source)
@@ -108,11 +108,11 @@ class Observer:
         """Record what the runtime told of a sandbox, and what its process has."""
         process = _completed(status.process, pod.pod_sandbox_id)
         actual, unobservable = _sandbox_has(process, pod.pod_sandbox_id, ready=status.ready)
-        asked = self._picture.workloads.requested_by(audit_id)
+        asked = self._node_state.workloads.requested_by(audit_id)
         repeated = status.requested if status.requested != RequestedNamespaces() else None
         requested = asked or status.requested
-        host, assigned = self._picture.host, process.assigned
-        self._picture.say(
+        host, assigned = self._node_state.host, process.assigned
+        self._node_state.record(
             PodAssigned(
                 source=source,
                 audit_id=audit_id,
@@ -133,12 +133,14 @@ class Observer:
                 unobservable=unobservable,
             )
         )
-        self._picture.known[pod.pod_sandbox_id] = Known(process.pid, assigned, process.runtime_type)
+        self._node_state.known[pod.pod_sandbox_id] = Known(
+            process.pid, assigned, process.runtime_type
+        )
 
     def saw_created(
         self,
         container_id: str,
-        status: ContainerStatus | Unanswered,
+        status: ContainerStatus | StatusUnavailable,
         *,
         source: Source,
         audit_id: str = "",
@@ -153,18 +155,18 @@ class Observer:
         container = ContainerRef(container_id=container_id).completed_by(container)
         requested: RequestedNamespaces | None = None
         assigned: AssignedNamespaces = {}
-        if not isinstance(status, Unanswered):
+        if not isinstance(status, StatusUnavailable):
             container = container.completed_by(status.container)
             pod = PodRef(pod_sandbox_id=status.pod_sandbox_id).completed_by(pod)
             # What a call asked for is on record by its audit id.
             requested = None if audit_id else status.requested
             assigned = _completed(status.process, container_id).assigned
-        self._picture.say(
+        self._node_state.record(
             ContainerAssigned(
                 source=source,
                 audit_id=audit_id,
                 not_before=not_before,
-                pod=self._picture.pod_ref(pod.pod_sandbox_id).completed_by(pod),
+                pod=self._node_state.pod_ref(pod.pod_sandbox_id).completed_by(pod),
                 container=container,
                 requested=requested,
                 assigned=assigned,
@@ -174,13 +176,13 @@ class Observer:
     def saw_started(
         self,
         container_id: str,
-        status: ContainerStatus | Unanswered | None,
+        status: ContainerStatus | StatusUnavailable | None,
         *,
         source: Source,
         not_before: str = "",
     ) -> None:
         """Record what a container's process has; `status` may be None if the hook saw it."""
-        known = self._picture.workloads.container(container_id)
+        known = self._node_state.workloads.container(container_id)
         if known is None:
             return
         pod, container = known
@@ -197,13 +199,13 @@ class Observer:
                 not_before=not_before,
                 asked=(pod.ref, container.ref),
             )
-            pod, container = self._picture.workloads.container(container_id) or known
+            pod, container = self._node_state.workloads.container(container_id) or known
         actual, unobservable = _container_has(pod, container, status)
-        judgements = self._picture.judge(pod, container, actual) if actual else {}
+        judgements = self._node_state.judge(pod, container, actual) if actual else {}
         if actual is not None and _is_the_sandboxes_own(actual, pod, judgements):
             actual, judgements = None, {}
             unobservable = sandboxed_by("what runs the sandbox: they are one process")
-        self._picture.say(
+        self._node_state.record(
             ContainerStarted(
                 source=source,
                 not_before=not_before,
@@ -215,8 +217,8 @@ class Observer:
                 unobservable=unobservable,
             )
         )
-        if not isinstance(status, Unanswered) or actual is not None:
-            self._picture.known[container_id] = Known(
+        if not isinstance(status, StatusUnavailable) or actual is not None:
+            self._node_state.known[container_id] = Known(
                 actual.pid if actual else None, container.assigned
             )
 
@@ -258,7 +260,7 @@ def _sandbox_has(
 
 
 def _container_has(
-    pod: Pod, container: Container, status: ContainerStatus | Unanswered | None
+    pod: Pod, container: Container, status: ContainerStatus | StatusUnavailable | None
 ) -> tuple[NamespaceReading | None, str]:
     """What a container's process has, or why there is nothing to read.
 
@@ -275,7 +277,7 @@ def _container_has(
         actual = read_namespaces(witnessed.pid, start_ticks=witnessed.start_ticks)
         actual = actual.filled_from(witnessed, ReadingSource.HOOK)
         return (actual, "") if actual.namespaces or not _had_ended(actual) else (None, ENDED)
-    if status is None or isinstance(status, Unanswered):
+    if status is None or isinstance(status, StatusUnavailable):
         return None, status.reason if status else NO_HOST_PID
     process = _completed(status.process, id_)
     exited = status.state is ContainerState.EXITED

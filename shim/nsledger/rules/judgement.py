@@ -35,7 +35,7 @@ from nsledger.model.namespaces import (
     shown,
 )
 from nsledger.rules import claims
-from nsledger.rules.claims import NoneOf, Surroundings, Viewpoint, compatible
+from nsledger.rules.claims import ClaimResolver, JudgementContext, NoneOf, compatible
 from nsledger.rules.sharing import container_sharing, sandbox_sharing
 
 
@@ -43,12 +43,12 @@ def judge_container(
     actual: NamespaceReading,
     requested: RequestedNamespaces,
     assigned: AssignedNamespaces,
-    around: Surroundings,
+    around: JudgementContext,
 ) -> dict[NamespaceType, Judgement]:
     """One judgement per type for an application container."""
     return {
         type_: _judge(
-            Viewpoint(type_, actual, around),
+            ClaimResolver(type_, actual, around),
             container_sharing(type_, actual, around),
             requested,
             assigned,
@@ -68,12 +68,12 @@ def judge_sandbox(
     """One judgement per type for the sandbox itself, whose own namespaces are the pod's.
 
     A sandbox without a process has nothing to judge in the types that it keeps no mount of: they
-    are left out. `paths` is what assigned paths led to, as in `Surroundings`.
+    are left out. `paths` is what assigned paths led to, as in `JudgementContext`.
     """
-    around = Surroundings(host=host, sandbox=_NO_SANDBOX_BESIDE, paths=paths or {})
+    around = JudgementContext(host=host, sandbox=_NO_SANDBOX_BESIDE, paths=paths or {})
     return {
         type_: _judge(
-            Viewpoint(type_, actual, around),
+            ClaimResolver(type_, actual, around),
             sandbox_sharing(type_, actual, host),
             requested,
             assigned,
@@ -91,7 +91,7 @@ _NO_SANDBOX_BESIDE: Final = NamespaceReading(
 
 
 def _judge(
-    view: Viewpoint,
+    view: ClaimResolver,
     sharing: Sharing,
     requested: RequestedNamespaces,
     assigned: AssignedNamespaces,

@@ -227,7 +227,7 @@ class _Case:
         )
 
 
-class Docket:
+class FindingCollector:
     """All that was found so far."""
 
     def __init__(self) -> None:
