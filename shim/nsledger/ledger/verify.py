@@ -107,6 +107,14 @@ def _walk_all(
     ledger: Place, marks: Marks, ahead: Iterator[Early | None], progress: Progress | None
 ) -> Verified:
     head, unfinished, signed = ledger.before, 0, 0
+    if ledger.pruned_error is not None:
+        raise LedgerDamagedError(
+            damage=Damage.MISSING,
+            seq=1,
+            path=ledger.segments[0][1],
+            line_number=0,
+            detail=str(ledger.pruned_error),
+        )
     prunings: set[Head] = set()
     for mark in marks.within(head.seq - 1, head.seq).marks:
         check_mark(mark, head.digest, ledger.segments[0][1], 0, signed)

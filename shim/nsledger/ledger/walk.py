@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from nsledger.ledger import place
+from nsledger.ledger import files, place
 from nsledger.ledger.checkpoint import Mark, Marks
 from nsledger.ledger.errors import Damage, LedgerDamagedError, LedgerError, NotAnEntryError
 from nsledger.ledger.line import Entry, Head, check_whole
@@ -57,12 +57,19 @@ def walk(
     ahead = iter(marks.within(before.seq, None).marks)
     mark = next(ahead, None)
     mark_seq = mark.head.seq if mark else 0
-    segment = Segment.open(path)
+    try:
+        segment = Segment.open(path)
+    except files.NotARegularFileError as error:
+        why = Damage.NOT_AN_ENTRY, "it is no regular file"
+        raise _damaged(why, path, before, seq, signed) from error
     try:
         pieces = segment.pieces()
         for line in whole_lines(pieces if segment.compressed else _told(pieces, progress)):
             # `chain.opening`, written out.
-            if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
+            if not (
+                line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest))
+                and line.endswith(b"}\n")
+            ):
                 why = _why_not(line, Head(seq, digest.decode()))
                 raise _damaged(why, path, before, seq, signed)
             check_whole(line)
