@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -17,8 +17,6 @@ from nsledger import bounds
 from nsledger.ledger import files, layout
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.line import Head
-
-PRUNING: Final = b'"event":"ledger.pruned"'
 
 
 class PrunedFileError(LedgerError):
@@ -40,7 +38,7 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     v: Literal[1] = 1
     first_seq: Annotated[int, msgspec.Meta(ge=2, le=2**63 - 1)]
     """The first entry that was kept; a segment begins with it."""
-    prev: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    prev: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """SHA-256 of the line before it, which was removed."""
     from_seq: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     """The first entry of this removal; the last is `first_seq - 1`. Older ones went before."""
@@ -55,23 +53,6 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     def before(self) -> Head:
         """What the first kept entry follows."""
         return Head(seq=self.first_seq - 1, digest=self.prev)
-
-
-class _Told(msgspec.Struct):
-    through_seq: int
-    digest: str
-
-
-def removed_through(line: bytes) -> tuple[Head, ...]:
-    """The last entry that is removed by the `ledger.pruned` record on `line`; none if it is none.
-
-    `PRUNING` is in every such line, and in no other that a writer of records made.
-    """
-    try:
-        told = msgspec.json.decode(line, type=_Told)
-    except msgspec.DecodeError:
-        return ()
-    return (Head(seq=told.through_seq, digest=told.digest),)
 
 
 def load(directory: str) -> Pruned | None:

@@ -196,7 +196,17 @@ def check(path: str, cursor: Head) -> None:
 
 
 class _First(msgspec.Struct):
+    seq: int
     ledger_id: str = ""
+
+
+def id_told_by(line: bytes) -> str | None:
+    """The id of the ledger that begins with `line`; None if it does not tell, or is a later one."""
+    try:
+        first = msgspec.json.decode(line, type=_First)
+    except msgspec.DecodeError:
+        return None
+    return (first.ledger_id or None) if first.seq == 1 else None
 
 
 def ledger_id(path: str) -> str | None:
@@ -212,14 +222,8 @@ def ledger_id(path: str) -> str | None:
     pruned = place.find(path).pruned
     if pruned is not None:
         return pruned.ledger_id or None
-    for entry in entries(path):
-        if entry.seq != 1:
-            return None
-        try:
-            return msgspec.json.decode(entry.line, type=_First).ledger_id or None
-        except msgspec.DecodeError:
-            return None
-    return None
+    first = next(entries(path), None)
+    return None if first is None else id_told_by(first.line)
 
 
 _CHUNK_BYTES: Final = 1 << 16
