@@ -97,16 +97,37 @@ class ProcessRow:
 class PodRow:
     """A pod sandbox and those of its processes that still get records."""
 
-    __slots__ = ("containers", "ended", "ref", "row", "sandbox", "stored")
+    __slots__ = (
+        "containers",
+        "dirty",
+        "ended",
+        "first_seq",
+        "noteworthy",
+        "over_seq",
+        "ref",
+        "removed_seq",
+        "row",
+        "sandbox",
+        "told",
+    )
 
     def __init__(self, ref: Pod) -> None:
         self.ref = ref
         self.row = 0
-        self.stored = Pod()
-        """What its row tells."""
+        """Its id in the index; 0 before it has one, and for containers whose pod nobody told."""
         self.sandbox: ProcessRow | None = None
         self.containers: dict[str, ProcessRow] = {}
         self.ended = False
+        self.first_seq = 0
+        """Of the entries that tell of it; 0 before the first."""
+        self.over_seq: int | None = None
+        """From this entry on it is over for certain; None while it may be there."""
+        self.removed_seq: int | None = None
+        self.noteworthy = False
+        """Whether a finding may be about it."""
+        self.told: list[int] = []
+        """Pointers to entries that tell of it, flat; those that are not stored yet."""
+        self.dirty = False
 
 
 _POD, _CONTAINER, _EITHER, _DAEMON = range(1, 5)
@@ -151,7 +172,11 @@ class Scan:
         self.odd: list[Numbers] = []
 
         self._ns = Times().ns
-        self._pod_of: dict[str, PodRow] = {}
+        self.home: dict[str, PodRow] = {}
+        """By `container_id`."""
+        self.parked: dict[str, PodRow] = {}
+        """By `pod_sandbox_id`: over, not removed yet, and without a process that may be there."""
+        self.changed_pods: list[PodRow] = []
         self._removed: dict[str, None] = {}
 
     def apply(self, record: Skimmed, at: Numbers) -> None:
@@ -160,8 +185,7 @@ class Scan:
         Raises:
             NotAnInstantError: its time is none.
         """
-        if record.boot_id != self.boot_id:
-            self._boot(record, at)
+        self.turn(record, at)
         about = _ABOUT.get(record.event)
         if about is None:
             return
@@ -174,13 +198,28 @@ class Scan:
         elif record.pod is not None and record.pod.pod_sandbox_id:
             self._of_pod(record, record.pod, at)
 
+    def turn(self, record: Skimmed, at: Numbers) -> None:
+        """Take in that the record at `at` may be the first of another boot.
+
+        Raises:
+            NotAnInstantError: its time is none.
+        """
+        if record.boot_id != self.boot_id:
+            self._boot(record, at)
+
     def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
         """Go on with a pod and its open processes, as an index had them."""
+        id_ = pod.ref.pod_sandbox_id
+        rows = list(rows)
+        if id_ and not rows and pod.over_seq is not None:
+            self.park(id_, pod)
+            return
+        if id_ or rows:
+            self.pods[id_] = pod
         for row in rows:
-            self.pods[pod.ref.pod_sandbox_id] = pod
             if row.container_id:
                 pod.containers[row.container_id] = row
-                self._pod_of[row.container_id] = pod
+                self.home[row.container_id] = pod
             else:
                 pod.sandbox = row
 
@@ -188,12 +227,18 @@ class Scan:
         """The first record of another boot ends everything."""
         time_ns = self._tick(record.time)
         self.boots.append((at, record.boot_id, time_ns))
-        for pod in self.pods.values():
+        for id_, pod in self.pods.items():
             self._end_pod(pod, record.seq, time_ns)
             pod.sandbox = None
             pod.containers.clear()
+            pod.ended = False
+            if id_:
+                self.park(id_, pod)
+                if pod.over_seq is None:
+                    pod.over_seq = record.seq
+                    self.touch_pod(pod)
         self.pods.clear()
-        self._pod_of.clear()
+        self.home.clear()
         self._removed.clear()
         self.boot_id, self.host = record.boot_id, {}
 
@@ -203,7 +248,7 @@ class Scan:
         self.host = reading.namespaces
 
     def _of_pod(self, record: Skimmed, ref: Pod, at: Numbers) -> None:
-        pod = self._pod(ref)
+        pod = self.pod(ref)
         sandbox = pod.sandbox
         if sandbox is None:
             sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
@@ -225,15 +270,15 @@ class Scan:
 
     def _of_container(self, record: Skimmed, ref: Pod, whose: Container, at: Numbers) -> None:
         id_, event = whose.container_id, record.event
-        pod = self._pod_of.get(id_)
+        pod = self.home.get(id_)
         if pod is None:
-            pod = self._pod_of[id_] = self._pod(ref)
+            pod = self.home[id_] = self.pod(ref)
             container = pod.containers[id_] = ProcessRow(pod, whose, record.seq)
         else:
             container = pod.containers[id_]
             if ref.pod_sandbox_id and not pod.ref.pod_sandbox_id:
                 del pod.containers[id_]
-                pod = self._pod_of[id_] = container.pod = self._pod(ref)
+                pod = self.home[id_] = container.pod = self.pod(ref)
                 pod.containers[id_] = container
         if not container.name:
             container.name = whose.name
@@ -307,14 +352,34 @@ class Scan:
             row.pod.containers[row.container_id] = other
         return other
 
-    def _pod(self, ref: Pod) -> PodRow:
-        pod = self.pods.get(ref.pod_sandbox_id)
+    def pod(self, ref: Pod) -> PodRow:
+        """The row of the pod sandbox `ref`; of all containers without one, if it has no id."""
+        id_ = ref.pod_sandbox_id
+        pod = self.pods.get(id_) or self.parked.pop(id_, None)
         if pod is None:
-            pod = self.pods[ref.pod_sandbox_id] = PodRow(ref if ref.pod_sandbox_id else _NO_POD)
-            pod.ended = ref.pod_sandbox_id in self._removed
-        elif pod.ref != ref and ref.pod_sandbox_id:
-            pod.ref = _completed(pod.ref, ref)
+            pod = self.pods[id_] = PodRow(ref if id_ else _NO_POD)
+            pod.ended = id_ in self._removed
+        elif pod.ref != ref and id_:
+            self.pods[id_] = pod
+            completed = _completed(pod.ref, ref)
+            if completed != pod.ref:
+                pod.ref = completed
+                self.touch_pod(pod)
+        else:
+            self.pods[id_] = pod
         return pod
+
+    def park(self, id_: str, pod: PodRow) -> None:
+        """Remember which row a pod without processes has, until it is removed."""
+        self.parked[id_] = pod
+        if len(self.parked) > _REMEMBERED:
+            del self.parked[next(iter(self.parked))]
+
+    def touch_pod(self, pod: PodRow) -> None:
+        """Its row has to be written."""
+        if not pod.dirty:
+            pod.dirty = True
+            self.changed_pods.append(pod)
 
     def _end_pod(self, pod: PodRow, seq: int, time_ns: int) -> None:
         for row in (pod.sandbox, *pod.containers.values()):
@@ -330,7 +395,7 @@ class Scan:
         self._remember(pod.ref.pod_sandbox_id)
 
     def _remove(self, id_: str, container: ProcessRow) -> None:
-        del self._pod_of[id_], container.pod.containers[id_]
+        del self.home[id_], container.pod.containers[id_]
         if container.known:
             self._remember(id_)
 
@@ -361,13 +426,9 @@ def _completed(one: Pod, other: Pod) -> Pod:
     )
 
 
-# The holes in the record, found while an index is written.
-#
-# It is the fold of `domain.unwatched` over the few records that can tell of one. What is about a
-# pod
-# only shows that somebody watched until then, so the last one before something else happens
-# stands
-# for all of them.
+# Unwatched times, found while an index is written: the fold of `state.coverage` over the few records
+# that can tell of one. What is about a pod only shows that somebody watched until then, so the last
+# such record before another one stands for all of them.
 
 ABOUT_PODS: Final = frozenset(
     {

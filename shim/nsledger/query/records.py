@@ -1,0 +1,517 @@
+"""The records that a question depends on, found by the index and read from the ledger.
+
+    with opened(ledger, cache=None) as index:
+        records = Records(index.database, index.reached, ledger)
+        rows = records.called("shop/web")
+        then = records.past(rows, at=None)          # the same fold as over the whole ledger
+        find_pod(then.workloads, "shop/web")
+
+The index only says where to look. Each entry is read again and hashed, and the folds of
+`nsledger.state` get it in the order of the ledger, together with what always counts: the boots, the
+host's namespaces, what a newer version wrote, and the entries behind the index. A pod is folded with
+all that tells of it, and with every pod of which a record tells of the same container. The property
+tests hold the answers against folds over everything.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import Final
+
+import msgspec
+
+from nsledger.index.builder import lines
+from nsledger.index.entries import Entries, EntryChangedError, Pointer, unpack
+from nsledger.index.store import Mark, pointer_of
+from nsledger.ledger import reader
+from nsledger.ledger.errors import NotAnEntryError
+from nsledger.ledger.line import Entry, digest_of
+from nsledger.model.instants import unix_ns
+from nsledger.model.record import Record, decode
+from nsledger.state import past
+from nsledger.state.past import Past
+from nsledger.state.pods import Workloads
+
+PREFIX: Final = "substr({0}, 1, 12) BETWEEN ? AND ? AND substr({0}, 1, ?) = ?"
+"""What an id begins with, as the indexes of `schema` find it."""
+_SHORTEST_ID: Final = 4
+_PORTION: Final = 500
+_NEVER: Final = 1 << 62
+_FORGOTTEN: Final = 4096
+"""Removed pods and containers whose late records a daemon tells from those of new ones."""
+_MOSTLY: Final = 4
+"""Where more than one in so many pods counts, reading all entries in their order is quicker."""
+_FEW: Final = 2000
+
+
+class Records:
+    """One state of one ledger and of its index."""
+
+    def __init__(self, database: sqlite3.Connection, reached: Mark, ledger: str) -> None:
+        """Reads what is behind the index.
+
+        Raises:
+            EntryChangedError: what is behind the index does not follow it.
+            UnreadableRecordError: an entry there is no record.
+            OSError: it cannot be read.
+        """
+        self.database = database
+        self.reached = reached
+        self.ledger = ledger
+        self.entries = Entries(ledger)
+        self.tail = list(_tail(ledger, reached))
+        """The records that the index has not got yet."""
+
+    @property
+    def last_seq(self) -> int:
+        """Of the last entry."""
+        return self.tail[-1].seq if self.tail else self.reached.seq
+
+    # which pods
+
+    def called(self, asked: str) -> set[int]:
+        """Rows of the pods that `asked` may mean: a name, a uid, or the beginning of an id."""
+        found = set[int]()
+        select = "SELECT id FROM pod WHERE "
+        names = {asked, *(asked[at + 1 :] for at, one in enumerate(asked) if one == "/")}
+        for name in names:
+            found |= self._ids(select + "name = ?", name)
+            found |= self._ids("SELECT pod FROM also WHERE name = ?", name)
+        found |= self._ids(
+            select + "uid = ? AND substr(uid, 1, 18) = substr(?, 1, 18)", asked, asked
+        )
+        if len(asked) >= _SHORTEST_ID:
+            found |= self._ids(select + PREFIX.format("pod_sandbox_id"), *_prefix(asked))
+            found |= self._ids(
+                "SELECT pod FROM process WHERE container_id != '' AND "
+                + PREFIX.format("container_id"),
+                *_prefix(asked),
+            )
+        return found
+
+    def matching(self, patterns: Collection[str]) -> set[int]:
+        """Rows of the pods that `log --pod` may mean: as `called`, or a shell pattern of a name."""
+        found = set[int]()
+        wild = [one for one in patterns if any(sign in one for sign in "*?[")]
+        for pattern in patterns:
+            found |= self.called(pattern)
+        if wild:
+            for id_, k8s_namespace, name, uid in self.database.execute(
+                "SELECT id, k8s_namespace, name, uid FROM pod UNION ALL"
+                " SELECT pod, '', name, name FROM also"
+            ):
+                words = name, f"{k8s_namespace}/{name}", uid
+                if any(fnmatchcase(word, one) for one in wild for word in words):
+                    found.add(id_)
+        return found
+
+    def there(self, seq: int | None) -> set[int]:
+        """Rows of all pods that may have been there when entry `seq` was the last; None is now."""
+        if seq is None or seq >= self.reached.seq:
+            return self._ids("SELECT id FROM pod WHERE over_seq IS NULL")
+        found, before = self._living_before(seq)
+        found |= self._ids("SELECT id FROM pod WHERE first_seq > ? AND first_seq <= ?", before, seq)
+        over = set[int]()
+        for ids in _portions(sorted(found)):
+            over |= self._ids(
+                f"SELECT id FROM pod WHERE id IN ({_list(ids)}) AND over_seq <= ?",  # noqa: S608 - numbers
+                seq,
+            )
+        return found - over
+
+    def ever(self, seq: int | None = None) -> set[int]:
+        """Rows of all pods of which an entry up to `seq` may tell."""
+        return self._ids("SELECT id FROM pod WHERE first_seq <= ?", _NEVER if seq is None else seq)
+
+    def newest_over(self, most: int) -> set[int]:
+        """Rows of the pods that were over last."""
+        return self._ids(
+            "SELECT id FROM pod WHERE over_seq IS NOT NULL ORDER BY over_seq DESC LIMIT ?", most
+        )
+
+    def count(self, seq: int | None = None) -> int:
+        """How many pods are on record."""
+        (known,) = self.database.execute(
+            "SELECT count(DISTINCT pod_sandbox_id) FROM pod WHERE first_seq <= ?",
+            (_NEVER if seq is None else seq,),
+        ).fetchone()
+        return int(known)
+
+    def names(self, most: int = _FEW) -> list[str]:
+        """What pods are called, the newest first."""
+        rows = self.database.execute(
+            "SELECT k8s_namespace, name FROM pod WHERE name != '' ORDER BY id DESC LIMIT ?", (most,)
+        )
+        return list(dict.fromkeys(word for ns, name in rows for word in (f"{ns}/{name}", name)))
+
+    def of_ids(self, sandbox_ids: Iterable[str], container_ids: Iterable[str] = ()) -> set[int]:
+        """Rows of pods by their whole id, and of those that had these containers."""
+        found = set[int]()
+        for id_ in sandbox_ids:
+            found |= self._ids(
+                "SELECT id FROM pod WHERE " + PREFIX.format("pod_sandbox_id"), *_prefix(id_)
+            )
+        for id_ in container_ids:
+            found |= self._ids(
+                "SELECT pod FROM process WHERE container_id != '' AND "
+                + PREFIX.format("container_id"),
+                *_prefix(id_),
+            )
+        return found
+
+    def with_kin(self, rows: Collection[int]) -> set[int]:
+        """`rows` and all others of the same pods, and of pods that told of a container of theirs."""
+        found, new = set[int](), set(rows)
+        while new:
+            found |= new
+            more = set[int]()
+            for ids in _portions(sorted(new)):
+                listed = _list(ids)
+                more |= self._ids(
+                    "SELECT other.id FROM pod one JOIN pod other"  # noqa: S608 - numbers
+                    " ON substr(other.pod_sandbox_id, 1, 12) = substr(one.pod_sandbox_id, 1, 12)"
+                    " AND other.pod_sandbox_id = one.pod_sandbox_id"
+                    f" WHERE one.id IN ({listed})"
+                )
+                more |= self._ids(f"SELECT other FROM link WHERE one IN ({listed})")  # noqa: S608
+                more |= self._ids(f"SELECT one FROM link WHERE other IN ({listed})")  # noqa: S608
+                more |= self._ids(
+                    "SELECT other.pod FROM process one JOIN process other"  # noqa: S608 - numbers
+                    " ON substr(other.container_id, 1, 12) = substr(one.container_id, 1, 12)"
+                    " AND other.container_id = one.container_id AND other.container_id != ''"
+                    f" WHERE one.pod IN ({listed}) AND one.container_id != ''"
+                )
+            new = more - found
+        return found
+
+    # which entries
+
+    def past(self, rows: Collection[int], *, at: str | None) -> Past:
+        """What the records add up to at `at`, of these pods and of those told of since the index.
+
+        Raises:
+            NothingYetError: the ledger begins after `at`.
+        """
+        kin = self._with_the_tails(rows)
+        if at is None:
+            then = past.now(self._read(self._always(None) | self._told(kin)))
+        else:
+            last_seq = self.last_seq_at(at)
+            pointers = self._told(kin, last_seq) | self._hooks(last_seq, at, kin)
+            pointers |= self._always(last_seq) | self._around(at)
+            records = self._read(self._with_their_holes(pointers))
+            then = past.as_of(records, at=at, last_seq=last_seq)
+        self._leave_out_others(then.workloads, kin)
+        return then
+
+    def last_seq_at(self, at: str) -> int:
+        """The sequence number of the last record that was written by `at`; 0 if none was."""
+        behind = past.last_seq_at(reversed(self.tail), at)
+        if behind:
+            return behind
+        at_ns = unix_ns(at)
+        so_far = self.reached.period
+        if so_far is not None and so_far.since_ns <= at_ns:
+            return self._last_in(so_far.first_seq, self.reached.seq, at)
+        row = self.database.execute(
+            "SELECT first_seq, last_seq FROM period WHERE since_ns <= ?"
+            " ORDER BY number DESC LIMIT 1",
+            (at_ns,),
+        ).fetchone()
+        return 0 if row is None else self._last_in(*row, at)
+
+    def findings(self) -> Iterator[Record]:
+        """The records that findings can be about, and those that tell when nobody watched."""
+        (all_,) = self.database.execute("SELECT count(*) FROM pod").fetchone()
+        noteworthy = self._ids("SELECT id FROM pod WHERE noteworthy = 1")
+        if len(noteworthy) > max(_FEW, all_ // _MOSTLY):
+            return self.everything()
+        pointers = self._always(None)
+        for table in ("node", "host", "boot", "odd"):
+            pointers |= self._pointers(f"SELECT entry FROM {table}")  # noqa: S608 - a constant
+        pointers |= self._pointers("SELECT entries FROM hole")
+        pointers |= set(unpack(self.reached.recent)) | self._first_hook()
+        context = list(self._read(pointers))
+        kin = self._with_the_tails(noteworthy | self.of_ids(*_ids_in(context)))
+        return self._read(pointers | self._told(kin))
+
+    def node(self) -> list[Record]:
+        """The records that are about no pod, and those that tell when nobody watched."""
+        pointers = self._always(None) | self._pointers("SELECT entry FROM node")
+        pointers |= self._pointers("SELECT entries FROM hole") | set(unpack(self.reached.recent))
+        return list(self._read(pointers))
+
+    def node_since(self, time_ns: int, event: str) -> Iterator[Record]:
+        """The records of one kind, about no pod, that tell a time from `time_ns` on."""
+        found = self._pointers(
+            "SELECT entry FROM node WHERE event = ? AND time_ns >= ?", event, time_ns
+        )
+        yield from self._read(found)
+
+    def restored(self, before_seq: int) -> Iterator[Record]:
+        """What a daemon has to know when it starts, of the entries before `before_seq`.
+
+        The pods that were not removed, and of those that were the newest, since late records of
+        them may still come.
+        """
+        kept = self._ids("SELECT id FROM pod WHERE removed_seq IS NULL")
+        newest = self._ids(
+            "SELECT id FROM pod WHERE removed_seq IS NOT NULL ORDER BY removed_seq DESC LIMIT ?",
+            _FORGOTTEN // 4,
+        )
+        kin = self._with_the_tails(kept | newest) | {0}
+        for record in self._read(self._always(None) | self._told(kin)):
+            if record.seq < before_seq:
+                yield record
+
+    def about(self, rows: Collection[int]) -> Iterator[Entry]:
+        """The entries that tell of these pods, and all that were asked for in vain; in order."""
+        pointers = self._told(self.with_kin(rows)) | set(unpack(self.reached.pending))
+        pointers |= self._pointers("SELECT entry FROM request")
+        pointers |= self._pointers("SELECT entry FROM odd")
+        yield from self.entries.read(pointers)
+
+    def everything(self) -> Iterator[Record]:
+        """All records."""
+        for entry in checked(self.ledger):
+            yield decode(entry.line)
+
+    def first(self) -> Record | None:
+        """The first record."""
+        entry = next(reader.entries(self.ledger), None)
+        return None if entry is None else decode(entry.line)
+
+    def periods(self, since_ns: int | None, until_ns: int | None) -> Iterator[tuple[int, int]]:
+        """First and last entry of each stretch that may tell a time in between, in order."""
+        low = -_NEVER if since_ns is None else since_ns
+        high = _NEVER if until_ns is None else until_ns
+        yield from self.database.execute(
+            "SELECT first_seq, last_seq FROM period WHERE until_ns >= ? AND since_ns < ?"
+            " ORDER BY number",
+            (low, high),
+        )
+        so_far = self.reached.period
+        if so_far is not None and so_far.until_ns >= low and so_far.since_ns < high:
+            yield so_far.first_seq, self.reached.seq
+        if self.tail:
+            yield self.tail[0].seq, self.tail[-1].seq
+
+    # inside
+
+    def _ids(self, select: str, *values: int | str) -> set[int]:
+        return {one for (one,) in self.database.execute(select, values)}
+
+    def _pointers(self, select: str, *values: int | str) -> set[Pointer]:
+        found = set[Pointer]()
+        for (packed,) in self.database.execute(select, values):
+            found.update(unpack(packed))
+        return found
+
+    def _read(self, pointers: Iterable[Pointer]) -> Iterator[Record]:
+        for entry in self.entries.read(at for at in pointers if at.seq):
+            yield decode(entry.line)
+        yield from self.tail
+
+    def _told(self, rows: Collection[int], through_seq: int = _NEVER) -> set[Pointer]:
+        found = set[Pointer]()
+        for ids in _portions(sorted(rows)):
+            for (packed,) in self.database.execute(
+                f"SELECT entries FROM told WHERE pod IN ({_list(ids)}) AND seq <= ?",  # noqa: S608
+                (through_seq,),
+            ):
+                found.update(at for at in unpack(packed) if at.seq <= through_seq)
+        return found
+
+    def _always(self, seq: int | None) -> set[Pointer]:
+        """What counts for every pod: boots, the host's namespaces, and the ledger's last entry."""
+        end = _NEVER if seq is None else seq
+        found = self._pointers("SELECT entry FROM boot") | self._pointers("SELECT entry FROM odd")
+        found |= self._pointers("SELECT entry FROM host WHERE changed")
+        found |= self._pointers(
+            "SELECT entry FROM node WHERE event NOT IN"
+            " ('daemon.started', 'daemon.stopped', 'gap', 'ledger.pruned')"
+        )
+        found |= self._pointers(
+            "SELECT entry FROM node WHERE event = 'daemon.started' AND seq <= ?"
+            " ORDER BY seq DESC LIMIT 1",
+            end,
+        )
+        found.add(pointer_of(self.reached))
+        return found
+
+    def _around(self, at: str) -> set[Pointer]:
+        """What tells whether anybody watched at `at`, and the first record."""
+        at_ns = unix_ns(at)
+        found = self._pointers(
+            "SELECT entries FROM hole WHERE since_ns <= ? AND until_ns >= ?", at_ns, at_ns
+        )
+        found |= self._pointers("SELECT entry FROM node ORDER BY seq LIMIT 1")
+        return found | set(unpack(self.reached.recent))
+
+    def _with_their_holes(self, pointers: set[Pointer]) -> set[Pointer]:
+        """A daemon's start is told with the record before it, or it would seem a longer absence."""
+        starts = self._pointers("SELECT entry FROM node WHERE event = 'daemon.started'") & pointers
+        found = set(pointers)
+        for one in starts:
+            found |= self._pointers("SELECT entries FROM hole WHERE seq = ?", one.seq)
+        return found
+
+    def _hooks(self, seq: int, at: str, kin: set[int]) -> set[Pointer]:
+        """Records behind entry `seq` of what hooks saw by `at`; their pods are added to `kin`."""
+        at_ns = unix_ns(at)
+        packed = [
+            bytes(hooks)
+            for (hooks,) in self.database.execute(
+                "SELECT hooks FROM period WHERE last_seq > ? AND hook_ns <= ?", (seq, at_ns)
+            )
+        ]
+        late = list(_timed(packed, self.reached, seq, at_ns))
+        if not late:
+            return set()
+        records = [decode(entry.line) for entry in self.entries.read(late)]
+        more = self.with_kin(self.of_ids(*_ids_in(records))) - kin
+        kin |= more
+        return set(late) | self._told(more, seq)
+
+    def _living_before(self, seq: int) -> tuple[set[int], int]:
+        """Rows that were not removed at the end of the last whole period before entry `seq`."""
+        row = self.database.execute(
+            "SELECT living, last_seq FROM period WHERE last_seq <= ? ORDER BY number DESC LIMIT 1",
+            (seq,),
+        ).fetchone()
+        if row is None:
+            return set(), 0
+        rows = array("I")
+        rows.frombytes(row[0])
+        return set(rows), int(row[1])
+
+    def _last_in(self, first_seq: int, last_seq: int, at: str) -> int:
+        """The last of these entries that was written by `at`; 0 if none was."""
+        at_ns, found = unix_ns(at), 0
+        for entry in reader.entries(self.ledger, first_seq):
+            if entry.seq > last_seq:
+                break
+            if unix_ns(_time_of(entry.line).time) <= at_ns:
+                found = entry.seq
+        return found
+
+    def _first_hook(self) -> set[Pointer]:
+        """That there is a hook at all is told by any record of one."""
+        row = self.database.execute(
+            "SELECT hooks FROM period WHERE hook_ns IS NOT NULL ORDER BY number LIMIT 1"
+        ).fetchone()
+        so_far = self.reached.period
+        numbers = array("Q")
+        if row is not None:
+            numbers.frombytes(row[0])
+        elif so_far is not None:
+            numbers.extend(so_far.hooks)
+        return {Pointer(*numbers[:3])} if numbers else set()
+
+    def _with_the_tails(self, rows: Collection[int]) -> set[int]:
+        return self.with_kin({*rows, *self.of_ids(*_ids_in(self.tail))})
+
+    def _leave_out_others(self, workloads: Workloads, rows: Collection[int]) -> None:
+        """A record that is read for its time alone tells too little of its pod."""
+        told = {id_ for id_ in _ids_in(self.tail)[0]}
+        for ids in _portions(sorted(rows)):
+            told |= {
+                id_
+                for (id_,) in self.database.execute(
+                    f"SELECT pod_sandbox_id FROM pod WHERE id IN ({_list(ids)})"  # noqa: S608
+                )
+            }
+        for id_ in [id_ for id_ in workloads.pods if id_ and id_ not in told]:
+            del workloads.pods[id_]
+
+
+def checked(ledger: str, start_seq: int = 1) -> Iterator[Entry]:
+    """The entries from `start_seq` on; what does not follow is left out, as the index does."""
+    before: Entry | None = None
+    for entry in sound_lines(ledger, start_seq):
+        if before is not None:
+            if entry.seq <= before.seq:
+                continue
+            if entry.seq > before.seq + 1 or entry.prev == digest_of(before.line):
+                yield before
+        before = entry
+    if before is not None:
+        yield before
+
+
+def sound_lines(ledger: str, start_seq: int = 1) -> Iterator[Entry]:
+    """The lines that are entries."""
+    for _, line in lines(ledger, start_seq - 1, 0):
+        try:
+            entry = Entry.parse(line)
+        except NotAnEntryError:
+            continue
+        if entry.seq >= start_seq:
+            yield entry
+
+
+def _tail(ledger: str, reached: Mark) -> Iterator[Record]:
+    """The records behind the index, which follow it and one another."""
+    seq, digest = reached.seq, reached.digest
+    for _, line in lines(ledger, reached.seq, reached.end):
+        try:
+            entry = Entry.parse(line)
+        except NotAnEntryError as error:
+            raise EntryChangedError(seq=seq + 1) from error
+        if reached.seq and (entry.seq != seq + 1 or entry.prev != digest):
+            raise EntryChangedError(seq=seq + 1)
+        seq, digest = entry.seq, digest_of(line)
+        yield decode(line)
+
+
+def _ids_in(records: Iterable[Record]) -> tuple[set[str], set[str]]:
+    """The pod sandboxes and the containers that records are about."""
+    pods, containers = set[str](), set[str]()
+    for record in records:
+        pod = getattr(record.event, "pod", None)
+        container = getattr(record.event, "container", None)
+        if pod is not None:
+            pods.add(pod.pod_sandbox_id)
+        if container is not None:
+            containers.add(container.container_id)
+    return pods - {""}, containers - {""}
+
+
+class _Time(msgspec.Struct, frozen=True):
+    time: str
+
+
+_time_of: Final = msgspec.json.Decoder(_Time).decode
+
+
+def _timed(packed: Iterable[bytes], reached: Mark, seq: int, at_ns: int) -> Iterator[Pointer]:
+    """Pointers to hook records behind entry `seq` that are of `at_ns` or before."""
+    stretches = list[array[int]]()
+    for one in packed:
+        numbers = array("Q")
+        numbers.frombytes(one)
+        stretches.append(numbers)
+    if reached.period is not None:
+        stretches.append(array("Q", reached.period.hooks))
+    for numbers in stretches:
+        for at in range(0, len(numbers), 4):
+            if numbers[at] > seq and numbers[at + 3] <= at_ns:
+                yield Pointer(*numbers[at : at + 3])
+
+
+def _prefix(text: str) -> tuple[str, str, int, str]:
+    """The values that `PREFIX` asks for."""
+    return text[:12], text[:12] + "~", len(text), text
+
+
+def _list(ids: Iterable[int]) -> str:
+    """Numbers of rows for an IN: they are SQLite's own."""
+    return ",".join(map(str, ids))
+
+
+def _portions(ids: Sequence[int], size: int = _PORTION) -> Iterator[Sequence[int]]:
+    for at in range(0, len(ids), size):
+        yield ids[at : at + size]
