@@ -119,7 +119,7 @@ class Builder:
         for entry in entries.read(at.values()) if at else ():
             asked = skim(entry.line)
             telling.pending.setdefault(asked.audit_id, []).append(
-                (asked.pod or Pod(), tuple(at[entry.seq]))
+                (asked.pod or Pod(), at[entry.seq])
             )
         return telling
 

@@ -426,9 +426,9 @@ def _completed(one: Pod, other: Pod) -> Pod:
     )
 
 
-# Unwatched times, found while an index is written: the fold of `state.coverage` over the few records
-# that can tell of one. What is about a pod only shows that somebody watched until then, so the last
-# such record before another one stands for all of them.
+# Unwatched times, found while an index is written: the fold of `state.coverage` over the few
+# records that can tell of one. What is about a pod only shows that somebody watched until then, so
+# the last such record before another one stands for all of them.
 
 ABOUT_PODS: Final = frozenset(
     {

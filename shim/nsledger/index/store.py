@@ -273,7 +273,7 @@ def _period(one: Period) -> tuple[int | bytes | None, ...]:
     )
 
 
-def _hole(hole: Hole) -> tuple[int, int, str, bytes]:
+def _hole(hole: Hole) -> tuple[int, int, str, bytes, int]:
     return (
         unix_ns(hole.told.since),
         unix_ns(hole.told.until),

@@ -7,10 +7,10 @@
         find_pod(then.workloads, "shop/web")
 
 The index only says where to look. Each entry is read again and hashed, and the folds of
-`nsledger.state` get it in the order of the ledger, together with what always counts: the boots, the
-host's namespaces, what a newer version wrote, and the entries behind the index. A pod is folded with
-all that tells of it, and with every pod of which a record tells of the same container. The property
-tests hold the answers against folds over everything.
+`nsledger.state` get it in the order of the ledger, together with what always counts: the boots,
+the host's namespaces, what a newer version wrote, and the entries behind the index. A pod is folded
+with all that tells of it, and with every pod of which a record tells of the same container. The
+property tests hold the answers against folds over everything.
 """
 
 from __future__ import annotations
@@ -35,8 +35,14 @@ from nsledger.state import past
 from nsledger.state.past import Past
 from nsledger.state.pods import Workloads
 
-PREFIX: Final = "substr({0}, 1, 12) BETWEEN ? AND ? AND substr({0}, 1, ?) = ?"
-"""What an id begins with, as the indexes of `schema` find it."""
+_BY_SANDBOX: Final = (
+    "SELECT id FROM pod WHERE substr(pod_sandbox_id, 1, 12) BETWEEN ? AND ?"
+    " AND substr(pod_sandbox_id, 1, ?) = ?"
+)
+_BY_CONTAINER: Final = (
+    "SELECT pod FROM process WHERE container_id != '' AND substr(container_id, 1, 12)"
+    " BETWEEN ? AND ? AND substr(container_id, 1, ?) = ?"
+)
 _SHORTEST_ID: Final = 4
 _PORTION: Final = 500
 _NEVER: Final = 1 << 62
@@ -84,12 +90,7 @@ class Records:
             select + "uid = ? AND substr(uid, 1, 18) = substr(?, 1, 18)", asked, asked
         )
         if len(asked) >= _SHORTEST_ID:
-            found |= self._ids(select + PREFIX.format("pod_sandbox_id"), *_prefix(asked))
-            found |= self._ids(
-                "SELECT pod FROM process WHERE container_id != '' AND "
-                + PREFIX.format("container_id"),
-                *_prefix(asked),
-            )
+            found |= self.of_ids([asked], [asked])
         return found
 
     def matching(self, patterns: Collection[str]) -> set[int]:
@@ -148,22 +149,16 @@ class Records:
         return list(dict.fromkeys(word for ns, name in rows for word in (f"{ns}/{name}", name)))
 
     def of_ids(self, sandbox_ids: Iterable[str], container_ids: Iterable[str] = ()) -> set[int]:
-        """Rows of pods by their whole id, and of those that had these containers."""
+        """Rows of pods by what their id begins with, and of those that had these containers."""
         found = set[int]()
         for id_ in sandbox_ids:
-            found |= self._ids(
-                "SELECT id FROM pod WHERE " + PREFIX.format("pod_sandbox_id"), *_prefix(id_)
-            )
+            found |= self._ids(_BY_SANDBOX, *_prefix(id_))
         for id_ in container_ids:
-            found |= self._ids(
-                "SELECT pod FROM process WHERE container_id != '' AND "
-                + PREFIX.format("container_id"),
-                *_prefix(id_),
-            )
+            found |= self._ids(_BY_CONTAINER, *_prefix(id_))
         return found
 
     def with_kin(self, rows: Collection[int]) -> set[int]:
-        """`rows` and all others of the same pods, and of pods that told of a container of theirs."""
+        """`rows`, all others of the same pods, and of pods that told of a container of theirs."""
         found, new = set[int](), set(rows)
         while new:
             found |= new
@@ -221,7 +216,7 @@ class Records:
             " ORDER BY number DESC LIMIT 1",
             (at_ns,),
         ).fetchone()
-        return 0 if row is None else self._last_in(*row, at)
+        return 0 if row is None else self._last_in(row[0], row[1], at)
 
     def findings(self) -> Iterator[Record]:
         """The records that findings can be about, and those that tell when nobody watched."""
@@ -416,7 +411,7 @@ class Records:
 
     def _leave_out_others(self, workloads: Workloads, rows: Collection[int]) -> None:
         """A record that is read for its time alone tells too little of its pod."""
-        told = {id_ for id_ in _ids_in(self.tail)[0]}
+        told = _ids_in(self.tail)[0]
         for ids in _portions(sorted(rows)):
             told |= {
                 id_
@@ -489,21 +484,16 @@ _time_of: Final = msgspec.json.Decoder(_Time).decode
 
 def _timed(packed: Iterable[bytes], reached: Mark, seq: int, at_ns: int) -> Iterator[Pointer]:
     """Pointers to hook records behind entry `seq` that are of `at_ns` or before."""
-    stretches = list[array[int]]()
+    numbers = array("Q", () if reached.period is None else reached.period.hooks)
     for one in packed:
-        numbers = array("Q")
         numbers.frombytes(one)
-        stretches.append(numbers)
-    if reached.period is not None:
-        stretches.append(array("Q", reached.period.hooks))
-    for numbers in stretches:
-        for at in range(0, len(numbers), 4):
-            if numbers[at] > seq and numbers[at + 3] <= at_ns:
-                yield Pointer(*numbers[at : at + 3])
+    for at in range(0, len(numbers), 4):
+        if numbers[at] > seq and numbers[at + 3] <= at_ns:
+            yield Pointer(*numbers[at : at + 3])
 
 
 def _prefix(text: str) -> tuple[str, str, int, str]:
-    """The values that `PREFIX` asks for."""
+    """The values that `_BY_SANDBOX` and `_BY_CONTAINER` ask for."""
     return text[:12], text[:12] + "~", len(text), text
 
 
