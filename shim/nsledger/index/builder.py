@@ -14,6 +14,7 @@ import msgspec
 
 from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
 from nsledger.index.scan import ABOUT_PODS, Watching
+from nsledger.index.seal import IndexAlteredError, is_sealed, seal
 from nsledger.index.skim import Opening, Pod, Skimmed, opening, skim
 from nsledger.index.store import Mark, Store, resume
 from nsledger.index.telling import Telling
@@ -94,9 +95,13 @@ Progress = Callable[[int], object]
 class Builder:
     """An index that is being written, by nobody else. Keeps what is open between two calls."""
 
-    def __init__(self, database: sqlite3.Connection, ledger: str, reached: Mark) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, ledger: str, reached: Mark, *, sealed: str | None = None
+    ) -> None:
+        """`sealed` is the path of an index that is kept sealed; what is there is sealed by now."""
         self.reached = reached
         """Up to where the index goes."""
+        self._sealed = sealed
         self._database = database
         self._ledger = ledger
         self._scan = resume(database, reached)
@@ -141,6 +146,7 @@ class Builder:
             LedgerError: there is no ledger.
             OSError: it cannot be read.
             sqlite3.Error: the index cannot be written.
+            IndexAlteredError: somebody else wrote it.
         """
         before: Skimmed | Opening | None = None
         before_at, before_line = 0, b""
@@ -235,8 +241,12 @@ class Builder:
             damaged_seq=damaged_seq,
             damage=damage,
         )
+        if self._sealed is not None and not is_sealed(self._sealed):
+            raise IndexAlteredError(path=self._sealed)
         with self._database:
             self._store.save(scan, telling, watching, reached)
+        if self._sealed is not None:
+            seal(self._sealed)
         self.reached = reached
 
 

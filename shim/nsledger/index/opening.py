@@ -42,40 +42,60 @@ class Index:
 
     database: sqlite3.Connection
     reached: Mark
+    passed_over: str = ""
+    """Why the index beside the ledger was not believed; empty if it was, or there is none."""
 
 
 @contextlib.contextmanager
-def opened(ledger: str, *, cache: str | None, progress: Progress | None = None) -> Generator[Index]:
+def opened(
+    ledger: str, *, cache: str | None, progress: Progress | None = None, anew: bool = False
+) -> Generator[Index]:
     """The index of the ledger at `ledger`, up to its end but for `TAIL_LIMIT` entries.
 
     Args:
         ledger: A directory, or one segment.
         cache: A directory for one that is worth keeping; None keeps none.
         progress: Told, in bytes of the ledger, how far the building of one is.
+        anew: Believe no index that is there: an entry is not what it was indexed as.
 
     Raises:
-        LedgerError: there is no ledger, or a line in it is no entry.
+        LedgerError: there is no ledger.
         OSError: it cannot be read.
     """
-    last = next(entries_backwards(ledger), None)
-    last_seq = 0 if last is None else last.seq
-    shared = reading(os.path.join(ledger, NAME)) if os.path.isdir(ledger) else None
+    path = os.path.join(ledger, NAME)
+    passed_over = ""
+    shared = reading(path) if not anew and os.path.isdir(ledger) else None
     if shared is not None:
         with contextlib.closing(shared):
             found = usable(shared, ledger)
-            if found is not None and last_seq - found.seq <= TAIL_LIMIT:
+            if found is not None and not wait_until_sealed(path):
+                passed_over = f"{path} was changed by another program, or copied"
+            elif found is not None and _is_near(ledger, found):
                 yield Index(shared, found)
                 return
-    with _private(ledger, cache) as database:
-        reached = usable(database, ledger)
+    with _private(ledger, cache) as (database, kept):
+        reached = None
+        if not anew and (kept is None or is_sealed(kept)):
+            reached = usable(database, ledger)
+        database.rollback()
         if reached is None:
             _empty(database)
             reached = Mark()
-        builder = Builder(database, ledger, reached)
+        if kept is not None:
+            seal(kept)
+        builder = Builder(database, ledger, reached, sealed=kept)
         with uncollected():
             builder.extend(progress=progress)
         make_quick(database)
-        yield Index(database, builder.reached)
+        if kept is not None:
+            seal(kept)
+        yield Index(database, builder.reached, passed_over)
+
+
+def _is_near(ledger: str, reached: Mark) -> bool:
+    """Whether what is behind an index is little enough to be read each time."""
+    behind = lines(ledger, reached.seq, reached.end)
+    return next(itertools.islice(behind, TAIL_LIMIT, None), None) is None
 
 
 def reading(path: str) -> sqlite3.Connection | None:
@@ -141,8 +161,8 @@ def _empty(database: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _private(ledger: str, cache: str | None) -> Generator[sqlite3.Connection]:
-    """A database that nobody else writes: kept in `cache` if that is worth it and works."""
+def _private(ledger: str, cache: str | None) -> Generator[tuple[sqlite3.Connection, str | None]]:
+    """A database that nobody else writes, and its path if it is kept in `cache`."""
     with contextlib.ExitStack() as held:
         path = ":memory:"
         if place.find(ledger).size_bytes >= _KEPT_BYTES:
@@ -153,7 +173,7 @@ def _private(ledger: str, cache: str | None) -> Generator[sqlite3.Connection]:
         except sqlite3.DatabaseError:  # what an earlier reader left when it was killed
             os.unlink(path)
             database = held.enter_context(_connected(path))
-        yield database
+        yield database, path if path not in {"", ":memory:"} else None
 
 
 @contextlib.contextmanager

@@ -221,7 +221,8 @@ class Records:
     def findings(self) -> Iterator[Record]:
         """The records that findings can be about, and those that tell when nobody watched."""
         (all_,) = self.database.execute("SELECT count(*) FROM pod").fetchone()
-        noteworthy = self._ids("SELECT id FROM pod WHERE noteworthy = 1")
+        # With what no pod is known of: only the hook saw it.
+        noteworthy = self._ids("SELECT id FROM pod WHERE noteworthy = 1") | {0}
         if len(noteworthy) > max(_FEW, all_ // _MOSTLY):
             return self.everything()
         pointers = self._always(None)
