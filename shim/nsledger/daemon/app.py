@@ -30,7 +30,7 @@ from nsledger.cri.client import RuntimeClient
 from nsledger.daemon import storage
 from nsledger.daemon.config import Configuration
 from nsledger.daemon.handover import Predecessor, SuccessorConnection
-from nsledger.index.updater import IndexKeeper
+from nsledger.index.updater import UpdaterProcess
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import DaemonStarted, DaemonStopped, Source
 from nsledger.proc import host
@@ -91,7 +91,7 @@ class Daemon:
             prune_bytes=configuration.disk_prune_free_bytes,
             now=self._clock.now,
         )
-        self._index = IndexKeeper(configuration.ledger)
+        self._index = UpdaterProcess(configuration.ledger)
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Generator
@@ -18,12 +19,12 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from nsledger.index.builder import Builder, Progress, uncollected
+from nsledger.index.builder import Builder, Progress, lines, uncollected
 from nsledger.index.entries import Entries
+from nsledger.index.seal import is_sealed, seal, wait_until_sealed
 from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
 from nsledger.ledger import files, place
 from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.reader import entries_backwards
 
 TAIL_LIMIT: Final = 5_000
 """Entries behind the index that a reader takes along; of more, it had better be extended first."""

@@ -1,11 +1,12 @@
-"""Whether an index is as its builder left it: the index is no witness, and no one else may write it.
+"""Whether an index is as its builder left it: it is no witness, and nobody else may write it.
 
 SQLite would read rows that another program took out or put in as if they were ours, and an answer
 "no record" would hang on them. So whoever wrote an index last notes beside it what stat(2) says of
 its files. Any later write changes their times or sizes, and root cannot set a ctime back. Who finds
 another one than was noted does not believe the index: it is built anew from the ledger.
 
-What an index tells is checked in the ledger anyway, entry by entry; this is about what it leaves out.
+What an index tells is checked in the ledger anyway, entry by entry; this is about what it leaves
+out.
 """
 
 from __future__ import annotations
@@ -95,7 +96,5 @@ def _look(path: str) -> dict[str, _File | None]:
         if suffix and not status.st_size:
             found[suffix] = None
             continue
-        found[suffix] = _File(
-            status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-        )
+        found[suffix] = _File(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return found
