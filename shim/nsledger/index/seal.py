@@ -2,8 +2,9 @@
 
 SQLite would read rows that another program took out or put in as if they were ours, and an answer
 "no record" would hang on them. So whoever wrote an index last notes beside it what stat(2) says of
-its files. Any later write changes their times or sizes, and root cannot set a ctime back. Who finds
-another one than was noted does not believe the index: it is built anew from the ledger.
+its files. Any later write changes their times or sizes, and root cannot set a ctime back. SQLite's
+log is hashed instead: a reader who is root chowns it each time, which changes its ctime. Who finds
+something else than was noted does not believe the index: it is built anew from the ledger.
 
 What an index tells is checked in the ledger anyway, entry by entry; this is about what it leaves
 out.
@@ -12,6 +13,7 @@ out.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import time
 from typing import Final
@@ -39,7 +41,8 @@ class _File(msgspec.Struct, frozen=True):
     inode: int
     size_bytes: int
     mtime_ns: int
-    ctime_ns: int
+    ctime_ns: int = 0
+    digest: str = ""
 
 
 def seal(path: str) -> None:
@@ -85,7 +88,11 @@ def unseal(path: str) -> None:
 
 
 def _look(path: str) -> dict[str, _File | None]:
-    """What there is of the index: an empty log is as good as none."""
+    """What there is of the index: an empty log is as good as none.
+
+    Raises:
+        OSError: it cannot be looked at.
+    """
     found: dict[str, _File | None] = {}
     for suffix in _FILES:
         try:
@@ -93,8 +100,14 @@ def _look(path: str) -> dict[str, _File | None]:
         except FileNotFoundError:
             found[suffix] = None
             continue
-        if suffix and not status.st_size:
+        if not suffix:
+            found[suffix] = _File(
+                status.st_ino, status.st_size, status.st_mtime_ns, ctime_ns=status.st_ctime_ns
+            )
+        elif status.st_size:
+            with open(path + suffix, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            found[suffix] = _File(status.st_ino, status.st_size, status.st_mtime_ns, digest=digest)
+        else:
             found[suffix] = None
-            continue
-        found[suffix] = _File(status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return found
