@@ -73,6 +73,7 @@ CREATE TABLE period (    -- telling.PERIOD entries each; the one that goes on is
     number INTEGER PRIMARY KEY,
     first_seq INTEGER NOT NULL,
     last_seq INTEGER NOT NULL,
+    offset INTEGER NOT NULL,      -- of its first line in its segment
     since_ns INTEGER NOT NULL,    -- the earliest time told in it, and the latest
     until_ns INTEGER NOT NULL,
     hook_ns INTEGER,              -- the earliest moment that a hook's record in it is of

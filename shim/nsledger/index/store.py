@@ -160,7 +160,7 @@ class Store:
             [(at[0], event, time_ns, pack(at)) for event, time_ns, at in telling.node],
         )
         database.executemany(
-            "INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?)", map(_period, telling.periods)
+            "INSERT INTO period VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", map(_period, telling.periods)
         )
         for told in (
             telling.others,
@@ -265,6 +265,7 @@ def _period(one: Period) -> tuple[int | bytes | None, ...]:
         one.number,
         one.first_seq,
         one.last_seq,
+        one.offset,
         one.since_ns,
         one.until_ns,
         one.hook_ns,

@@ -68,6 +68,8 @@ class Period:
 
     number: int
     first_seq: int
+    offset: int
+    """Where its first line stands in its segment."""
     since_ns: int
     """The earliest time that a record in it tells."""
     until_ns: int
@@ -85,6 +87,7 @@ class PeriodSoFar(msgspec.Struct, frozen=True):
 
     number: int
     first_seq: int
+    offset: int
     since_ns: int
     until_ns: int
     hook_ns: int | None
@@ -119,6 +122,7 @@ class Telling:
             self._period = Period(
                 so_far.number,
                 so_far.first_seq,
+                so_far.offset,
                 so_far.since_ns,
                 so_far.until_ns,
                 so_far.hook_ns,
@@ -132,7 +136,13 @@ class Telling:
         if now is None:
             return None
         return PeriodSoFar(
-            now.number, now.first_seq, now.since_ns, now.until_ns, now.hook_ns, now.hooks
+            now.number,
+            now.first_seq,
+            now.offset,
+            now.since_ns,
+            now.until_ns,
+            now.hook_ns,
+            now.hooks,
         )
 
     def apply(self, record: Skimmed, at: Numbers, line: bytes) -> None:
@@ -142,7 +152,7 @@ class Telling:
             NotAnInstantError: its time is none.
         """
         time_ns = self._ns(record.time)
-        self._time(record.seq, time_ns)
+        self._time(at, time_ns)
         self._scan.turn(record, at)
         if record.boot_id != self._boot_id:
             self._boot_id = record.boot_id
@@ -249,9 +259,9 @@ class Telling:
         period.hooks += (*at, hook_ns)
         period.hook_ns = hook_ns if period.hook_ns is None else min(period.hook_ns, hook_ns)
 
-    def _time(self, seq: int, time_ns: int) -> None:
+    def _time(self, at: Numbers, time_ns: int) -> None:
         """One more record of a period, or the first of the next."""
-        period = self._period
+        period, seq = self._period, at[0]
         if period is not None and period.number == seq // PERIOD:
             if time_ns > period.until_ns:
                 period.until_ns = time_ns
@@ -268,7 +278,7 @@ class Telling:
                 if id_ and row.first_seq
             ]
             self.periods.append(period)
-        self._period = Period(seq // PERIOD, seq, time_ns, time_ns)
+        self._period = Period(seq // PERIOD, seq, at[1], time_ns, time_ns)
 
     def _is_noteworthy(self, record: Skimmed, line: bytes) -> bool:
         event = record.event

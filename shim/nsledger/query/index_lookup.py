@@ -71,7 +71,11 @@ class Asking:
 
     def pointers(self, question: Question) -> set[Pointer] | None:
         """To the entries that the answer depends on; None where that may be any."""
-        direct, seeds, types = self._begin(question)
+        return self._around(*self._begin(question))
+
+    def _around(
+        self, direct: set[int], seeds: list[Row], types: frozenset[NamespaceType]
+    ) -> set[Pointer] | None:
         seeds = [row for row in seeds if self._selection.meets(row)]
         self._selection.add(seeds)
         inodes = self._inodes(seeds, types) - direct
@@ -85,6 +89,16 @@ class Asking:
             self._selection.add_around(ino, ids, pods)
         self._add_tail()
         return self._pointers()
+
+    def pod_pointers(self, pod_sandbox_ids: Iterable[str]) -> set[Pointer] | None:
+        """To the entries that the intervals of these pods depend on; None where that may be any."""
+        seeds: list[Row] = []
+        for id_ in pod_sandbox_ids:
+            of_pod = sandboxes(self._database, id_)
+            seeds += of_pod
+            for pod in {row.pod for row in of_pod}:
+                seeds += processes(self._database, "p.pod = ? AND p.kind = ?", pod, CONTAINER)
+        return self._around(set(), seeds, _ALL_TYPES)
 
     def open_pointers(self) -> set[Pointer]:
         """To the entries of all processes that no record of theirs has ended."""
@@ -258,44 +272,33 @@ def _inodes_in(records: Iterable[Record], types: Collection[NamespaceType]) -> s
 _FOREVER_NS: Final = (1 << 63) - 1
 
 
-def answer(
-    database: sqlite3.Connection,
-    reached: Mark,
-    ledger: str,
-    question: Question,
-    *,
-    asked: str,
-    period: Period,
-) -> Answer:
-    """Answer `question` from `ledger`, to where it ends now; `reached` is the index's mark.
+def answer(records: Records, question: Question, *, asked: str, period: Period) -> Answer:
+    """Answer `question` from a ledger, to where it ends now.
 
     Raises:
         EntryChangedError: the ledger is not what was indexed.
-        LedgerError: a line in it is no entry.
         UnreadableRecordError: an entry is no record.
         OSError: it cannot be read.
     """
-    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
-    entries = Entries(ledger)
+    database, reached = records.database, records.reached
+    tail, entries = records.tail, records.entries
     pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
     if pointers is None:
-        everything = (decode(entry.line) for entry in reader.entries(ledger))
-        return find(everything, question, asked=asked, period=period)
+        return find(records.everything(), question, asked=asked, period=period)
     found = owners([*_records(entries, pointers), *tail], question)
     holes = [] if found and period.is_always else _holes(database, entries, reached, tail, period)
-    first = next(reader.entries(ledger), None)
-    last = tail[-1:] or _records(entries, [pointer_of(reached)])
+    first, last = records.first(), records.last()
     return conclude(
         found,
         holes,
         asked=asked,
         period=period,
-        first_time=None if first is None else decode(first.line).time,
-        last_time=last[0].time if last else None,
+        first_time=None if first is None else first.time,
+        last_time=None if last is None else last.time,
     )
 
 
-def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> list[Interval]:
+def open_intervals(records: Records) -> list[Interval]:
     """What no record has ended, by the records of those who are open.
 
     One of them may be over by the record of somebody else who got its inode since: whoever looks at
@@ -304,13 +307,26 @@ def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> 
     Raises:
         As `answer`.
     """
-    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
-    entries = Entries(ledger)
-    pointers = Asking(database, entries, period=ALWAYS, tail=tail).open_pointers()
+    entries, tail = records.entries, records.tail
+    pointers = Asking(records.database, entries, period=ALWAYS, tail=tail).open_pointers()
     ownership = Ownership()
     for record in [*_records(entries, pointers), *tail]:
         ownership.apply(record)
     return list(ownership.open_intervals())
+
+
+def ownership_of(records: Records, pod_sandbox_ids: Iterable[str]) -> Iterator[Record]:
+    """The records that the intervals of these pods depend on.
+
+    Raises:
+        As `answer`.
+    """
+    entries, tail = records.entries, records.tail
+    asking = Asking(records.database, entries, period=ALWAYS, tail=tail)
+    pointers = asking.pod_pointers(pod_sandbox_ids)
+    if pointers is None:
+        return records.everything()
+    return itertools.chain(_records(entries, pointers), tail)
 
 
 def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:

@@ -15,6 +15,8 @@ property tests hold the answers against folds over everything.
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import sqlite3
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -26,7 +28,6 @@ import msgspec
 from nsledger.index.builder import lines
 from nsledger.index.entries import Entries, EntryChangedError, Pointer, unpack
 from nsledger.index.store import Mark, pointer_of
-from nsledger.ledger import reader
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.line import Entry, digest_of
 from nsledger.model.instants import unix_ns
@@ -210,13 +211,13 @@ class Records:
         at_ns = unix_ns(at)
         so_far = self.reached.period
         if so_far is not None and so_far.since_ns <= at_ns:
-            return self._last_in(so_far.first_seq, self.reached.seq, at)
+            return self._last_in(self._stretch(so_far.first_seq, self.reached.seq, so_far.offset), at)
         row = self.database.execute(
-            "SELECT first_seq, last_seq FROM period WHERE since_ns <= ?"
+            "SELECT first_seq, last_seq, offset FROM period WHERE since_ns <= ?"
             " ORDER BY number DESC LIMIT 1",
             (at_ns,),
         ).fetchone()
-        return 0 if row is None else self._last_in(row[0], row[1], at)
+        return 0 if row is None else self._last_in(self._stretch(*row), at)
 
     def findings(self) -> Iterator[Record]:
         """The records that findings can be about, and those that tell when nobody watched."""
@@ -272,28 +273,39 @@ class Records:
 
     def everything(self) -> Iterator[Record]:
         """All records."""
-        for entry in checked(self.ledger):
-            yield decode(entry.line)
+        return self.without_index(self.ledger)
+
+    @staticmethod
+    def without_index(ledger: str) -> Iterator[Record]:
+        """All records of `ledger`, but for those that do not follow the one before."""
+        return (decode(entry.line) for entry in checked(ledger))
 
     def first(self) -> Record | None:
         """The first record."""
-        entry = next(reader.entries(self.ledger), None)
+        entry = next(_entries(self.ledger, 0, 0), None)
         return None if entry is None else decode(entry.line)
 
-    def periods(self, since_ns: int | None, until_ns: int | None) -> Iterator[tuple[int, int]]:
-        """First and last entry of each stretch that may tell a time in between, in order."""
+    def last(self) -> Record | None:
+        """The last record."""
+        if self.tail:
+            return self.tail[-1]
+        found = self.entries.read([pointer_of(self.reached)]) if self.reached.seq else ()
+        return next((decode(entry.line) for entry in found), None)
+
+    def stretches(self, since_ns: int | None, until_ns: int | None) -> Iterator[Iterator[Entry]]:
+        """The entries that may tell a time in between, by stretches of the ledger, in order."""
         low = -_NEVER if since_ns is None else since_ns
         high = _NEVER if until_ns is None else until_ns
-        yield from self.database.execute(
-            "SELECT first_seq, last_seq FROM period WHERE until_ns >= ? AND since_ns < ?"
+        for first_seq, last_seq, offset in self.database.execute(
+            "SELECT first_seq, last_seq, offset FROM period WHERE until_ns >= ? AND since_ns < ?"
             " ORDER BY number",
             (low, high),
-        )
+        ).fetchall():
+            yield self._stretch(first_seq, last_seq, offset)
         so_far = self.reached.period
         if so_far is not None and so_far.until_ns >= low and so_far.since_ns < high:
-            yield so_far.first_seq, self.reached.seq
-        if self.tail:
-            yield self.tail[0].seq, self.tail[-1].seq
+            yield self._stretch(so_far.first_seq, self.reached.seq, so_far.offset)
+        yield _entries(self.ledger, self.reached.seq, self.reached.end)
 
     # inside
 
@@ -384,12 +396,14 @@ class Records:
         rows.frombytes(row[0])
         return set(rows), int(row[1])
 
-    def _last_in(self, first_seq: int, last_seq: int, at: str) -> int:
+    def _stretch(self, first_seq: int, last_seq: int, offset: int) -> Iterator[Entry]:
+        found = _entries(self.ledger, first_seq - 1, offset)
+        return itertools.takewhile(lambda entry: entry.seq <= last_seq, found)
+
+    def _last_in(self, stretch: Iterator[Entry], at: str) -> int:
         """The last of these entries that was written by `at`; 0 if none was."""
         at_ns, found = unix_ns(at), 0
-        for entry in reader.entries(self.ledger, first_seq):
-            if entry.seq > last_seq:
-                break
+        for entry in stretch:
             if unix_ns(_time_of(entry.line).time) <= at_ns:
                 found = entry.seq
         return found
@@ -424,10 +438,10 @@ class Records:
             del workloads.pods[id_]
 
 
-def checked(ledger: str, start_seq: int = 1) -> Iterator[Entry]:
-    """The entries from `start_seq` on; what does not follow is left out, as the index does."""
+def checked(ledger: str) -> Iterator[Entry]:
+    """The entries of a ledger; what does not follow is left out, as the index does."""
     before: Entry | None = None
-    for entry in sound_lines(ledger, start_seq):
+    for entry in _entries(ledger, 0, 0):
         if before is not None:
             if entry.seq <= before.seq:
                 continue
@@ -438,15 +452,11 @@ def checked(ledger: str, start_seq: int = 1) -> Iterator[Entry]:
         yield before
 
 
-def sound_lines(ledger: str, start_seq: int = 1) -> Iterator[Entry]:
-    """The lines that are entries."""
-    for _, line in lines(ledger, start_seq - 1, 0):
-        try:
-            entry = Entry.parse(line)
-        except NotAnEntryError:
-            continue
-        if entry.seq >= start_seq:
-            yield entry
+def _entries(ledger: str, after_seq: int, offset: int) -> Iterator[Entry]:
+    """The lines that are entries, after one whose segment goes on at `offset`."""
+    for _, line in lines(ledger, after_seq, offset):
+        with contextlib.suppress(NotAnEntryError):
+            yield Entry.parse(line)
 
 
 def _tail(ledger: str, reached: Mark) -> Iterator[Record]:
