@@ -1,23 +1,22 @@
 """The answer to a question from an index and its ledger: the one that a fold over all would give.
 
 The index only tells which entries count. They are read from the ledger, hashed again, and folded
-by `domain.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
+by `state.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, assert_never
 
 import msgspec
 
-from nsledger.index.builder import lines
 from nsledger.index.entries import Entries, Pointer, unpack
 from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
-from nsledger.index.store import Mark, pointer_of
-from nsledger.ledger import reader
+from nsledger.index.store import Mark
 from nsledger.model.events import (
     ContainerStarted,
     ContainerWitnessed,
@@ -28,6 +27,7 @@ from nsledger.model.events import (
 from nsledger.model.instants import ALWAYS, Period, unix_ns
 from nsledger.model.namespaces import NamespaceReading, NamespaceType
 from nsledger.model.record import Record, decode
+from nsledger.query.records import Records
 from nsledger.query.targets import (
     LEAST_ID,
     AnyOf,
