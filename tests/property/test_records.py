@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nsledger.index import telling
+from nsledger.index.records import Records
 from nsledger.index.store import make_quick, make_tables
 from nsledger.model.record import Record
-from nsledger.query.records import Records
 from nsledger.state import past
 from nsledger.state.inspection import inspect
 from nsledger.state.matrix import Matrix, pod_matrix

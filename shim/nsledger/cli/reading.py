@@ -5,17 +5,16 @@
         ...                              # write the answer
         return found.status(exit_codes.OK)
 
-What is read is hashed. Where an entry is not what it was indexed as, or what follows the index does
-not follow it, the index is built anew from the lines as they stand, which finds the first bad entry;
-what does not follow the entry before is left out, the rest is told, and the exit status says so. A
-ledger that is small is walked whole before anything else.
+What is read is hashed. Where an entry is not what it was indexed as, or what is behind the index
+does not follow it, the index is built anew from the lines as they stand, which finds the first bad
+entry; what does not follow the entry before is left out, the rest is told, and the exit status says
+so. A ledger that is small is walked whole before anything else.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -27,13 +26,13 @@ from nsledger.cli import errors, exit_codes
 from nsledger.cli.reading_index import cache_directory, progress
 from nsledger.errors import NsledgerError, WrongUsageError
 from nsledger.index.entries import EntryChangedError
-from nsledger.index.opening import Index, opened
+from nsledger.index.opening import Index, existing, opened
+from nsledger.index.records import Records
 from nsledger.ledger import place
 from nsledger.ledger.errors import LedgerDamagedError, NotAnEntryError
 from nsledger.ledger.line import Entry, digest_of
 from nsledger.ledger.verify import verify
 from nsledger.model.record import Record, rfc3339
-from nsledger.query.records import Records
 from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.past import Past
 from nsledger.state.pod import Pod
@@ -157,6 +156,19 @@ class Reading:
                 sys.stderr.write("nsledger: the index was not what it was built as: built anew\n")
             return found
 
+    def ask_if_indexed(self, question: Callable[[Records], T]) -> T | None:
+        """As `ask`, if that needs no index to be built first; else None."""
+        if self._index is None and not self._anew:
+            with existing(self.ledger, cache=cache_directory()) as index:
+                if index is None:
+                    return None
+        return self.ask(question)
+
+    def met(self, error: NotAnEntryError) -> None:
+        """A line is no entry: see what is wrong with the ledger."""
+        self.walk()
+        self.damage = self.damage or str(error)
+
     def everything(self) -> Iterator[Record]:
         """All records, without an index."""
         self.walk()
@@ -168,9 +180,9 @@ class Reading:
         for entry in entries:
             if before is not None and not self.damage:
                 one, other = (entry, before) if backwards else (before, entry)
-                if other.seq == one.seq + 1 and other.prev != digest_of(one.line):
-                    self.walk()
-                elif other.seq != one.seq + 1:
+                if (
+                    other.seq == one.seq + 1 and other.prev != digest_of(one.line)
+                ) or other.seq != one.seq + 1:
                     self.walk()
             before = entry
             yield entry
@@ -263,15 +275,20 @@ def past_of_pod(found: Reading, asked: str, at_ns: int | None) -> tuple[Pod, Pas
     """
     at = None if at_ns is None else rfc3339(at_ns)
     then = found.ask(lambda records: records.past(records.called(asked), at=at))
+    return find_one(found, asked, then), then
+
+
+def find_one(found: Reading, asked: str, then: Past) -> Pod:
+    """The one pod that `asked` means of those in `then`; raises what `past_of_pod` raises."""
     try:
-        return find_pod(then.workloads, asked), then
+        return find_pod(then.workloads, asked)
     except AmbiguousPodError as error:
         raise WrongUsageError(str(error), details=[_known_by(one) for one in error.pods]) from error
     except UnknownPodError as error:
-        known = None if at is None else then.last_seq
+        known = None if then.at is None else then.last_seq
         count, names = found.ask(lambda records: (records.count(known), records.names()))
         unknown = UnknownPodError(asked=asked, on_record=count, names=names)
-        if at is not None:
+        if then.at is not None:
             _note_when(unknown, found, asked)
         raise unknown from error
 

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
-import time
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
-from typing import Final, Self
 
 import click
 
 from nsledger.index.builder import Progress
-from nsledger.index.opening import Index, opened
 from nsledger.ledger import place
 
 _LONG_BYTES = 32 << 20

@@ -63,17 +63,14 @@ def opened(
         LedgerError: there is no ledger.
         OSError: it cannot be read.
     """
-    path = os.path.join(ledger, NAME)
     passed_over = ""
-    shared = reading(path) if not anew and os.path.isdir(ledger) else None
-    if shared is not None:
-        with contextlib.closing(shared):
-            found = usable(shared, ledger)
-            if found is not None and not wait_until_sealed(path):
-                passed_over = f"{path} was changed by another program, or copied"
-            elif found is not None and _is_near(ledger, found):
-                yield Index(shared, found)
+    with contextlib.ExitStack() as held:
+        shared = None if anew else held.enter_context(_shared(ledger))
+        if shared is not None:
+            if not shared.passed_over:
+                yield shared
                 return
+            passed_over = shared.passed_over
     with _private(ledger, cache) as (database, kept):
         reached = None
         if not anew and (kept is None or is_sealed(kept)):
@@ -91,6 +88,47 @@ def opened(
         if kept is not None:
             seal(kept)
         yield Index(database, builder.reached, passed_over)
+
+
+@contextlib.contextmanager
+def existing(ledger: str, *, cache: str | None) -> Generator[Index | None]:
+    """As `opened`, if an index is there that need not be built or extended first.
+
+    Raises:
+        As `opened`.
+    """
+    with contextlib.ExitStack() as held:
+        shared = held.enter_context(_shared(ledger))
+        if shared is not None and not shared.passed_over:
+            yield shared
+            return
+        path = "" if cache is None else _kept_path(ledger, cache)
+        kept = reading(path) if path and is_sealed(path) else None
+        if kept is not None:
+            held.enter_context(contextlib.closing(kept))
+            found = usable(kept, ledger)
+            if found is not None and _is_near(ledger, found):
+                yield Index(kept, found)
+                return
+        yield None
+
+
+@contextlib.contextmanager
+def _shared(ledger: str) -> Generator[Index | None]:
+    """The index beside the ledger, if there is one of it; `passed_over` if it is not believed."""
+    path = os.path.join(ledger, NAME)
+    database = reading(path) if os.path.isdir(ledger) else None
+    if database is None:
+        yield None
+        return
+    with contextlib.closing(database):
+        found = usable(database, ledger)
+        if found is None or not _is_near(ledger, found):
+            yield None
+        elif wait_until_sealed(path):
+            yield Index(database, found)
+        else:
+            yield Index(database, found, f"{path} was changed by another program, or copied")
 
 
 def _is_near(ledger: str, reached: Mark) -> bool:
@@ -188,8 +226,7 @@ def _connected(path: str) -> Generator[sqlite3.Connection]:
 @contextlib.contextmanager
 def _kept(ledger: str, cache: str) -> Generator[str]:
     """A file in `cache` for the index of `ledger`, held against others; else an empty name."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:32]
-    path = os.path.join(cache, f"{name}.sqlite")
+    path = _kept_path(ledger, cache)
     try:
         os.makedirs(cache, mode=0o700, exist_ok=True)
         lock = files.lock_file(f"{path}.lock", 0o600)
@@ -200,3 +237,8 @@ def _kept(ledger: str, cache: str) -> Generator[str]:
         yield path
     finally:
         os.close(lock)
+
+
+def _kept_path(ledger: str, cache: str) -> str:
+    name = hashlib.sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:32]
+    return os.path.join(cache, f"{name}.sqlite")

@@ -14,6 +14,7 @@ from typing import Final, assert_never
 import msgspec
 
 from nsledger.index.entries import Entries, Pointer, unpack
+from nsledger.index.records import Records
 from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
 from nsledger.index.store import Mark
@@ -27,7 +28,6 @@ from nsledger.model.events import (
 from nsledger.model.instants import ALWAYS, Period, unix_ns
 from nsledger.model.namespaces import NamespaceReading, NamespaceType
 from nsledger.model.record import Record, decode
-from nsledger.query.records import Records
 from nsledger.query.targets import (
     LEAST_ID,
     AnyOf,

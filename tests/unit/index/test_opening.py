@@ -11,6 +11,7 @@ import pytest
 
 from nsledger.index import lock, opening
 from nsledger.index.opening import NAME, opened, reading, usable
+from nsledger.index.records import Records
 from nsledger.index.seal import seal
 from nsledger.ledger.place import NoLedgerError
 from nsledger.model.instants import ALWAYS
@@ -36,7 +37,9 @@ def _an_index_of_any_size_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(ledger: Path, *, cache: Path | None = None, told: list[int] | None = None) -> Answer:
     progress = None if told is None else told.append
     with opened(str(ledger), cache=None if cache is None else str(cache), progress=progress) as one:
-        return answer(one.database, one.reached, str(ledger), parse(WEB), asked=WEB, period=ALWAYS)
+        return answer(
+            Records(one.database, one.reached, str(ledger)), parse(WEB), asked=WEB, period=ALWAYS
+        )
 
 
 def share(ledger: Path) -> Path:
@@ -189,7 +192,10 @@ def test_an_index_that_somebody_else_wrote_is_not_believed(ledger: Path) -> None
 
     with opened(str(ledger), cache=None) as index:
         found = answer(
-            index.database, index.reached, str(ledger), parse(WEB), asked=WEB, period=ALWAYS
+            Records(index.database, index.reached, str(ledger)),
+            parse(WEB),
+            asked=WEB,
+            period=ALWAYS,
         )
 
     assert found.outcome is Outcome.ONE_POD

@@ -128,10 +128,12 @@ class Records:
         """Rows of all pods of which an entry up to `seq` may tell."""
         return self._ids("SELECT id FROM pod WHERE first_seq <= ?", _NEVER if seq is None else seq)
 
-    def newest_over(self, most: int) -> set[int]:
-        """Rows of the pods that were over last."""
+    def newest(self, seq: int | None, most: int) -> set[int]:
+        """Rows of the pods of which the newest entries up to `seq` tell that they are over."""
         return self._ids(
-            "SELECT id FROM pod WHERE over_seq IS NOT NULL ORDER BY over_seq DESC LIMIT ?", most
+            "SELECT id FROM pod WHERE over_seq <= ? ORDER BY over_seq DESC LIMIT ?",
+            _NEVER if seq is None else seq,
+            most,
         )
 
     def count(self, seq: int | None = None) -> int:
@@ -211,7 +213,9 @@ class Records:
         at_ns = unix_ns(at)
         so_far = self.reached.period
         if so_far is not None and so_far.since_ns <= at_ns:
-            return self._last_in(self._stretch(so_far.first_seq, self.reached.seq, so_far.offset), at)
+            return self._last_in(
+                self._stretch(so_far.first_seq, self.reached.seq, so_far.offset), at
+            )
         row = self.database.execute(
             "SELECT first_seq, last_seq, offset FROM period WHERE since_ns <= ?"
             " ORDER BY number DESC LIMIT 1",
@@ -241,15 +245,21 @@ class Records:
         pointers |= self._pointers("SELECT entries FROM hole") | set(unpack(self.reached.recent))
         return list(self._read(pointers))
 
-    def node_since(self, time_ns: int, event: str) -> Iterator[Record]:
-        """The records of one kind, about no pod, that tell a time from `time_ns` on."""
+    def gaps(self, since_ns: int) -> list[Record]:
+        """The gaps that were recorded from `since_ns` on, and all that is behind the index."""
         found = self._pointers(
-            "SELECT entry FROM node WHERE event = ? AND time_ns >= ?", event, time_ns
+            "SELECT entry FROM node WHERE event = 'gap' AND time_ns >= ?", since_ns
         )
-        yield from self._read(found)
+        return [one for one in self._read(found) if unix_ns(one.time) >= since_ns]
 
-    def restored(self, before_seq: int) -> Iterator[Record]:
-        """What a daemon has to know when it starts, of the entries before `before_seq`.
+    def newest_entries(self) -> Iterator[Entry]:
+        """The last few thousand entries."""
+        so_far = self.reached.period
+        if so_far is not None:
+            yield from _entries(self.ledger, so_far.first_seq - 1, so_far.offset)
+
+    def restored(self, before_seq: int) -> list[bytes]:
+        """What a daemon has to know when it starts, of the lines before entry `before_seq`.
 
         The pods that were not removed, and of those that were the newest, since late records of
         them may still come.
@@ -260,16 +270,19 @@ class Records:
             _FORGOTTEN // 4,
         )
         kin = self._with_the_tails(kept | newest) | {0}
-        for record in self._read(self._always(None) | self._told(kin)):
-            if record.seq < before_seq:
-                yield record
+        pointers = {at for at in self._always(None) | self._told(kin) if 0 < at.seq < before_seq}
+        behind = _entries(self.ledger, self.reached.seq, self.reached.end)
+        found = itertools.chain(self.entries.read(pointers), behind)
+        return [entry.line for entry in found if entry.seq < before_seq]
 
-    def about(self, rows: Collection[int]) -> Iterator[Entry]:
-        """The entries that tell of these pods, and all that were asked for in vain; in order."""
-        pointers = self._told(self.with_kin(rows)) | set(unpack(self.reached.pending))
+    def about(self, patterns: Collection[str]) -> Iterator[Entry]:
+        """The entries that may tell of pods called so, and all of those without an id; in order."""
+        kin = self.with_kin(self.matching(patterns)) | {0}
+        pointers = self._told(kin) | set(unpack(self.reached.pending))
         pointers |= self._pointers("SELECT entry FROM request")
         pointers |= self._pointers("SELECT entry FROM odd")
         yield from self.entries.read(pointers)
+        yield from _entries(self.ledger, self.reached.seq, self.reached.end)
 
     def everything(self) -> Iterator[Record]:
         """All records."""
@@ -284,6 +297,24 @@ class Records:
         """The first record."""
         entry = next(_entries(self.ledger, 0, 0), None)
         return None if entry is None else decode(entry.line)
+
+    def at(self, seq: int) -> Record | None:
+        """The record of entry `seq`; None if it is not there."""
+        if seq > self.reached.seq:
+            return next((one for one in self.tail if one.seq == seq), None)
+        so_far = self.reached.period
+        if so_far is not None and seq >= so_far.first_seq:
+            stretch = self._stretch(so_far.first_seq, seq, so_far.offset)
+        else:
+            row = self.database.execute(
+                "SELECT first_seq, offset FROM period WHERE first_seq <= ?"
+                " ORDER BY number DESC LIMIT 1",
+                (seq,),
+            ).fetchone()
+            if row is None:
+                return None
+            stretch = self._stretch(row[0], seq, row[1])
+        return next((decode(entry.line) for entry in stretch if entry.seq == seq), None)
 
     def last(self) -> Record | None:
         """The last record."""

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from nsledger.cli import reading_index
-from nsledger.cli.reading_index import FreshIndex
+from nsledger.cli import reading as module
+from nsledger.cli.reading import FreshReading, Reading
+from nsledger.index.records import Records
 from tests import ledgers
 from tests.synthetic_node import SyntheticNode
 
@@ -21,40 +23,52 @@ def ledger(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_KEPT_S", "_LOOK_AGAIN_S", "_TIMES_ITS_MAKING"):
-        monkeypatch.setattr(reading_index, name, 0)
+        monkeypatch.setattr(module, name, 0)
+
+
+def opened(records: Records) -> sqlite3.Connection:
+    return records.database
+
+
+def end(records: Records) -> int:
+    return records.reached.seq
 
 
 def test_it_is_the_same_as_long_as_the_ledger_is(ledger: Path) -> None:
-    with FreshIndex(str(ledger)) as fresh:
-        assert fresh.get() is fresh.get()
+    with Reading(str(ledger)) as reading:
+        fresh = FreshReading(reading)
+        assert fresh.ask(opened) is fresh.ask(opened)
 
 
 def test_it_goes_on_with_the_ledger(ledger: Path) -> None:
-    with FreshIndex(str(ledger)) as fresh:
-        before = fresh.get().reached.seq
+    with Reading(str(ledger)) as reading:
+        fresh = FreshReading(reading)
+        before = fresh.ask(end)
         ledgers.write(ledger, [1])
 
-        assert fresh.get().reached.seq == before + 1
+        assert fresh.ask(end) == before + 1
 
 
 def test_it_is_kept_for_a_while_whatever_becomes_of_the_ledger(
     ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading_index, "_KEPT_S", 60)
-    with FreshIndex(str(ledger)) as fresh:
-        first = fresh.get()
+    monkeypatch.setattr(module, "_KEPT_S", 60)
+    with Reading(str(ledger)) as reading:
+        fresh = FreshReading(reading)
+        first = fresh.ask(opened)
         ledgers.write(ledger, [1])
 
-        assert fresh.get() is first
+        assert fresh.ask(opened) is first
 
 
 @pytest.mark.parametrize(("quick_s", "kept"), [(60.0, False), (0.0, True)])
 def test_while_nobody_asks_only_one_that_took_long_is_kept(
     ledger: Path, monkeypatch: pytest.MonkeyPatch, quick_s: float, *, kept: bool
 ) -> None:
-    monkeypatch.setattr(reading_index, "_QUICK_S", quick_s)
-    with FreshIndex(str(ledger)) as fresh:
-        first = fresh.get()
+    monkeypatch.setattr(module, "_QUICK_S", quick_s)
+    with Reading(str(ledger)) as reading:
+        fresh = FreshReading(reading)
+        first = fresh.ask(opened)
         fresh.rest()
 
-        assert (fresh.get() is first) is kept
+        assert (fresh.ask(opened) is first) is kept
