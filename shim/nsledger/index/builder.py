@@ -13,11 +13,10 @@ from typing import Final
 import msgspec
 
 from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
-from nsledger.index.scan import ABOUT_PODS, Watching
 from nsledger.index.seal import IndexAlteredError, is_sealed, seal
 from nsledger.index.skim import Opening, Pod, Skimmed, opening, skim
 from nsledger.index.store import Mark, Store, resume
-from nsledger.index.telling import Telling
+from nsledger.index.telling import ABOUT_PODS, Telling, Watching
 from nsledger.ledger import place
 from nsledger.ledger.errors import LedgerDamagedError, NotAnEntryError
 from nsledger.ledger.line import MAX_LINE_BYTES, Entry, Head, check_whole

@@ -19,14 +19,14 @@ import contextlib
 import itertools
 import sqlite3
 from array import array
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from fnmatch import fnmatchcase
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
 from nsledger.index.builder import lines
 from nsledger.index.entries import Entries, EntryChangedError, Pointer, unpack
+from nsledger.index.pods import NEVER, PodRows, listed, portions
 from nsledger.index.store import Mark, pointer_of
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.line import Entry, digest_of
@@ -36,17 +36,6 @@ from nsledger.state import past
 from nsledger.state.past import Past
 from nsledger.state.pods import Workloads
 
-_BY_SANDBOX: Final = (
-    "SELECT id FROM pod WHERE substr(pod_sandbox_id, 1, 12) BETWEEN ? AND ?"
-    " AND substr(pod_sandbox_id, 1, ?) = ?"
-)
-_BY_CONTAINER: Final = (
-    "SELECT pod FROM process WHERE container_id != '' AND substr(container_id, 1, 12)"
-    " BETWEEN ? AND ? AND substr(container_id, 1, ?) = ?"
-)
-_SHORTEST_ID: Final = 4
-_PORTION: Final = 500
-_NEVER: Final = 1 << 62
 _FORGOTTEN: Final = 4096
 """Removed pods and containers whose late records a daemon tells from those of new ones."""
 _MOSTLY: Final = 4
@@ -54,7 +43,7 @@ _MOSTLY: Final = 4
 _FEW: Final = 2000
 
 
-class Records:
+class Records(PodRows):
     """One state of one ledger and of its index."""
 
     def __init__(self, database: sqlite3.Connection, reached: Mark, ledger: str) -> None:
@@ -65,7 +54,7 @@ class Records:
             UnreadableRecordError: an entry there is no record.
             OSError: it cannot be read.
         """
-        self.database = database
+        super().__init__(database, reached)
         self.reached = reached
         self.ledger = ledger
         self.entries = Entries(ledger)
@@ -77,116 +66,6 @@ class Records:
         """Of the last entry."""
         return self.tail[-1].seq if self.tail else self.reached.seq
 
-    # which pods
-
-    def called(self, asked: str) -> set[int]:
-        """Rows of the pods that `asked` may mean: a name, a uid, or the beginning of an id."""
-        found = set[int]()
-        select = "SELECT id FROM pod WHERE "
-        names = {asked, *(asked[at + 1 :] for at, one in enumerate(asked) if one == "/")}
-        for name in names:
-            found |= self._ids(select + "name = ?", name)
-            found |= self._ids("SELECT pod FROM also WHERE name = ?", name)
-        found |= self._ids(
-            select + "uid = ? AND substr(uid, 1, 18) = substr(?, 1, 18)", asked, asked
-        )
-        if len(asked) >= _SHORTEST_ID:
-            found |= self.of_ids([asked], [asked])
-        return found
-
-    def matching(self, patterns: Collection[str]) -> set[int]:
-        """Rows of the pods that `log --pod` may mean: as `called`, or a shell pattern of a name."""
-        found = set[int]()
-        wild = [one for one in patterns if any(sign in one for sign in "*?[")]
-        for pattern in patterns:
-            found |= self.called(pattern)
-        if wild:
-            for id_, k8s_namespace, name, uid in self.database.execute(
-                "SELECT id, k8s_namespace, name, uid FROM pod UNION ALL"
-                " SELECT pod, '', name, name FROM also"
-            ):
-                words = name, f"{k8s_namespace}/{name}", uid
-                if any(fnmatchcase(word, one) for one in wild for word in words):
-                    found.add(id_)
-        return found
-
-    def there(self, seq: int | None) -> set[int]:
-        """Rows of all pods that may have been there when entry `seq` was the last; None is now."""
-        if seq is None or seq >= self.reached.seq:
-            return self._ids("SELECT id FROM pod WHERE over_seq IS NULL")
-        found, before = self._living_before(seq)
-        found |= self._ids("SELECT id FROM pod WHERE first_seq > ? AND first_seq <= ?", before, seq)
-        over = set[int]()
-        for ids in _portions(sorted(found)):
-            over |= self._ids(
-                f"SELECT id FROM pod WHERE id IN ({_list(ids)}) AND over_seq <= ?",  # noqa: S608 - numbers
-                seq,
-            )
-        return found - over
-
-    def ever(self, seq: int | None = None) -> set[int]:
-        """Rows of all pods of which an entry up to `seq` may tell."""
-        return self._ids("SELECT id FROM pod WHERE first_seq <= ?", _NEVER if seq is None else seq)
-
-    def newest(self, seq: int | None, most: int) -> set[int]:
-        """Rows of the pods of which the newest entries up to `seq` tell that they are over."""
-        return self._ids(
-            "SELECT id FROM pod WHERE over_seq <= ? ORDER BY over_seq DESC LIMIT ?",
-            _NEVER if seq is None else seq,
-            most,
-        )
-
-    def count(self, seq: int | None = None) -> int:
-        """How many pods are on record."""
-        (known,) = self.database.execute(
-            "SELECT count(DISTINCT pod_sandbox_id) FROM pod WHERE first_seq <= ?",
-            (_NEVER if seq is None else seq,),
-        ).fetchone()
-        return int(known)
-
-    def names(self, most: int = _FEW) -> list[str]:
-        """What pods are called, the newest first."""
-        rows = self.database.execute(
-            "SELECT k8s_namespace, name FROM pod WHERE name != '' ORDER BY id DESC LIMIT ?", (most,)
-        )
-        return list(dict.fromkeys(word for ns, name in rows for word in (f"{ns}/{name}", name)))
-
-    def of_ids(self, sandbox_ids: Iterable[str], container_ids: Iterable[str] = ()) -> set[int]:
-        """Rows of pods by what their id begins with, and of those that had these containers."""
-        found = set[int]()
-        for id_ in sandbox_ids:
-            found |= self._ids(_BY_SANDBOX, *_prefix(id_))
-        for id_ in container_ids:
-            found |= self._ids(_BY_CONTAINER, *_prefix(id_))
-        return found
-
-    def with_kin(self, rows: Collection[int]) -> set[int]:
-        """`rows`, all others of the same pods, and of pods that told of a container of theirs."""
-        found, new = set[int](), set(rows)
-        while new:
-            found |= new
-            more = set[int]()
-            for ids in _portions(sorted(new)):
-                listed = _list(ids)
-                more |= self._ids(
-                    "SELECT other.id FROM pod one JOIN pod other"  # noqa: S608 - numbers
-                    " ON substr(other.pod_sandbox_id, 1, 12) = substr(one.pod_sandbox_id, 1, 12)"
-                    " AND other.pod_sandbox_id = one.pod_sandbox_id"
-                    f" WHERE one.id IN ({listed})"
-                )
-                more |= self._ids(f"SELECT other FROM link WHERE one IN ({listed})")  # noqa: S608
-                more |= self._ids(f"SELECT one FROM link WHERE other IN ({listed})")  # noqa: S608
-                more |= self._ids(
-                    "SELECT other.pod FROM process one JOIN process other"  # noqa: S608 - numbers
-                    " ON substr(other.container_id, 1, 12) = substr(one.container_id, 1, 12)"
-                    " AND other.container_id = one.container_id AND other.container_id != ''"
-                    f" WHERE one.pod IN ({listed}) AND one.container_id != ''"
-                )
-            new = more - found
-        return found
-
-    # which entries
-
     def past(self, rows: Collection[int], *, at: str | None) -> Past:
         """What the records add up to at `at`, of these pods and of those told of since the index.
 
@@ -195,10 +74,10 @@ class Records:
         """
         kin = self._with_the_tails(rows)
         if at is None:
-            then = past.now(self._read(self._always(None) | self._told(kin)))
+            then = past.now(self._read(self._always(None) | self.told(kin)))
         else:
             last_seq = self.last_seq_at(at)
-            pointers = self._told(kin, last_seq) | self._hooks(last_seq, at, kin)
+            pointers = self.told(kin, last_seq) | self._hooks(last_seq, at, kin)
             pointers |= self._always(last_seq) | self._around(at)
             records = self._read(self._with_their_holes(pointers))
             then = past.as_of(records, at=at, last_seq=last_seq)
@@ -227,7 +106,7 @@ class Records:
         """The records that findings can be about, and those that tell when nobody watched."""
         (all_,) = self.database.execute("SELECT count(*) FROM pod").fetchone()
         # With what no pod is known of: only the hook saw it.
-        noteworthy = self._ids("SELECT id FROM pod WHERE noteworthy = 1") | {0}
+        noteworthy = self.ids("SELECT id FROM pod WHERE noteworthy = 1") | {0}
         if len(noteworthy) > max(_FEW, all_ // _MOSTLY):
             return self.everything()
         pointers = self._always(None)
@@ -237,7 +116,7 @@ class Records:
         pointers |= set(unpack(self.reached.recent)) | self._first_hook()
         context = list(self._read(pointers))
         kin = self._with_the_tails(noteworthy | self.of_ids(*_ids_in(context)))
-        return self._read(pointers | self._told(kin))
+        return self._read(pointers | self.told(kin))
 
     def node(self) -> list[Record]:
         """The records that are about no pod, and those that tell when nobody watched."""
@@ -264,13 +143,13 @@ class Records:
         The pods that were not removed, and of those that were the newest, since late records of
         them may still come.
         """
-        kept = self._ids("SELECT id FROM pod WHERE removed_seq IS NULL")
-        newest = self._ids(
+        kept = self.ids("SELECT id FROM pod WHERE removed_seq IS NULL")
+        newest = self.ids(
             "SELECT id FROM pod WHERE removed_seq IS NOT NULL ORDER BY removed_seq DESC LIMIT ?",
             _FORGOTTEN // 4,
         )
         kin = self._with_the_tails(kept | newest) | {0}
-        pointers = {at for at in self._always(None) | self._told(kin) if 0 < at.seq < before_seq}
+        pointers = {at for at in self._always(None) | self.told(kin) if 0 < at.seq < before_seq}
         behind = _entries(self.ledger, self.reached.seq, self.reached.end)
         found = itertools.chain(self.entries.read(pointers), behind)
         return [entry.line for entry in found if entry.seq < before_seq]
@@ -278,7 +157,7 @@ class Records:
     def about(self, patterns: Collection[str]) -> Iterator[Entry]:
         """The entries that may tell of pods called so, and all of those without an id; in order."""
         kin = self.with_kin(self.matching(patterns)) | {0}
-        pointers = self._told(kin) | set(unpack(self.reached.pending))
+        pointers = self.told(kin) | set(unpack(self.reached.pending))
         pointers |= self._pointers("SELECT entry FROM request")
         pointers |= self._pointers("SELECT entry FROM odd")
         yield from self.entries.read(pointers)
@@ -325,8 +204,8 @@ class Records:
 
     def stretches(self, since_ns: int | None, until_ns: int | None) -> Iterator[Iterator[Entry]]:
         """The entries that may tell a time in between, by stretches of the ledger, in order."""
-        low = -_NEVER if since_ns is None else since_ns
-        high = _NEVER if until_ns is None else until_ns
+        low = -NEVER if since_ns is None else since_ns
+        high = NEVER if until_ns is None else until_ns
         for first_seq, last_seq, offset in self.database.execute(
             "SELECT first_seq, last_seq, offset FROM period WHERE until_ns >= ? AND since_ns < ?"
             " ORDER BY number",
@@ -337,11 +216,6 @@ class Records:
         if so_far is not None and so_far.until_ns >= low and so_far.since_ns < high:
             yield self._stretch(so_far.first_seq, self.reached.seq, so_far.offset)
         yield _entries(self.ledger, self.reached.seq, self.reached.end)
-
-    # inside
-
-    def _ids(self, select: str, *values: int | str) -> set[int]:
-        return {one for (one,) in self.database.execute(select, values)}
 
     def _pointers(self, select: str, *values: int | str) -> set[Pointer]:
         found = set[Pointer]()
@@ -354,11 +228,12 @@ class Records:
             yield decode(entry.line)
         yield from self.tail
 
-    def _told(self, rows: Collection[int], through_seq: int = _NEVER) -> set[Pointer]:
+    def told(self, rows: Collection[int], through_seq: int = NEVER) -> set[Pointer]:
+        """To the entries that tell of these pods, up to `through_seq`."""
         found = set[Pointer]()
-        for ids in _portions(sorted(rows)):
+        for ids in portions(sorted(rows)):
             for (packed,) in self.database.execute(
-                f"SELECT entries FROM told WHERE pod IN ({_list(ids)}) AND seq <= ?",  # noqa: S608
+                f"SELECT entries FROM told WHERE pod IN ({listed(ids)}) AND seq <= ?",  # noqa: S608
                 (through_seq,),
             ):
                 found.update(at for at in unpack(packed) if at.seq <= through_seq)
@@ -366,7 +241,7 @@ class Records:
 
     def _always(self, seq: int | None) -> set[Pointer]:
         """What counts for every pod: boots, the host's namespaces, and the ledger's last entry."""
-        end = _NEVER if seq is None else seq
+        end = NEVER if seq is None else seq
         found = self._pointers("SELECT entry FROM boot") | self._pointers("SELECT entry FROM odd")
         found |= self._pointers("SELECT entry FROM host WHERE changed")
         found |= self._pointers(
@@ -392,10 +267,14 @@ class Records:
 
     def _with_their_holes(self, pointers: set[Pointer]) -> set[Pointer]:
         """A daemon's start is told with the record before it, or it would seem a longer absence."""
-        starts = self._pointers("SELECT entry FROM node WHERE event = 'daemon.started'") & pointers
-        found = set(pointers)
-        for one in starts:
-            found |= self._pointers("SELECT entries FROM hole WHERE seq = ?", one.seq)
+        starts = self._pointers("SELECT entry FROM node WHERE event = 'daemon.started'")
+        found, new = set(pointers), starts & pointers
+        while new:
+            more = set[Pointer]()
+            for one in new:
+                more |= self._pointers("SELECT entries FROM hole WHERE seq = ?", one.seq)
+            new = (more - found) & starts
+            found |= more
         return found
 
     def _hooks(self, seq: int, at: str, kin: set[int]) -> set[Pointer]:
@@ -413,19 +292,7 @@ class Records:
         records = [decode(entry.line) for entry in self.entries.read(late)]
         more = self.with_kin(self.of_ids(*_ids_in(records))) - kin
         kin |= more
-        return set(late) | self._told(more, seq)
-
-    def _living_before(self, seq: int) -> tuple[set[int], int]:
-        """Rows that were not removed at the end of the last whole period before entry `seq`."""
-        row = self.database.execute(
-            "SELECT living, last_seq FROM period WHERE last_seq <= ? ORDER BY number DESC LIMIT 1",
-            (seq,),
-        ).fetchone()
-        if row is None:
-            return set(), 0
-        rows = array("I")
-        rows.frombytes(row[0])
-        return set(rows), int(row[1])
+        return set(late) | self.told(more, seq)
 
     def _stretch(self, first_seq: int, last_seq: int, offset: int) -> Iterator[Entry]:
         found = _entries(self.ledger, first_seq - 1, offset)
@@ -458,11 +325,11 @@ class Records:
     def _leave_out_others(self, workloads: Workloads, rows: Collection[int]) -> None:
         """A record that is read for its time alone tells too little of its pod."""
         told = _ids_in(self.tail)[0]
-        for ids in _portions(sorted(rows)):
+        for ids in portions(sorted(rows)):
             told |= {
                 id_
                 for (id_,) in self.database.execute(
-                    f"SELECT pod_sandbox_id FROM pod WHERE id IN ({_list(ids)})"  # noqa: S608
+                    f"SELECT pod_sandbox_id FROM pod WHERE id IN ({listed(ids)})"  # noqa: S608
                 )
             }
         for id_ in [id_ for id_ in workloads.pods if id_ and id_ not in told]:
@@ -532,18 +399,3 @@ def _timed(packed: Iterable[bytes], reached: Mark, seq: int, at_ns: int) -> Iter
     for at in range(0, len(numbers), 4):
         if numbers[at] > seq and numbers[at + 3] <= at_ns:
             yield Pointer(*numbers[at : at + 3])
-
-
-def _prefix(text: str) -> tuple[str, str, int, str]:
-    """The values that `_BY_SANDBOX` and `_BY_CONTAINER` ask for."""
-    return text[:12], text[:12] + "~", len(text), text
-
-
-def _list(ids: Iterable[int]) -> str:
-    """Numbers of rows for an IN: they are SQLite's own."""
-    return ",".join(map(str, ids))
-
-
-def _portions(ids: Sequence[int], size: int = _PORTION) -> Iterator[Sequence[int]]:
-    for at in range(0, len(ids), size):
-        yield ids[at : at + size]

@@ -11,9 +11,9 @@ import msgspec
 
 from nsledger.index import schema
 from nsledger.index.entries import Pointer, pack, unpack
-from nsledger.index.scan import Hole, PodRow, ProcessRow, Scan, Watching
+from nsledger.index.scan import PodRow, ProcessRow, Scan
 from nsledger.index.skim import Container, Identity, Pod, TypeName
-from nsledger.index.telling import Period, PeriodSoFar, Telling
+from nsledger.index.telling import Hole, Period, PeriodSoFar, Telling, Watching
 from nsledger.ledger.line import GENESIS
 from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType

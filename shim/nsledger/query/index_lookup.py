@@ -51,20 +51,15 @@ _NET: Final = frozenset({NamespaceType.NET})
 
 
 class Asking:
-    """One question to one index; `tail` are the records that the index has not got yet."""
+    """One question to one index, for a time."""
 
-    def __init__(
-        self,
-        database: sqlite3.Connection,
-        entries: Entries,
-        *,
-        period: Period,
-        tail: Sequence[Record],
-    ) -> None:
+    def __init__(self, records: Records, period: Period) -> None:
+        database = records.database
+        self._records = records
         self._database = database
-        self._entries = entries
+        self._entries = records.entries
         self._period = period
-        self._tail = tail
+        self._tail = records.tail
         self._selection = Selection(database, period)
         self._hosts = False
         """Whether every reading of the host's namespaces counts, and not only the new ones."""
@@ -110,6 +105,8 @@ class Asking:
     def _pointers(self) -> set[Pointer]:
         """To the entries of all that was selected, and to those that always count."""
         found = self._selection.pointers()
+        # All that tells of their pods: which of it the folds need is theirs to say.
+        found |= self._records.told(self._records.with_kin(self._selection.pods()))
         for table, where in (("boot", ""), ("odd", ""), ("host", "" if self._hosts else "changed")):
             condition = f" WHERE {where}" if where else ""
             for (entry,) in self._database.execute(f"SELECT entry FROM {table}{condition}"):  # noqa: S608 - constants
@@ -282,7 +279,7 @@ def answer(records: Records, question: Question, *, asked: str, period: Period) 
     """
     database, reached = records.database, records.reached
     tail, entries = records.tail, records.entries
-    pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
+    pointers = Asking(records, period).pointers(question)
     if pointers is None:
         return find(records.everything(), question, asked=asked, period=period)
     found = owners([*_records(entries, pointers), *tail], question)
@@ -308,7 +305,7 @@ def open_intervals(records: Records) -> list[Interval]:
         As `answer`.
     """
     entries, tail = records.entries, records.tail
-    pointers = Asking(records.database, entries, period=ALWAYS, tail=tail).open_pointers()
+    pointers = Asking(records, ALWAYS).open_pointers()
     ownership = Ownership()
     for record in [*_records(entries, pointers), *tail]:
         ownership.apply(record)
@@ -322,8 +319,7 @@ def ownership_of(records: Records, pod_sandbox_ids: Iterable[str]) -> Iterator[R
         As `answer`.
     """
     entries, tail = records.entries, records.tail
-    asking = Asking(records.database, entries, period=ALWAYS, tail=tail)
-    pointers = asking.pod_pointers(pod_sandbox_ids)
+    pointers = Asking(records, ALWAYS).pod_pointers(pod_sandbox_ids)
     if pointers is None:
         return records.everything()
     return itertools.chain(_records(entries, pointers), tail)

@@ -8,7 +8,6 @@ import pytest
 from nsledger.cli import reading as module
 from nsledger.cli.reading import FreshReading, Reading
 from nsledger.index.records import Records
-from tests import ledgers
 from tests.synthetic_node import SyntheticNode
 
 
@@ -24,6 +23,14 @@ def ledger(tmp_path: Path) -> Path:
 def _without_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("_KEPT_S", "_LOOK_AGAIN_S", "_TIMES_ITS_MAKING"):
         monkeypatch.setattr(module, name, 0)
+
+
+def go_on(ledger: Path) -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    node.gap("queue_full")
+    node.write(ledger)
 
 
 def opened(records: Records) -> sqlite3.Connection:
@@ -44,7 +51,7 @@ def test_it_goes_on_with_the_ledger(ledger: Path) -> None:
     with Reading(str(ledger)) as reading:
         fresh = FreshReading(reading)
         before = fresh.ask(end)
-        ledgers.write(ledger, [1])
+        go_on(ledger)
 
         assert fresh.ask(end) == before + 1
 
@@ -56,7 +63,7 @@ def test_it_is_kept_for_a_while_whatever_becomes_of_the_ledger(
     with Reading(str(ledger)) as reading:
         fresh = FreshReading(reading)
         first = fresh.ask(opened)
-        ledgers.write(ledger, [1])
+        go_on(ledger)
 
         assert fresh.ask(opened) is first
 
