@@ -286,7 +286,8 @@ class Scan:
         if time_ns > self.clock_ns:  # noqa: PLR1730 - the same
             self.clock_ns = time_ns
         if event in _ENDS:
-            container.end(record.seq, time_ns, self.clock_ns)
+            if ref.pod_sandbox_id:  # of no pod, the fold takes it for open until it is reused
+                container.end(record.seq, time_ns, self.clock_ns)
             if event == "container.removed":
                 self._remove(id_, container)
         elif event != "call.failed":
@@ -312,8 +313,9 @@ class Scan:
         if reading != row.reading:
             row.reading = reading
             self._place(row, reading)
-        if is_late or row.container_id in self._removed:
-            # The fold closes it by the same record.
+        names_pod = record.pod is not None and record.pod.pod_sandbox_id
+        if names_pod and (is_late or row.container_id in self._removed):
+            # The fold closes it by the same record; of no pod, it may only be reused.
             row.end(record.seq, time_ns, self.clock_ns)
         return row
 

@@ -29,7 +29,7 @@ _POD: Final = "REPLACE INTO pod VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _TOLD: Final = "INSERT INTO told VALUES (?, ?, ?)"
 _OPEN_OF_A_POD: Final = (
     "SELECT id, container_id, name, attempt, pid, since_ns, first_seq, shared, of_host, entries"
-    " FROM process WHERE pod = ? AND last_seq IS NULL"
+    " FROM process WHERE pod = ? AND last_seq IS NULL ORDER BY id DESC LIMIT 4096"
 )
 
 
@@ -257,6 +257,7 @@ def _open_rows(database: sqlite3.Connection, pod: PodRow) -> list[ProcessRow]:
         row.shared, row.of_host = shared, of_host
         row.entries = [number for at in unpack(entries) for number in at]
         rows.append(row)
+    rows.reverse()
     return rows
 
 
