@@ -12,6 +12,7 @@ from typing import Final
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
 from nsledger.index.seal import IndexAlteredError, is_sealed, seal
 from nsledger.index.skim import Opening, Pod, Skimmed, opening, skim
@@ -73,7 +74,10 @@ def lines_of(segment: Segment, offset: int = 0) -> Iterator[tuple[int, bytes]]:
 def _read(line: bytes) -> Skimmed | Opening | None:
     """The record on `line` as far as it is needed; None if it is no entry of a ledger."""
     try:
+        bounds.check_depth(line, bounds.RECORD_DEPTH)
         return skim(line)
+    except bounds.OutOfBoundsError:
+        return None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     try:
@@ -247,6 +251,13 @@ class Builder:
         if self._sealed is not None:
             seal(self._sealed)
         self.reached = reached
+
+
+def _opening(line: bytes) -> Opening:
+    try:
+        return opening(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotAnEntryError(line=line, reason=str(error)) from error
 
 
 @contextlib.contextmanager
