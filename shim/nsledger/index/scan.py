@@ -169,6 +169,7 @@ class Scan:
         """The first record of each boot, its id and when it was."""
         self.odd: list[Numbers] = []
 
+        self._named_boot_id = ""
         self._ns = Times().ns
         self.home: dict[str, PodRow] = {}
         """By `container_id`."""
@@ -205,6 +206,11 @@ class Scan:
         if record.boot_id != self.boot_id:
             self._boot(record, at)
 
+    def go_on(self, boot_id: str, clock_ns: int, host: dict[TypeName, Identity]) -> None:
+        """Go on where an index ends."""
+        self.boot_id = self._named_boot_id = boot_id
+        self.clock_ns, self.host = clock_ns, host
+
     def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
         """Go on with a pod and its open processes, as an index had them."""
         id_ = pod.ref.pod_sandbox_id
@@ -225,6 +231,9 @@ class Scan:
         """The first record of another boot ends everything."""
         time_ns = self._tick(record.time)
         self.boots.append((at, record.boot_id, time_ns))
+        # A record without a boot's id ends what is known of processes, and no pod.
+        is_other = self._named_boot_id not in {"", record.boot_id} and bool(record.boot_id)
+        self._named_boot_id = record.boot_id or self._named_boot_id
         for id_, pod in self.pods.items():
             self._end_pod(pod, record.seq, time_ns)
             pod.sandbox = None
@@ -232,7 +241,7 @@ class Scan:
             pod.ended = False
             if id_:
                 self.park(id_, pod)
-                if pod.over_seq is None:
+                if pod.over_seq is None and is_other:
                     pod.over_seq = record.seq
                     self.touch_pod(pod)
         self.pods.clear()

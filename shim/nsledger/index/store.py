@@ -223,7 +223,7 @@ def resume(database: sqlite3.Connection, reached: Mark) -> Scan:
     takes a late record's process for an open one. That costs a reader time and no answer.
     """
     scan = Scan()
-    scan.boot_id, scan.clock_ns, scan.host = reached.boot_id, reached.clock_ns, reached.host
+    scan.go_on(reached.boot_id, reached.clock_ns, reached.host)
     pods = (
         "SELECT * FROM pod WHERE removed_seq IS NULL"
         " OR id IN (SELECT pod FROM process WHERE last_seq IS NULL) ORDER BY id"
