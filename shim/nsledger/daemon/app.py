@@ -84,18 +84,7 @@ class Daemon:
             find_left_behind=lambda: left_behind(memory, configuration.ledger),
             ahead=_write_ahead(memory, configuration.ledger) if ahead else None,
         )
-<<<<<<< HEAD
-        self._maintenance = Maintenance(
-            self._recorder,
-            configuration.ledger,
-            limits=storage.retention_limits(configuration),
-            prune_bytes=configuration.disk_prune_free_bytes,
-            now=self._clock.now,
-        )
         self._index = UpdaterProcess(configuration.ledger)
-=======
-        self._index = IndexUpdater(configuration.ledger)
->>>>>>> main
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,
