@@ -127,16 +127,16 @@ def _runtime(host: Host, found: Survey, notes: list[str]) -> Phase:
 
 
 def _kubelet(host: Host, found: Survey, notes: list[str]) -> Phase:
-    place = found.kubelet
-    match place:
+    told = found.kubelet
+    match told:
         case kubelet.KubeletNotFoundError():
-            notes.append(f"{place}. {place.hint}")
+            notes.append(f"{told}. {told.hint}")
             return Phase(Part.KUBELET, ())
         case NsledgerError():
-            raise place
+            raise told
         case _:
-            path, text = kubelet.with_endpoint(place, ENDPOINT)
-    return _configured(host, found, Part.KUBELET, {path: text.encode()}, notes=notes)
+            path, data = kubelet.edit(host, told, ENDPOINT)
+    return _configured(host, found, Part.KUBELET, {path: data}, notes=notes)
 
 
 def _configured(host: Host, found: Survey, part: Part, wanted: Files, *, notes: list[str]) -> Phase:
