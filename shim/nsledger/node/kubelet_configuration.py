@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from json.decoder import JSONDecodeError, scanstring
+from json.decoder import JSONDecodeError
 from typing import Any, Final, cast
 
 import yaml
@@ -244,7 +244,7 @@ def _of_json(path: str, text: str) -> Document | None:
     at = _skip(text, text.index("{") + 1)
     while text[at] != "}":
         start = at
-        name, at = scanstring(text, at + 1)
+        name, at = decoder.raw_decode(text, at)
         value_start = _skip(text, _skip(text, at) + 1)
         _, value_end = decoder.raw_decode(text, value_start)
         pairs.append(Pair(name, start, value_start, value_end))
@@ -285,7 +285,7 @@ def _of_yaml(path: str, text: str) -> Document:
 
 def _yaml_pairs(text: str) -> tuple[yaml.MappingStartEvent | None, list[Pair]]:
     """How the first document begins, and its top-level pairs."""
-    events = iter(cast("Iterator[yaml.Event]", yaml.parse(text, Loader=yaml.SafeLoader)))
+    events = iter(yaml.parse(text, Loader=yaml.SafeLoader))
     root = next((one for one in events if not _opens_stream(one)), None)
     if not isinstance(root, yaml.MappingStartEvent):
         return None, []
@@ -295,14 +295,19 @@ def _yaml_pairs(text: str) -> tuple[yaml.MappingStartEvent | None, list[Pair]]:
         _last_of(key, events)
         value = next(events)
         last = _last_of(value, events)
-        start, end = value.start_mark.index, last.end_mark.index
+        start, end = _start(value), last.end_mark.index if last.end_mark else _start(last)
         if isinstance(last, yaml.ScalarEvent) and last.style in ("|", ">"):
             # The mark is where the next token begins.
             end = start + len(text[start:end].rstrip(_BLANKS)) if last is value else end
         elif isinstance(last, yaml.CollectionEndEvent) and text[end - 1 : end] not in ("}", "]"):
             end = start + len(text[start:end].rstrip(_BLANKS))
-        pairs.append(Pair(name, key.start_mark.index, start, end))
+        pairs.append(Pair(name, _start(key), start, end))
     return root, pairs
+
+
+def _start(event: yaml.Event) -> int:
+    """Where it begins; PyYAML's events of a text all know."""
+    return event.start_mark.index if event.start_mark else 0
 
 
 def _opens_stream(event: yaml.Event) -> bool:

@@ -54,7 +54,7 @@ def connections(host: Host) -> str | None:
     return None if done.code or "users:" not in done.stdout else done.stdout
 
 
-def peers(listed: str, file: int | None) -> dict[int, str]:
+def peers(listed: str, file: int | None) -> set[tuple[int, str]]:
     """Pid and name of each process that is connected to a socket, by the inode of its file.
 
     Not by its path: the kernel keeps the one that it was bound at, and nsledger's own gets its
@@ -68,7 +68,7 @@ def peers(listed: str, file: int | None) -> dict[int, str]:
         if file is not None and f" ino:{file} " in f"{row['rest']} ":
             accepted.add(row["peer"])
     return {
-        int(user["pid"]): user["name"]
+        (int(user["pid"]), user["name"])
         for number in accepted & users.keys()
         for user in _USER.finditer(users[number])
     }

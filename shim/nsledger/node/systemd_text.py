@@ -114,12 +114,12 @@ def words(value: Text, *, c_escapes: bool) -> Iterator[Text]:
 def next_word(
     value: Text, at: int, *, c_escapes: bool, relaxed: bool = False
 ) -> tuple[Text, int] | None:
-    """The word at or behind `at`, and where the next one may begin; None at the end.
+    r"""The word at or behind `at`, and where the next one may begin; None at the end.
 
     Args:
         value: what is split.
         at: index to begin at.
-        c_escapes: whether `\\n`, `\\x20` and the like are characters, as in unit files; without,
+        c_escapes: whether `\n`, `\x20` and the like are characters, as in unit files; without,
             a backslash stands for the character behind it, as in the value of a variable.
         relaxed: take an open quote at the end as closed.
 

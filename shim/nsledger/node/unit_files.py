@@ -165,9 +165,8 @@ def _take(said: _Said, key: str, value: Text, specifiers: Mapping[str, str]) -> 
         case "ExecStart":
             said.commands = [*said.commands, value] if value else []
         case "Environment":
-            said.environment = (
-                {**said.environment, **_variables(value, specifiers)} if value else {}
-            )
+            set_ = dict(_variables(value, specifiers))
+            said.environment = {**said.environment, **set_} if value else {}
         case "EnvironmentFile":
             path = _expanded(value, specifiers)
             said.environment_files = [*said.environment_files, path] if value else []

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Mapping
 from typing import Final
 
 from nsledger.errors import NsledgerError
@@ -142,14 +141,14 @@ def kubelet_connection(sight: Sight) -> Outcome:
     if _is_kubelet_in(straight, main):
         return failed(f"it is connected to {sight.runtime_socket}", "systemctl restart kubelet")
     if _is_kubelet_in(shim, main):
-        names = ", ".join(sorted(set(shim.values())))
+        names = ", ".join(sorted({name for _, name in shim}))
         return ok(f"connected to {sight.shim_socket}: {names}")
     return failed("the kubelet is not connected to the shim", "systemctl restart kubelet")
 
 
-def _is_kubelet_in(processes: Mapping[int, str], main: int | None) -> bool:
+def _is_kubelet_in(processes: set[tuple[int, str]], main: int | None) -> bool:
     """By the unit's main process where systemd names one, else by its name."""
-    return main in processes if main is not None else "kubelet" in processes.values()
+    return any(pid == main if main is not None else name == "kubelet" for pid, name in processes)
 
 
 def ledger(sight: Sight) -> Outcome:
