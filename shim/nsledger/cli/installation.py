@@ -63,9 +63,9 @@ def install(
         # What could not be written is told now, not on the day of the installation.
         preflight(host, planned)
         write_lines(visible(line) for line in plan_text.lines(planned))
-        if not planned.changes:
+        if not planned.changes and not planned.missing:
             click.echo("nothing to do: everything is as it should be")
-        return exit_codes.OK
+        return exit_codes.FOUND if planned.missing else exit_codes.OK
     _require_root()
     proof = NodeProof(host, found, containerd, containerd_config, probe=probe, say=_say)
     return _carry_out(host, planned, proof)
@@ -122,6 +122,11 @@ def _carry_out(host: Host, planned: Plan, proof: NodeProof) -> int:
     apply(host, planned, version=metadata.version("nsledger"), proof=proof, say=_say)
     for note in planned.notes:
         _say(f"note: {note}")
+    if planned.missing:
+        for one in planned.missing:
+            _say(f"missing: {one.part}: {one.found}. {one.hint}")
+        _say(f"not complete: without {' and '.join(one.part for one in planned.missing)}")
+        return exit_codes.FOUND
     _say("done" if planned.changes else "nothing to do: everything is as it should be")
     return exit_codes.OK
 

@@ -18,7 +18,7 @@ import errno
 import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, assert_never
 
 from nsledger.errors import NsledgerError
@@ -39,7 +39,7 @@ _EXTENSION: Final = ".conf"
 class KubeletNotFoundError(NsledgerError):
     """Nothing says how this node's kubelet is configured."""
 
-    def __init__(self, found: str, *, endpoint: str) -> None:
+    def __init__(self, found: str = f"found no {UNIT}", *, endpoint: str) -> None:
         super().__init__(found)
         self.hint = (
             f"Give your kubelet the endpoint {endpoint} yourself (k3s: kubelet-arg), and install "
@@ -119,6 +119,8 @@ class Kubelet:
     """Where it is stated."""
     place: Place
     """Where it is to be changed."""
+    running: tuple[str, ...] | None = None
+    """Arguments of the running kubelet, where its unit starts another program that starts it."""
 
     @property
     def argv(self) -> tuple[str, ...]:
@@ -143,15 +145,22 @@ def read(files: Files, *, endpoint: str, running: Sequence[str] | None = None) -
     """
     unit = read_unit(UNIT, files)
     if unit is None:
-        raise KubeletNotFoundError(f"found no {UNIT}", endpoint=endpoint)
+        raise KubeletNotFoundError(endpoint=endpoint)
     flags = _flags(unit.command)
     _require_no_hidden_flag(unit, files, endpoint)
+    is_indirect = False
     if running is not None:
-        flags = _compared(unit, flags, running)
+        is_indirect = not flags and flag_of(running, ENDPOINT_FLAG) is None
+        if is_indirect:
+            # Another program starts the kubelet: what it gives it, the process shows.
+            flags = _flags([cells("", word) for word in running])
+        else:
+            require_as_computed(unit, running)
     flag = flags.get(ENDPOINT_FLAG)
     if flag is not None:
         return _by_flag(unit, flag, files, endpoint)
-    return _by_configuration(unit, flags, files, endpoint)
+    found = _by_configuration(unit, flags, files, endpoint)
+    return replace(found, running=tuple(running)) if running and is_indirect else found
 
 
 def edit(files: Files, found: Kubelet, endpoint: str) -> tuple[str, bytes]:
@@ -172,7 +181,7 @@ def edit(files: Files, found: Kubelet, endpoint: str) -> tuple[str, bytes]:
             data = configurations.with_value(path, files.read(path) or b"", endpoint)
         case _:
             assert_never(place)
-    again = read(Overlaid(files, path, data), endpoint=endpoint)
+    again = read(Overlaid(files, path, data), endpoint=endpoint, running=found.running)
     if again.endpoint != endpoint or again.argv != found.argv:
         line = again.stated.line if again.stated else 1
         named = again.stated.path if again.stated else path
@@ -272,15 +281,6 @@ def _require_no_hidden_flag(unit: Unit, files: Files, endpoint: str) -> None:
             )
 
 
-def _compared(unit: Unit, flags: dict[str, _Flag], running: Sequence[str]) -> dict[str, _Flag]:
-    """The flags of the unit, once they are those of the running kubelet."""
-    if flags or flag_of(running, ENDPOINT_FLAG) is not None:
-        require_as_computed(unit, running)
-        return flags
-    # Another program starts the kubelet: what it gives it, the process shows.
-    return _flags([cells("", word) for word in running])
-
-
 def _by_flag(unit: Unit, flag: _Flag, files: Files, endpoint: str) -> Kubelet:
     value = plain(flag.value)
     # An empty value stands behind the flag's `=`.
@@ -375,7 +375,9 @@ def _edit_flag(files: Files, found: Kubelet, place: FlagInFile, endpoint: str) -
     text = decoded(files.read(place.path) or b"")
     start, end = place.start, place.end
     old = found.endpoint or ""
-    for first, last in ((start, end), (start, end + 1), (start - 1, end), (start - 1, end + 1)):
+    spans = [(start, end), (start, end + 1), (start - 1, end), (start - 1, end + 1)]
+    # A quote that opens or closes within the old value takes its other half with it.
+    for first, last in sorted(spans, key=lambda span: _odd_quotes(text[slice(*span)])):
         data = encoded(f"{text[:first]}{endpoint}{text[last:]}")
         again = _read_again(Overlaid(files, place.path, data), endpoint)
         if again is None or again.endpoint != endpoint:
@@ -388,6 +390,10 @@ def _edit_flag(files: Files, found: Kubelet, place: FlagInFile, endpoint: str) -
         reason="whose value cannot be changed without changing something else",
         endpoint=endpoint,
     )
+
+
+def _odd_quotes(text: str) -> int:
+    return text.count('"') % 2 + text.count("'") % 2
 
 
 def _read_again(files: Files, endpoint: str) -> Kubelet | None:
@@ -403,7 +409,8 @@ def _is_but_for(before: Unit, after: Unit, old: str, new: str) -> bool:
         return False
     for name, value in after.environment.items():
         was = before.environment[name]
-        if value != was and (new not in value or len(value) - len(new) != len(was) - len(old)):
+        head, _, tail = value.partition(new)
+        if value != was and not (was.startswith(head) and was.endswith(tail)):
             return False
     if len(before.argv) != len(after.argv):
         return False

@@ -9,7 +9,7 @@ import tomlkit
 
 from nsledger.errors import NsledgerError
 from nsledger.node import base_specs, hook_files, kubelet, unit_templates
-from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
+from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Plan
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_plan import changed_files
 from nsledger.node.host import Content, Host
@@ -57,8 +57,11 @@ def plan(host: Host, found: Survey, *, program: str, parts: frozenset[Part]) -> 
             "processes of this kernel, or nsledger does not know them"
             for one in found.containerd.others
         ]
+    missing: tuple[Missing, ...] = ()
+    if isinstance(found.kubelet, kubelet.KubeletNotFoundError) and Part.KUBELET in parts:
+        missing = (Missing(Part.KUBELET, str(found.kubelet), found.kubelet.hint),)
     sources = tuple((base_specs.path_for(source), source) for source in found.specs)
-    return Plan(phases=tuple(phases), notes=tuple(notes), sources=sources)
+    return Plan(phases=tuple(phases), notes=tuple(notes), missing=missing, sources=sources)
 
 
 def _phase(host: Host, found: Survey, part: Part, *, program: str, notes: list[str]) -> Phase:
@@ -130,7 +133,6 @@ def _kubelet(host: Host, found: Survey, notes: list[str]) -> Phase:
     told = found.kubelet
     match told:
         case kubelet.KubeletNotFoundError():
-            notes.append(f"{told}. {told.hint}")
             return Phase(Part.KUBELET, ())
         case NsledgerError():
             raise told
