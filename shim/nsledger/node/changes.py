@@ -75,7 +75,7 @@ class Missing:
 
     part: Part
     found: str
-    hint: str
+    """Why; a note of the plan says what to do."""
 
 
 @dataclass(frozen=True, slots=True)

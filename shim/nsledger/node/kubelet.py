@@ -34,12 +34,13 @@ DROP_IN: Final = "zz-nsledger.conf"
 """Read last of its directory, as long as no name there comes after it."""
 _FLAGS: Final = (ENDPOINT_FLAG, "--config", "--config-dir")
 _EXTENSION: Final = ".conf"
+_NO_UNIT: Final = f"found no {UNIT} with --config or --config-dir"
 
 
 class KubeletNotFoundError(NsledgerError):
     """Nothing says how this node's kubelet is configured."""
 
-    def __init__(self, found: str = f"found no {UNIT}", *, endpoint: str) -> None:
+    def __init__(self, found: str = _NO_UNIT, *, endpoint: str) -> None:
         super().__init__(found)
         self.hint = (
             f"Give your kubelet the endpoint {endpoint} yourself (k3s: kubelet-arg), and install "
@@ -69,6 +70,18 @@ class KubeletDiffersError(NsledgerError):
             "`systemctl cat kubelet` and /proc/PID/cmdline show where the two part."
         )
         self.flag = flag
+
+
+class KubeletHeldError(NsledgerError):
+    """Something that is not ours tells the kubelet our socket."""
+
+    def __init__(self, *, stated: Stated, endpoint: str) -> None:
+        super().__init__(
+            f"{stated.path}:{stated.line}: found {stated.key} with {endpoint}, which is not from "
+            "`nsledger install`; nothing was undone"
+        )
+        self.hint = "Give the kubelet the runtime's own endpoint there, then uninstall again."
+        self.stated = stated
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,13 +221,64 @@ def require_as_computed(unit: Unit, running: Sequence[str]) -> None:
             raise KubeletDiffersError(flag=flag, running=is_now, computed=computed)
 
 
+def without_ours(
+    path: str, *, before: bytes | None, after: bytes, now: bytes, endpoint: str
+) -> bytes | None:
+    """The file at `path` as it is now, with the endpoint that it had before us; None: no file.
+
+    Args:
+        path: of a file that `edit` changed.
+        before: what was there before; None if nothing was.
+        after: what `edit` made of it.
+        now: what somebody made of that since.
+        endpoint: ours.
+
+    Raises:
+        KubeletConfigurationError: our change cannot be told apart in it.
+    """
+    try:
+        is_configuration = configurations.parse(path, after).value == endpoint
+    except configurations.KubeletConfigurationError:
+        is_configuration = False
+    if is_configuration:
+        if configurations.parse(path, now).value != endpoint:
+            return now
+        back = configurations.with_key_of(path, now, before or b"{}")
+        left = configurations.parse(path, back).content.keys() - {"apiVersion", "kind"}
+        return back if before is not None or left else None
+    ours = endpoint.encode()
+    if ours not in now:
+        return now
+    start = after.find(ours)
+    end_old = len(before or b"") - (len(after) - start - len(ours))
+    if before is None or start < 0 or end_old < start or now.count(ours) != 1:
+        found = f"found {endpoint} {now.count(ours)} times, needed it once"
+        raise configurations.KubeletConfigurationError(path=path, line=1, found=found)
+    return now.replace(ours, before[start:end_old])
+
+
+def require_released(files: Files, *, endpoint: str) -> None:
+    """Nothing, if `files` tell the kubelet another endpoint than ours, or nothing at all.
+
+    Raises:
+        KubeletHeldError: they do, with the place.
+    """
+    try:
+        found = read(files, endpoint=endpoint)
+    except NsledgerError:
+        return
+    if found.stated is not None and is_same_socket(found.endpoint, endpoint):
+        raise KubeletHeldError(stated=found.stated, endpoint=endpoint)
+
+
 @dataclass(frozen=True, slots=True)
 class Overlaid:
     """`files` as they will be when `path` holds `data`."""
 
     files: Files
     path: str
-    data: bytes
+    data: bytes | None
+    """None: there is no such file."""
 
     def read(self, path: str) -> bytes | None:
         """As `Files`."""
@@ -228,7 +292,8 @@ class Overlaid:
         directory, name = posixpath.split(pattern)
         here = posixpath.split(self.path)
         if here[0] == directory and fnmatch.fnmatchcase(here[1], name):
-            found = sorted({*found, self.path})
+            others = {*found} - {self.path}
+            found = sorted(others if self.data is None else {*others, self.path})
         return found
 
     def resolve(self, path: str) -> str:

@@ -26,7 +26,6 @@ def lines(plan: Plan) -> Iterator[str]:
         yield from (_command(command) for command in phase.commands)
         yield ""
     yield from (f"note: {note}" for note in plan.notes)
-    yield from (f"missing: {one.part}: {one.found}. {one.hint}" for one in plan.missing)
 
 
 def _diff(file: FileChange) -> Iterator[str]:

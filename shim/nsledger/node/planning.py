@@ -13,10 +13,9 @@ from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Pla
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_plan import changed_files
 from nsledger.node.host import Content, Host
-from nsledger.node.settings import NSLEDGER_TOML, SOCKET, Settings
+from nsledger.node.settings import ENDPOINT, NSLEDGER_TOML, Settings
 from nsledger.node.survey import Survey
 
-ENDPOINT: Final = f"unix://{SOCKET}"
 CRIO_SOCKET: Final = "/run/crio/crio.sock"
 
 _MODE: Final = 0o644
@@ -59,7 +58,7 @@ def plan(host: Host, found: Survey, *, program: str, parts: frozenset[Part]) -> 
         ]
     missing: tuple[Missing, ...] = ()
     if isinstance(found.kubelet, kubelet.KubeletNotFoundError) and Part.KUBELET in parts:
-        missing = (Missing(Part.KUBELET, str(found.kubelet), found.kubelet.hint),)
+        missing = (Missing(Part.KUBELET, str(found.kubelet)),)
     sources = tuple((base_specs.path_for(source), source) for source in found.specs)
     return Plan(phases=tuple(phases), notes=tuple(notes), missing=missing, sources=sources)
 
@@ -133,6 +132,7 @@ def _kubelet(host: Host, found: Survey, notes: list[str]) -> Phase:
     told = found.kubelet
     match told:
         case kubelet.KubeletNotFoundError():
+            notes.append(f"{told}. {told.hint}")
             return Phase(Part.KUBELET, ())
         case NsledgerError():
             raise told
