@@ -22,7 +22,7 @@ from nsledger.node.host import Content, Host
 from nsledger.node.manifest import ChangedFile, ChangedPart, Manifest
 from nsledger.node.reverse import EditedSinceError
 from nsledger.node.settings import ENDPOINT
-from nsledger.node.unit_files import Files
+from nsledger.node.unit_files import Files, Overlaid
 
 _DIRECTORY_MODE: Final = 0o755
 _PRIVATE: Final = "/var/lib/nsledger"
@@ -143,7 +143,7 @@ def require_kubelet_released(host: Host, kept: Manifest) -> None:
     part = kept.part(Part.KUBELET)
     for file in part.files if part else ():
         content = _content_before(host, Part.KUBELET, file)
-        files = kubelet.Overlaid(files, file.path, None if content is None else content.data)
+        files = Overlaid(files, file.path, None if content is None else content.data)
     kubelet.require_released(files, endpoint=ENDPOINT)
 
 
