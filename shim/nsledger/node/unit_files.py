@@ -300,7 +300,7 @@ def _substituted(word: Text, environment: Mapping[str, Text]) -> list[Text]:
 
 def _words(value: Text) -> Iterator[Text]:
     """The words up to the first that is none; systemd ignores the rest."""
-    found = words(value, c_escapes=True)
+    found = words(value)
     while True:
         try:
             yield next(found)
