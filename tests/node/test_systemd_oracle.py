@@ -174,8 +174,7 @@ def odd_unit(seed: int, name: str) -> dict[str, str]:
 
     quoted = [piece for piece in PIECES if "\n" not in piece]
     lines = [
-        f"Environment={chance.choice('ABC')}={''.join(some(quoted, 2))} "
-        f"{' '.join(some(['B=1', *quoted], 2))}",
+        f"Environment={chance.choice('ABC')}={' '.join(some(['B=1', *quoted], 4))}",
         f'Environment="{chance.choice("ABC")}={" ".join(some(["1", "2 3", "%n", "${A}"], 3))}"',
         f"EnvironmentFile=-{PLACE}/{name}.env",
         f"EnvironmentFile=-{PLACE}/%N.e*",
