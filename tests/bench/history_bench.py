@@ -15,16 +15,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final
 
-from nsledger.index import lock
+from nsledger.index.opening import NAME
 from nsledger.model.record import rfc3339
 from tests import programs
-from tests.bench.busy_year import Lived, Year, write
+from tests.bench.busy_year import Lived, write
 
 RECORDS = int(os.environ.get("NSLEDGER_BENCH_RECORDS", "300000"))
 TIMES = 5
+_OF_MANY: Final = {"reindex", "report"}
+"""What is about all pods of the node, or all records."""
 _MIB: Final = 1024
 """Kilobytes, as wait4(2) counts."""
 _RESTORE: Final = """
@@ -91,30 +95,39 @@ def main() -> None:
         prefix="nsl-", dir=os.environ.get("NSLEDGER_BENCH_DIR")
     ) as directory:
         ledger = str(Path(directory) / "ledger")
-        year = write(ledger, RECORDS)
+        # Elsewhere: a child's largest memory is counted from what its parent has.
+        with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
+            lived, ends_ns = elsewhere.submit(_write, ledger).result()
         size_bytes = sum(file.stat().st_size for file in Path(ledger).iterdir())
         print(f"{RECORDS} records, {size_bytes / RECORDS:.0f} bytes each")
         began_s = time.perf_counter()
-        with lock.locked(ledger) as path:
-            lock.rebuild(path, ledger)
-        rebuild_s = time.perf_counter() - began_s
-        index_bytes = os.stat(path).st_size
         commands = Commands(ledger, Path(directory) / "cache")
+        commands.run("reindex", "reindex", is_true=lambda told: f"{RECORDS} entries" in told)
+        rebuild_s = time.perf_counter() - began_s
+        index_bytes = os.stat(Path(ledger) / NAME).st_size
         chance = random.Random(3)
-        for one in chance.sample(year.lived, min(TIMES, len(year.lived))):
+        for one in chance.sample(lived, min(TIMES, len(lived))):
             _ask_about(commands, one)
-            _ask_about_the_node(commands, year)
+            _ask_about_the_node(commands, ends_ns)
             commands.restore()
         _print(commands)
         figures = {
             "records": RECORDS,
             **{f"{name}_ms": commands.p50_ms(name) for name in commands.taken_ms},
-            "max_rss_mib": round(max(commands.rss_mib.values())),
+            "max_rss_mib": round(
+                max(mib for name, mib in commands.rss_mib.items() if name not in _OF_MANY)
+            ),
+            "reindex_rss_mib": round(commands.rss_mib["reindex"]),
             "rebuild_per_s": round(RECORDS / rebuild_s),
             "index_to_ledger_size": round(index_bytes / size_bytes, 4),
             "wrong_answers": commands.wrong,
         }
     print(json.dumps(figures))
+
+
+def _write(ledger: str) -> tuple[list[Lived], int]:
+    year = write(ledger, RECORDS)
+    return year.lived, year.ends_ns
 
 
 def _ask_about(commands: Commands, one: Lived) -> None:
@@ -130,7 +143,9 @@ def _ask_about(commands: Commands, one: Lived) -> None:
         return any(line["pod"]["pod_sandbox_id"] == pod for line in json.loads(told))
 
     def is_whose(told: str) -> bool:
-        owners = {owner["owner"]["pod"]["pod_sandbox_id"] for owner in json.loads(told)["intervals"]}
+        owners = {
+            owner["owner"]["pod"]["pod_sandbox_id"] for owner in json.loads(told)["intervals"]
+        }
         return owners == {pod}
 
     def is_about(told: str) -> bool:
@@ -147,8 +162,8 @@ def _ask_about(commands: Commands, one: Lived) -> None:
     commands.run("whois", "whois", net, "--at", at, "-o", "json", is_true=is_whose)
 
 
-def _ask_about_the_node(commands: Commands, year: Year) -> None:
-    since = rfc3339(year.ends_ns - 600 * 10**9)
+def _ask_about_the_node(commands: Commands, ends_ns: int) -> None:
+    since = rfc3339(ends_ns - 600 * 10**9)
 
     def is_near(told: str) -> bool:
         lines: list[dict[str, Any]] = [json.loads(line) for line in told.splitlines()]

@@ -18,7 +18,7 @@ import msgspec
 
 from nsledger.index.entries import Numbers, Pointer
 from nsledger.index.scan import PodRow, Scan
-from nsledger.index.skim import Pod, Skimmed, Times
+from nsledger.index.skim import Pod, Skimmed
 from nsledger.model.events import (
     ContainerStarted,
     ContainerWitnessed,
@@ -117,7 +117,7 @@ class Telling:
         self._seen: dict[str, int] = {}
         self._facts = NodeFacts()
         self._judged: dict[tuple[bytes, str, str, bool], bool] = {}
-        self._ns = Times().ns
+        self._ns = scan.ns
         self._boot_id = scan.boot_id
         self._period: Period | None = None
         if so_far is not None:
