@@ -42,8 +42,10 @@ imported = time.perf_counter()
 with existing(sys.argv[1], cache=None) as index:
     lines = Records(index.database, index.reached, sys.argv[1]).restored(1 << 62)
 workloads = Workloads()
-for line in lines:
+for number, line in enumerate(lines):
     workloads.apply_record(decode(line))
+    if number % 1024 == 0:
+        workloads.forget_removed()
 workloads.forget_removed()
 print((time.perf_counter() - imported) * 1000, len(workloads.pods))
 """

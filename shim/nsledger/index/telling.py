@@ -31,7 +31,7 @@ from nsledger.model.record import Record, UnreadableRecordError, decode
 from nsledger.state.coverage import Unwatched, Watch
 from nsledger.state.process_findings import NodeFacts, of_start, partial
 
-PERIOD: Final = 4096
+PERIOD: Final = 1024
 """Entries in one period."""
 _PENDING: Final = 4096
 """Requests that wait for what became of them, as many as the fold of pods keeps."""
