@@ -192,7 +192,7 @@ class PrivateNode:
         main = str(self.configuration)
         found = Containerd(
             main=main,
-            files=loaded(main, Host().read, Host().glob),
+            files=loaded(main, Host().read, Host().names),
             configuration=Configuration.parse(self.effective_configuration()),
         )
         hooked = [handler.name for handler in self.handlers if handler.hooked]

@@ -54,12 +54,17 @@ class Host:
     root: str = "/"
     enter: tuple[str, ...] = ()
     """Put in front of every command: `chroot DIR` for an image, nothing for this machine."""
+    unreadable: list[str] | None = None
+    """Where paths are noted that may not be read, which then are as if they were not there: for a
+    look without root. None: they are errors."""
 
     @classmethod
-    def at(cls, root: str) -> Host:
+    def at(cls, root: str, *, unreadable: list[str] | None = None) -> Host:
         """This machine for `/`, else the image below `root`."""
         root = os.path.abspath(root)
-        return cls() if root == "/" else cls(root=root, enter=("chroot", root))
+        if root == "/":
+            return cls(unreadable=unreadable)
+        return cls(root=root, enter=("chroot", root), unreadable=unreadable)
 
     @property
     def is_this_machine(self) -> bool:
@@ -105,6 +110,11 @@ class Host:
             descriptor = os.open(self.outside(path), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
+        except PermissionError:
+            if self.unreadable is None:
+                raise
+            self.unreadable.append(path)
+            return None
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
@@ -121,6 +131,13 @@ class Host:
         directory, name = posixpath.split(pattern)
         below = self.outside(directory)
         return sorted(posixpath.join(directory, found) for found in glob.glob(name, root_dir=below))
+
+    def names(self, directory: str) -> list[str]:
+        """What is in `directory`, hidden names too, sorted; nothing where there is none."""
+        try:
+            return sorted(os.listdir(self.outside(directory)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def write(self, path: str, content: Content) -> None:
         """`path` holds `content`, whole and durable, or what it held before; links stay links.
