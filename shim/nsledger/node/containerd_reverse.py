@@ -68,10 +68,14 @@ def without_ours(
 
     Raises:
         KeptValueError: it cannot be done with our values alone changing.
+        EditedSinceError: it is no TOML any more, and our lines are not as they were.
     """
     if now == after and before != after:
         return before
-    wanted = _expected(path, before, after, now, ours)
+    try:
+        wanted = _expected(path, before, after, now, ours)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
+        return restored(path, before=before or b"", after=after, now=now)
     try:
         by_lines = restored(path, before=before or b"", after=after, now=now)
         if _pruned(_table(by_lines)) == _pruned(wanted):

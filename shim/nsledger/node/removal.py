@@ -177,7 +177,7 @@ def bypass(host: Host, taken: Taken, *, release: Release, say: Say) -> None:
         say("it failed; the kubelet is told nsledger's socket again")
         reversible.restore()
         raise
-    manifests.save(host, msgspec.structs.replace(taken.kept.without(Part.KUBELET), bypassed=True))
+    manifests.save(host, msgspec.structs.replace(taken.kept, bypassed=True))
 
 
 class _Reversible:
