@@ -126,8 +126,8 @@ def _edits(now: Table, before: Table, after: Table, ours: Mapping[str, str]) -> 
             continue
         was = _at(before, keys)
         if keys[-1] == _SPEC and isinstance(value, str) and value in ours:
-            source = was if isinstance(was, str) and was not in ours else ours[value]
-            yield _Edit(keys, source or None)
+            is_admins = isinstance(was, str) and was not in ours
+            yield _Edit(keys, was if is_admins else ours[value] or None)
         elif keys[-1] in _LISTS and isinstance(value, list) and ANNOTATIONS in value:
             if not (isinstance(was, list) and ANNOTATIONS in was):
                 yield _Edit(keys, _without(value, {ANNOTATIONS}, keep_empty=was is not None))

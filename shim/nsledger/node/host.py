@@ -23,6 +23,7 @@ from typing import Final
 _LIMIT_S: Final = 60.0
 _MOST_LINKS: Final = 40
 """As the kernel: then it is ELOOP."""
+_VOLATILE: Final = ("tmpfs", "ramfs")
 _SELINUX_LABEL: Final = "security.selinux"
 
 
@@ -199,6 +200,21 @@ class Host:
         if not os.access(directory, os.W_OK | os.X_OK):
             return OSError(errno.EACCES, os.strerror(errno.EACCES), path)
         return None
+
+    def is_volatile(self, path: str) -> bool:
+        """Whether what is written at `path` is gone after a boot; only a live node can tell."""
+        if not self.is_this_machine:
+            return False
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+                rows = [line.split() for line in file]
+        except OSError:
+            return False
+        at = self.resolve(path)
+        below = [row for row in rows if f"{at}/".startswith(f"{row[4].rstrip('/')}/")]
+        # Of two mounts on one place the later one is seen.
+        last = max(enumerate(below), key=lambda one: (len(one[1][4]), one[0]), default=None)
+        return last is not None and last[1][last[1].index("-") + 1] in _VOLATILE
 
     def run(self, *argv: str, timeout_s: float = _LIMIT_S) -> Done:
         """Run a program of the node to its end.

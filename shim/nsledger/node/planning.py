@@ -11,6 +11,7 @@ from nsledger.errors import NsledgerError
 from nsledger.node import base_specs, crio, hook_files, kubelet, unit_templates
 from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Plan
 from nsledger.node.containerd import DEFAULT_SOCKET
+from nsledger.node.containerd_files import GeneratedConfigurationError, Keeper
 from nsledger.node.containerd_plan import changed_files
 from nsledger.node.host import Content, Host
 from nsledger.node.settings import ENDPOINT, NSLEDGER_TOML, Settings
@@ -132,6 +133,10 @@ def _runtime(host: Host, found: Survey, notes: list[str]) -> Phase:
         return Phase(Part.CONTAINERD, ())
     specs = {name: base_specs.path_for(source) for name, source in found.spec_of.items()}
     wanted = {path: text.encode() for path, text in changed_files(found.containerd, specs).items()}
+    for path in wanted:
+        if host.is_volatile(path):
+            keeper = Keeper("a file on a tmpfs, which the next boot takes away", "what fills it")
+            raise GeneratedConfigurationError(path=path, keeper=keeper)
     return _configured(host, found, Part.CONTAINERD, wanted, notes=notes)
 
 
