@@ -15,7 +15,6 @@ Source: Kubernetes `cmd/kubelet/app/server.go` (`kubeletConfigFlagPrecedence`,
 from __future__ import annotations
 
 import errno
-import fnmatch
 import posixpath
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -26,7 +25,7 @@ from nsledger.model.endpoint import is_same_socket
 from nsledger.node import kubelet_configuration as configurations
 from nsledger.node.kubelet_configuration import KEY, line_of
 from nsledger.node.systemd_text import Text, cells, decoded, encoded, plain
-from nsledger.node.unit_files import Files, Unit, read_unit
+from nsledger.node.unit_files import Files, Overlaid, Unit, read_unit
 
 UNIT: Final = "kubelet.service"
 ENDPOINT_FLAG: Final = "--container-runtime-endpoint"
@@ -269,36 +268,6 @@ def require_released(files: Files, *, endpoint: str) -> None:
         return
     if found.stated is not None and is_same_socket(found.endpoint, endpoint):
         raise KubeletHeldError(stated=found.stated, endpoint=endpoint)
-
-
-@dataclass(frozen=True, slots=True)
-class Overlaid:
-    """`files` as they will be when `path` holds `data`."""
-
-    files: Files
-    path: str
-    data: bytes | None
-    """None: there is no such file."""
-
-    def read(self, path: str) -> bytes | None:
-        """As `Files`."""
-        if self.files.resolve(path) == self.files.resolve(self.path):
-            return self.data
-        return self.files.read(path)
-
-    def glob(self, pattern: str) -> list[str]:
-        """As `Files`."""
-        found = self.files.glob(pattern)
-        directory, name = posixpath.split(pattern)
-        here = posixpath.split(self.path)
-        if here[0] == directory and fnmatch.fnmatchcase(here[1], name):
-            others = {*found} - {self.path}
-            found = sorted(others if self.data is None else {*others, self.path})
-        return found
-
-    def resolve(self, path: str) -> str:
-        """As `Files`."""
-        return self.files.resolve(path)
 
 
 @dataclass(frozen=True, slots=True)

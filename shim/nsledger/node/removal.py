@@ -31,7 +31,7 @@ from nsledger.node.manifest import ChangedFile, Manifest
 from nsledger.node.reverse import EditedSinceError
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import effective_configuration, known_specs
-from nsledger.node.unit_files import Files
+from nsledger.node.unit_files import Files, Overlaid
 
 _TOML: Final = ".toml"
 _START_SHIM: Final = ("systemctl", "enable", "--now", "nsledger.service", "nsledger-verify.timer")
@@ -292,7 +292,7 @@ def _kubelet_without_ours(file: ChangedFile, now: Content) -> Content | None:
 def _require_kubelet_released(host: Host, back: Sequence[FileBack]) -> None:
     files: Files = host
     for file in back:
-        files = kubelet.Overlaid(files, file.path, None if file.back is None else file.back.data)
+        files = Overlaid(files, file.path, None if file.back is None else file.back.data)
     kubelet.require_released(files, endpoint=ENDPOINT)
 
 

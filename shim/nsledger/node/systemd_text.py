@@ -99,20 +99,20 @@ def assignments(path: str, text: str, section: str) -> Iterator[tuple[str, Text]
             yield said[:at].rstrip(WHITESPACE), _stripped(found[at + 1 :])
 
 
-def words(value: Text, *, c_escapes: bool) -> Iterator[Text]:
-    """The words of a unit file's value.
+def words(value: Text) -> Iterator[Text]:
+    """The words of a unit file's value that is a list.
 
     Raises:
         BadWordError: where systemd would ignore the rest of the line.
     """
     at = 0
-    while (found := next_word(value, at, c_escapes=c_escapes)) is not None:
+    while (found := next_word(value, at, c_escapes=True, strict=True)) is not None:
         word, at = found
         yield word
 
 
 def next_word(
-    value: Text, at: int, *, c_escapes: bool, relaxed: bool = False
+    value: Text, at: int, *, c_escapes: bool, strict: bool = False, relaxed: bool = False
 ) -> tuple[Text, int] | None:
     r"""The word at or behind `at`, and where the next one may begin; None at the end.
 
@@ -121,6 +121,7 @@ def next_word(
         at: index to begin at.
         c_escapes: whether `\n`, `\x20` and the like are characters, as in unit files; without,
             a backslash stands for the character behind it, as in the value of a variable.
+        strict: take an escape that there is not for an error; else it stays as it is.
         relaxed: take an open quote at the end as closed.
 
     Raises:
@@ -139,7 +140,7 @@ def next_word(
                 if not relaxed:
                     raise BadWordError(plain(value))
                 break
-            found, at = _unescaped(value, at, c_escapes=c_escapes)
+            found, at = _unescaped(value, at, c_escapes=c_escapes, strict=strict)
             word += found
             continue
         at += 1
@@ -265,7 +266,7 @@ def _logical_lines(path: str, text: str) -> Iterator[Text]:
     yield begun
 
 
-def _unescaped(value: Text, at: int, *, c_escapes: bool) -> tuple[Text, int]:
+def _unescaped(value: Text, at: int, *, c_escapes: bool, strict: bool) -> tuple[Text, int]:
     """What the backslash at `at` and the characters behind it stand for, and what follows."""
     first, second = value[at], value[at + 1]
     whole = second._replace(start=first.start)
@@ -279,7 +280,8 @@ def _unescaped(value: Text, at: int, *, c_escapes: bool) -> tuple[Text, int]:
         if found and 0 < (number := int(found[1], base)) <= _LARGEST_CHARACTER:
             last = value[at + found.end()]
             return [whole._replace(char=chr(number), end=last.end)], at + 1 + found.end()
-    # An escape that there is not stays as it stands.
+    if strict:
+        raise BadWordError(plain(value))
     return [first, second], at + 2
 
 

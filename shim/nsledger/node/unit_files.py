@@ -97,6 +97,36 @@ class Files(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Overlaid:
+    """`files` as they will be when `path` holds `data`."""
+
+    files: Files
+    path: str
+    data: bytes | None
+    """None: there is no such file."""
+
+    def read(self, path: str) -> bytes | None:
+        """As `Files`."""
+        if self.files.resolve(path) == self.files.resolve(self.path):
+            return self.data
+        return self.files.read(path)
+
+    def glob(self, pattern: str) -> list[str]:
+        """As `Files`."""
+        found = self.files.glob(pattern)
+        directory, name = posixpath.split(pattern)
+        here = posixpath.split(self.path)
+        if here[0] == directory and fnmatch.fnmatchcase(here[1], name):
+            others = {*found} - {self.path}
+            found = sorted(others if self.data is None else {*others, self.path})
+        return found
+
+    def resolve(self, path: str) -> str:
+        """As `Files`."""
+        return self.files.resolve(path)
+
+
+@dataclass(frozen=True, slots=True)
 class Unit:
     """A service, as far as the command line of its program goes."""
 
@@ -270,7 +300,7 @@ def _substituted(word: Text, environment: Mapping[str, Text]) -> list[Text]:
 
 def _words(value: Text) -> Iterator[Text]:
     """The words up to the first that is none; systemd ignores the rest."""
-    found = words(value, c_escapes=True)
+    found = words(value)
     while True:
         try:
             yield next(found)

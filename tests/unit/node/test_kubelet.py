@@ -17,6 +17,7 @@ from nsledger.node.kubelet import (
     require_as_computed,
 )
 from nsledger.node.kubelet_configuration import KEY, KubeletConfigurationError
+from nsledger.node.unit_files import Overlaid
 from tests.unit.node.nodes import CONFIG, DROP_IN, KUBEADM, UNIT, node
 
 OURS = "unix:///run/nsledger/cri.sock"
@@ -37,7 +38,7 @@ def changed(root: Path, files: Nodes) -> tuple[str, str]:
     """The file that is changed and its new text; its kubelet then gets our endpoint."""
     host = node(root, files)
     path, data = edit(host, read(host, endpoint=OURS), OURS)
-    again = read(kubelet.Overlaid(host, path, data), endpoint=OURS)
+    again = read(Overlaid(host, path, data), endpoint=OURS)
     assert again.endpoint == OURS
     return path, data.decode()
 

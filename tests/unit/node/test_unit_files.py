@@ -96,6 +96,7 @@ def test_an_alias_has_the_drop_ins_of_both_names(tmp_path: Path) -> None:
         ("ExecStart=k a ';' \\; b", ["a", ";", ";", "b"]),
         ("EnvironmentFile=/no.env\nEnvironmentFile=\nExecStart=k ok", ["ok"]),
         ("ExecStart = k  spaced  ", ["spaced"]),
+        ("Environment=A=1 B=\\q C=2\nExecStart=k \\q $A $C", ["\\q", "1"]),
     ],
 )
 def test_a_line_is_read_as_systemd_reads_it(line: str, words: list[str], tmp_path: Path) -> None:
