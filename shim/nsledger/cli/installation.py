@@ -31,6 +31,7 @@ from nsledger.node.planning import plan
 from nsledger.node.proof import Evidence, NodeProof, NodeRelease
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
+from nsledger.render.change_answer import ChangeAnswer, ChangeResult, PartEvidence
 from nsledger.render.text import visible
 
 _PURGED: Final = ("/var/lib/nsledger", "/run/nsledger")
@@ -58,26 +59,6 @@ class HiddenProgramError(WrongUsageError):
         )
 
 
-class Told(msgspec.Struct, frozen=True):
-    """One line of evidence, for `-o json`."""
-
-    part: str
-    what: str
-
-
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """What `-o json` prints of a change."""
-
-    result: str
-    """`done`, `written` (not proved), `incomplete`, `nothing-to-do`, `planned` or `left`."""
-    summary: str
-    """The last line."""
-    proved: tuple[Told, ...] = ()
-    not_proved: tuple[Told, ...] = ()
-    missing: tuple[Told, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 @dataclass(frozen=True, slots=True)
 class _Terminal:
     """Where a command says what it does, and its answer."""
@@ -88,7 +69,7 @@ class _Terminal:
         """A step."""
         click.echo(visible(what), err=self.as_json)
 
-    def end(self, answer: Answer) -> None:
+    def end(self, answer: ChangeAnswer) -> None:
         """The last line."""
         if self.as_json:
             click.echo(msgspec.json.format(msgspec.json.encode(answer), indent=2).decode())
@@ -163,7 +144,7 @@ def uninstall(
             "not complete: the hook's place is kept for containers that were created with it; "
             "run `nsledger uninstall` again when they have started"
         )
-        terminal.end(_answer("left", summary, evidence))
+        terminal.end(_answer(ChangeResult.LEFT, summary, evidence))
         return exit_codes.FOUND
     if purge:
         for directory in _PURGED:
@@ -208,12 +189,14 @@ def _show(host: Host, planned: Plan, terminal: _Terminal, *, full: bool) -> int:
     if os.geteuid() == 0:
         # What could not be written is told now, not on the day of the installation.
         preflight(host, planned)
-    missing = tuple(Told(part=one.part, what=one.found) for one in planned.missing)
+    missing = tuple(PartEvidence(part=one.part, what=one.found) for one in planned.missing)
     is_nothing = not planned.changes and not planned.missing
     if terminal.as_json:
-        result = "nothing-to-do" if is_nothing else "planned"
+        result = ChangeResult.NOTHING_TO_DO if is_nothing else ChangeResult.PLANNED
         summary = _NOTHING if is_nothing else "planned: nothing was changed"
-        terminal.end(Answer(result=result, summary=summary, missing=missing, notes=planned.notes))
+        terminal.end(
+            ChangeAnswer(result=result, summary=summary, missing=missing, notes=planned.notes)
+        )
         return exit_codes.OK
     if planned.changes:
         write_lines(visible(line) for line in plan_text.lines(planned, full=full))
@@ -232,37 +215,37 @@ def _carry_out(host: Host, planned: Plan, proof: NodeProof, terminal: _Terminal)
     evidence = proof.evidence
     if planned.missing:
         summary = f"not complete: without {' and '.join(one.part for one in planned.missing)}"
-        missing = tuple(Told(part=one.part, what=one.found) for one in planned.missing)
-        terminal.end(_answer("incomplete", summary, evidence, missing, planned.notes))
+        missing = tuple(PartEvidence(part=one.part, what=one.found) for one in planned.missing)
+        terminal.end(_answer(ChangeResult.INCOMPLETE, summary, evidence, missing, planned.notes))
         return exit_codes.FOUND
     if not planned.changes:
-        terminal.end(_answer("nothing-to-do", _NOTHING, evidence, notes=planned.notes))
+        terminal.end(_answer(ChangeResult.NOTHING_TO_DO, _NOTHING, evidence, notes=planned.notes))
     else:
         terminal.end(_ended(evidence, notes=planned.notes))
     return exit_codes.OK
 
 
-def _ended(evidence: Evidence, what: str = "", notes: Sequence[str] = ()) -> Answer:
+def _ended(evidence: Evidence, what: str = "", notes: Sequence[str] = ()) -> ChangeAnswer:
     """The answer of a change that was carried out: done, or only written."""
     if evidence.not_proved:
         parts = dict.fromkeys(f"{part}: {why}" for part, why in evidence.not_proved)
         summary = f"written, not proved: {'; '.join(parts)}"
-        return _answer("written", summary, evidence, notes=notes)
-    return _answer("done", f"done: {what}" if what else "done", evidence, notes=notes)
+        return _answer(ChangeResult.WRITTEN, summary, evidence, notes=notes)
+    return _answer(ChangeResult.DONE, f"done: {what}" if what else "done", evidence, notes=notes)
 
 
 def _answer(
-    result: str,
+    result: ChangeResult,
     summary: str,
     evidence: Evidence,
-    missing: tuple[Told, ...] = (),
+    missing: tuple[PartEvidence, ...] = (),
     notes: Sequence[str] = (),
-) -> Answer:
-    return Answer(
+) -> ChangeAnswer:
+    return ChangeAnswer(
         result=result,
         summary=summary,
-        proved=tuple(Told(part=part, what=what) for part, what in evidence.proved),
-        not_proved=tuple(Told(part=part, what=what) for part, what in evidence.not_proved),
+        proved=tuple(PartEvidence(part=part, what=what) for part, what in evidence.proved),
+        not_proved=tuple(PartEvidence(part=part, what=what) for part, what in evidence.not_proved),
         missing=missing,
         notes=tuple(notes),
     )
