@@ -6,7 +6,7 @@ import random
 
 from msgspec.structs import replace
 
-from nsledger.model.events import ContainerWitnessed, NamespaceChanged, Source
+from nsledger.model.events import CallFailed, ContainerWitnessed, NamespaceChanged, Source
 from nsledger.model.namespaces import NamespaceType, RequestedNamespaces
 from nsledger.model.record import decode
 from tests.synthetic_node import MNT, NET, NODE, PID, PLAIN, POD, SyntheticNode
@@ -35,6 +35,9 @@ def eventful_node(chance: random.Random, *, ns_ids: bool) -> SyntheticNode:
         (2, _say_again),
         (2, _change),
         (2, _fail),
+        (3, _kill_pause),
+        (3, _resume),
+        (2, _fail_running),
     ]
     weights, actions = zip(*happenings, strict=True)
     for _ in range(chance.randrange(3, 45)):
@@ -91,6 +94,32 @@ def _stop_pod(node: SyntheticNode, chance: random.Random) -> None:
     pods = [id_ for id_ in node.pods if id_ in node.readings]
     if pods:
         node.stop_pod(chance.choice(pods))
+
+
+def _kill_pause(node: SyntheticNode, chance: random.Random) -> None:
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        node.kill_pause(chance.choice(pods))
+
+
+def _resume(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.resume(id_)
+
+
+def _fail_running(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        pod, container = node.containers[id_]
+        node.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                method="StartContainer",
+                grpc_status=2,
+                pod=pod,
+                container=container,
+                still_running=True,
+            )
+        )
 
 
 def _remove_pod(node: SyntheticNode, chance: random.Random) -> None:

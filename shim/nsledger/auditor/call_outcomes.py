@@ -12,7 +12,7 @@ from msgspec import structs
 
 from nsledger.auditor.annotation_cache import Foresight, Predictions
 from nsledger.auditor.jobs import FollowUp
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.node_state import Picture, alive
 from nsledger.auditor.observer import Observer
 from nsledger.cri.created import (
     decode_create_container_answer,
@@ -105,7 +105,9 @@ class Evidence:
                 picture.say(ContainerRemoved(source=source, pod=pod, container=container))
                 picture.forget_container(container_id)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
-                picture.say(PodStopped(source=source, pod=picture.pod_ref(pod_sandbox_id)))
+                stopped = picture.workloads.pods.get(pod_sandbox_id)
+                if stopped is None or not stopped.stopped:  # the kubelet asks for it twice
+                    picture.say(PodStopped(source=source, pod=picture.pod_ref(pod_sandbox_id)))
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
                 picture.say(PodRemoved(source=source, pod=picture.pod_ref(pod_sandbox_id)))
                 picture.forget_pod(pod_sandbox_id)
@@ -162,8 +164,14 @@ class Evidence:
                 grpc_status=job.grpc_status,
                 pod=pod,
                 container=container,
+                still_running=isinstance(request, StartContainer)
+                and self._has_process(request.container_id),
             )
         )
+
+    def _has_process(self, container_id: str) -> bool:
+        known = self.picture.workloads.container(container_id)
+        return known is not None and alive(known[1].actual) is not None
 
     def _sandbox_runs(self, pod: PodRef, audit_id: str) -> None:
         self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=audit_id)

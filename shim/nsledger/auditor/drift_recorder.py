@@ -12,9 +12,11 @@ from nsledger.auditor.runtime_status import Inquiry, Unanswered
 from nsledger.cri.status import ContainerState, ContainerStatus
 from nsledger.model.events import (
     ContainerRemoved,
+    ContainerStarted,
     ContainerStopped,
     Ending,
     NamespaceChanged,
+    PodAssigned,
     PodRemoved,
     PodStopped,
     Source,
@@ -117,8 +119,10 @@ class Finds:
             return
         if alive(pod.actual):
             return
-        if not pod.ended:
+        if not pod.sandbox_ended:
             self.ended_sandbox(pod_sandbox_id, Ending.VANISHED)
+        if any(one.running and alive(one.actual) for one in pod.containers.values()):
+            return  # it is not gone as long as a process of it runs
         self._picture.say(
             PodRemoved(
                 source=Source.RECONCILE, not_before=self._not_before(pod_sandbox_id), pod=pod.ref
@@ -149,6 +153,47 @@ class Finds:
             )
         )
         self._picture.forget_container(container_id)
+
+    def resumed_sandbox(self, pod_sandbox_id: str) -> None:
+        """On record as ended, and listed as ready: it goes on if its process is there."""
+        pod = self._picture.workloads.pods[pod_sandbox_id]
+        if pod.actual is None or not alive(pod.actual):
+            return
+        self._picture.say(
+            PodAssigned(
+                source=Source.RECONCILE,
+                not_before=self._not_before(pod_sandbox_id),
+                pod=pod.ref,
+                actual=pod.actual,
+                judgements=pod.judgements,
+                unobservable=pod.unobservable,
+                still_running=True,
+            )
+        )
+        self._picture.know(pod_sandbox_id)
+        self._compare(pod.actual, pod.ref, None)
+
+    def resumed_container(self, container_id: str) -> None:
+        """On record as ended, and listed as running: it goes on if its process is there."""
+        known = self._picture.workloads.container(container_id)
+        if known is None or known[1].actual is None or not alive(known[1].actual):
+            return
+        pod, container = known
+        self._picture.say(
+            ContainerStarted(
+                source=Source.RECONCILE,
+                not_before=self._not_before(container_id),
+                pod=pod.ref,
+                container=container.ref,
+                actual=container.actual,
+                judgements=container.judgements,
+                witnessed=container.witnessed is not None,
+                unobservable=container.unobservable,
+                still_running=True,
+            )
+        )
+        self._picture.know(pod.ref.pod_sandbox_id)
+        self._compare(container.actual, pod.ref, container.ref)
 
     def running_sandbox(self, pod_sandbox_id: str, *, sure: bool) -> bool:
         """Look at the process of a sandbox; False if the runtime is to be given time first."""

@@ -89,7 +89,7 @@ class Picture:
         pod = self.workloads.pods.get(pod_sandbox_id)
         if pod is None:
             return
-        if pod.sources and not pod.ended and was_looked_at(pod.unobservable):
+        if pod.sources and not pod.sandbox_ended and was_looked_at(pod.unobservable):
             pid = pod.actual.pid if pod.actual else None
             handler = pod.ref.runtime_handler
             self.known[pod_sandbox_id] = Known(pid, pod.assigned, pod.runtime_type, handler)

@@ -41,6 +41,8 @@ class Difference(enum.Enum):
     """Listed as ended, and alive in the picture."""
     MISSING = enum.auto()
     """In the picture, and not listed."""
+    RESUMED = enum.auto()
+    """On record as ended, and listed as running: whether its process is there."""
     RUNNING = enum.auto()
     """Both say that it runs: whether the process is there, and in the same namespaces."""
 
@@ -53,8 +55,8 @@ def sandbox_difference(
         return Difference.MISSING if pod is not None else None
     if pod is None:
         return Difference.NEW
-    if pod.ended:
-        return None
+    if pod.sandbox_ended:
+        return Difference.RESUMED if listed.ready else None
     if not listed.ready:
         return Difference.ENDED
     return Difference.RUNNING if looked_at else Difference.NEW
@@ -69,7 +71,7 @@ def container_difference(
     if container is None:
         return Difference.NEW
     if container.ended:
-        return None
+        return Difference.RESUMED if listed.state is ContainerState.RUNNING else None
     if listed.state is ContainerState.EXITED:
         return Difference.ENDED
     if listed.state is not ContainerState.RUNNING:
@@ -241,6 +243,8 @@ class Reconciliation:
                 self._finds.missing_sandbox(item.id_)
             case Difference.RUNNING:
                 return self._finds.running_sandbox(item.id_, sure=sure)
+            case Difference.RESUMED:
+                self._finds.resumed_sandbox(item.id_)
             case None:
                 pass
         return True
@@ -264,6 +268,8 @@ class Reconciliation:
                 self._finds.missing_container(item.id_)
             case Difference.RUNNING:
                 return self._finds.running_container(item.id_, sure=sure)
+            case Difference.RESUMED:
+                self._finds.resumed_container(item.id_)
             case None:
                 pass
         return True

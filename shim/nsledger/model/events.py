@@ -94,6 +94,8 @@ class PodAssigned(PodEvent, tag="pod.assigned", frozen=True, kw_only=True):
     judgements: dict[NamespaceType, Judgement] = {}
     unobservable: str = ""
     """Why there is no `actual`, such as `no host pid`."""
+    still_running: bool = False
+    """It was on record as ended, wrongly: the same process was found running."""
 
 
 class ContainerRequested(ContainerEvent, tag="container.requested", frozen=True, kw_only=True):
@@ -138,6 +140,8 @@ class ContainerStarted(ContainerEvent, tag="container.started", frozen=True, kw_
     witnessed: bool = False
     """Whether the hook's record of this start was in by then."""
     unobservable: str = ""
+    still_running: bool = False
+    """It was on record as ended, wrongly: the same process was found running."""
 
 
 class Ending(enum.StrEnum):
@@ -196,6 +200,8 @@ class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
     """The status code; None if the call was cancelled or its connection closed."""
     pod: PodRef = PodRef()
     container: ContainerRef = ContainerRef()
+    still_running: bool = False
+    """A process of the container was there after the failure: the call ended nothing."""
 
 
 UNCLEAN_STOP: Final = "unclean_stop"

@@ -29,7 +29,7 @@ from nsledger.model.events import (
 )
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
-from nsledger.model.refs import PodRef
+from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.state import process_findings
 from nsledger.state.coverage import Unwatched, Watch
 from nsledger.state.findings import Docket, Finding, Key, Kind, Severity, Sighting
@@ -79,7 +79,10 @@ class Inspection:
                 self._enter(process_findings.of_start(record, event, self._node))
                 if event.source is Source.CRI_PROXY:
                     self._came_through_shim(event.pod.pod_sandbox_id)
-                self._found(record, event, "found running")
+                if event.still_running:
+                    self._goes_on(event.pod, None)
+                else:
+                    self._found(record, event, "found running")
             case ContainerAssigned() if event.source is Source.CRI_PROXY:
                 self._by_shim.add(event.container.container_id)
                 self._came_through_shim(event.container.container_id)
@@ -140,6 +143,9 @@ class Inspection:
         container_id = event.container.container_id
         self._enter(process_findings.of_start(record, event, self._node))
         hooked = event.witnessed or container_id in self._by_hook
+        if event.still_running:
+            self._goes_on(event.pod, event.container)
+            return
         if event.source is not Source.CRI_PROXY:
             unseen = "" if hooked else ", unseen by the hook too"
             self._found(record, event, f"found running{unseen}")
@@ -203,6 +209,13 @@ class Inspection:
         )
         self._docket.enter(sighting)
         self._past_shim[sighting.key] = event.not_before, record.time
+
+    def _goes_on(self, pod: PodRef, container: ContainerRef | None) -> None:
+        """It had not ended after all: what its end showed was nothing."""
+        id_ = "" if container is None else container.container_id
+        for kind in (Kind.PROCESS_GONE, Kind.SHIM_BYPASSED):
+            self._docket.withdraw((kind, pod.pod_sandbox_id, id_, ""))
+            self._past_shim.pop((kind, pod.pod_sandbox_id, id_, ""), None)
 
     def _came_through_shim(self, id_: str) -> None:
         """Its call is on record after all: two daemons that hand over do not write in order."""

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nsledger.errors import NsledgerError
-from nsledger.model.events import ContainerWitnessed, DaemonStopped
+from nsledger.model.events import ContainerStarted, ContainerWitnessed, DaemonStopped, PodAssigned
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
 from nsledger.state.coverage import Unwatched, Watch
@@ -76,7 +76,7 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
         if record.seq <= last_seq:
             workloads.apply_record(record)
             boot_id = record.boot_id
-        elif record.boot_id == boot_id and _was_seen_by(record, at_ns):
+        elif record.boot_id == boot_id and _was_seen_by(record, at_ns, workloads):
             workloads.apply_record(record)
         last = record
     if last is not None and isinstance(last.event, DaemonStopped):
@@ -86,9 +86,17 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
     return Past(workloads, at, covering, last_seq)
 
 
-def _was_seen_by(record: Record, at_ns: int) -> bool:
-    """Whether a hook saw it by then, and its record came into the ledger later."""
+def _was_seen_by(record: Record, at_ns: int, workloads: Workloads) -> bool:
+    """Whether it was so by then, and its record came into the ledger later.
+
+    A hook saw it, and the spool held its record back; or what had wrongly been put on record as
+    ended was found to run on.
+    """
     event = record.event
+    if isinstance(event, ContainerStarted) and event.still_running:
+        return workloads.container(event.container.container_id) is not None
+    if isinstance(event, PodAssigned) and event.still_running:
+        return event.pod.pod_sandbox_id in workloads.pods
     return (
         isinstance(event, ContainerWitnessed)
         and bool(event.hook_time)

@@ -171,8 +171,8 @@ class Workloads:
                 del self.pods[old.ref.pod_sandbox_id]
         new.containers[id_] = container
         self._pod_of[id_] = new
-        if new.ended:
-            container.end(new.until)
+        if new.stopped:
+            container.end(new.sandbox_until)
         return new
 
     def _pod_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
@@ -232,7 +232,10 @@ class Workloads:
         if not event.pod.pod_sandbox_id or event.pod.pod_sandbox_id in self._forgotten:
             return
         pod = self._pod(event.pod, event.source)
-        pod.end(time, event.ending if isinstance(event, PodStopped) else None)
+        if isinstance(event, PodStopped) and event.source is Source.RECONCILE:
+            pod.end_sandbox(time, event.ending)
+        else:
+            pod.end(time, event.ending if isinstance(event, PodStopped) else None)
         pod.removed = pod.removed or isinstance(event, PodRemoved)
         pod.evidence.append(seq)
 
@@ -243,10 +246,13 @@ class Workloads:
         found = self.container(event.container.container_id)
         if found is None or event.method != "StartContainer" or event.grpc_status is None:
             return
-        # The hook may have seen a process; the runtime has done away with it before it answered.
         _, container = found
-        container.end(time)
         container.evidence.append(seq)
+        if event.still_running or container.sources - {Source.OCI_HOOK}:
+            return  # it had started before, so this call neither started nor ended it
+        # The hook may have seen a process; the runtime has done away with it before it answered.
+        container.start_failed = True
+        container.end(time)
 
     def _end_all(self, time: str) -> None:
         self._pod_requests.clear()
