@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Final
 
 from nsledger.errors import WrongUsageError
 from nsledger.ledger.reader import entries, entries_backwards
+from nsledger.model.instants import is_future, unix_ns
 from nsledger.model.record import Record, decode, rfc3339
 from nsledger.state import past
 from nsledger.state.matrix import Matrix, pod_matrix
@@ -72,11 +74,17 @@ def folded(ledger: str, at_ns: int | None) -> Past:
 
     Raises:
         NothingYetError: the ledger begins later.
+        NotYetError: the moment has not come yet.
         LedgerError, UnreadableRecordError, OSError: it cannot be read.
     """
     if at_ns is None:
         return past.now(records(ledger))
     at = rfc3339(at_ns)
+    now_ns = time.time_ns()
+    newest = next((decode(entry.line) for entry in entries_backwards(ledger)), None)
+    last_ns = 0 if newest is None else unix_ns(newest.time)
+    if is_future(at_ns, last_ns=last_ns, now_ns=now_ns):
+        raise past.NotYetError(at=at, now=rfc3339(now_ns))
     newest_first = (decode(entry.line) for entry in entries_backwards(ledger))
     last_seq = past.last_seq_at(newest_first, at)
     return past.as_of(records(ledger), at=at, last_seq=last_seq)

@@ -32,7 +32,7 @@ from nsledger.daemon.config import Configuration
 from nsledger.daemon.handover import Predecessor, SuccessorConnection
 from nsledger.index.updater import IndexKeeper
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.model.events import DaemonStarted, DaemonStopped, Source
+from nsledger.model.events import HANDED_OVER, DaemonStarted, DaemonStopped, Source
 from nsledger.proc import host
 from nsledger.proc.process import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
@@ -218,7 +218,7 @@ class Daemon:
         self._handed_over = True
         self._index.close(_INDEX_CLOSE_S)
         self._recorder.hand_over(
-            successor, farewell=DaemonStopped(source=Source.DAEMON, reason="handed over")
+            successor, farewell=DaemonStopped(source=Source.DAEMON, reason=HANDED_OVER)
         )
         if self._metrics is not None:
             self._metrics.close()

@@ -401,8 +401,6 @@ ABOUT_PODS: Final = frozenset(
         "call.failed",
     }
 )
-_MOST: Final = 64
-"""Records in a row that are about no pod: of more, a reader needs only the newest."""
 
 
 class Hole(NamedTuple):
@@ -429,13 +427,10 @@ class Watching:
         """Take in a record that is about no pod."""
         self.catch_up()
         self._feed(at, line)
-        while len(self._recent) > _MOST:
-            del self._recent[next(iter(self._recent))]
 
     def catch_up(self) -> None:
         """Take in the last record about a pod."""
         if self.last is not None:
-            self._recent.clear()
             at, line = self.last
             self._feed(Pointer(*at), line)
             self.last = None
@@ -455,3 +450,5 @@ class Watching:
         if hole is not None:
             known = (self._recent.get(seq) for seq in hole.evidence)
             self.holes.append(Hole(hole, tuple(one for one in known if one is not None)))
+        basis = self._watch.basis
+        self._recent = {seq: self._recent[seq] for seq in basis if seq in self._recent}

@@ -206,6 +206,8 @@ class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
 
 UNCLEAN_STOP: Final = "unclean_stop"
 """The reason of a gap from the last record of a daemon that was killed to the start of the next."""
+HANDED_OVER: Final = "handed over"
+"""The reason of a `daemon.stopped` after which another daemon goes on watching."""
 DISK_FULL: Final = "disk_full"
 """The reason of a gap, and of a stop, while there was no room to write."""
 

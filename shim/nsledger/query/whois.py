@@ -6,8 +6,9 @@ import enum
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from nsledger.model.instants import ALWAYS, Period, unix_ns
+from nsledger.model.instants import ALWAYS, Period, is_future, unix_ns
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.record import Record
 from nsledger.query.targets import Named, Question, answers, names
@@ -117,6 +118,21 @@ def conclude(
         unwatched=tuple(holes),
         first_time=first_time,
         last_time=last_time,
+    )
+
+
+def not_of_the_future(answer: Answer, *, now_ns: int) -> Answer:
+    """The answer, or that nobody can know: the moment it is about has not come yet."""
+    begins = answer.at or answer.since
+    last_ns = 0 if answer.last_time is None else unix_ns(answer.last_time)
+    if begins is None or not is_future(unix_ns(begins), last_ns=last_ns, now_ns=now_ns):
+        return answer
+    return replace(
+        answer,
+        outcome=Outcome.UNKNOWN,
+        reason=f"{begins} has not come yet; the last record is of {answer.last_time}",
+        intervals=(),
+        live=None,
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nsledger.errors import NsledgerError
-from nsledger.model.events import ContainerStarted, ContainerWitnessed, DaemonStopped, PodAssigned
+from nsledger.model.events import ContainerStarted, ContainerWitnessed, PodAssigned
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
 from nsledger.state.coverage import Unwatched, Watch
@@ -41,6 +41,16 @@ class NothingYetError(NsledgerError):
         self.at, self.first_time = at, first_time
 
 
+class NotYetError(NsledgerError):
+    """The moment is in the future."""
+
+    hint = "Without --at, the answer is of the last record."
+
+    def __init__(self, *, at: str, now: str) -> None:
+        super().__init__(f"found {at}, needed a moment that has been; it is {now} now")
+        self.at = at
+
+
 def last_seq_at(newest_first: Iterable[Record], at: str) -> int:
     """The sequence number of the last record that was written by `at`; 0 if none was."""
     at_ns = unix_ns(at)
@@ -66,6 +76,7 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
     workloads, watch = Workloads(), Watch()
     holes: list[Unwatched] = []
     last: Record | None = None
+    latest_ns = 0
     boot_id = ""
     for record in records:
         if last is None and not last_seq:
@@ -79,8 +90,12 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
         elif record.boot_id == boot_id and _was_seen_by(record, at_ns, workloads):
             workloads.apply_record(record)
         last = record
-    if last is not None and isinstance(last.event, DaemonStopped):
+        latest_ns = max(latest_ns, unix_ns(record.time))
+    if watch.stopped is not None:
         reason = "nsledger serve was stopped"
+        holes.append(Unwatched(watch.stopped.time, at, reason, (watch.stopped.seq,)))
+    elif last is not None and latest_ns < at_ns:
+        reason = "the record ends: nothing in it tells whether somebody watched on"
         holes.append(Unwatched(last.time, at, reason, (last.seq,)))
     covering = tuple(hole for hole in holes if _covers(hole, at_ns))
     return Past(workloads, at, covering, last_seq)

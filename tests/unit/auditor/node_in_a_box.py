@@ -141,6 +141,7 @@ class Box:
     evidence: Evidence
     inquiry: Inquiry
     spool: Inbox
+    finds: Finds
     reconciliation: Reconciliation
     in_flight: InFlight
     witness: Witness
@@ -206,10 +207,11 @@ def box(
         spool=spool,
     )
     recollection = Recollection(picture=picture, spool=spool, recorder=recorder, ledger=str(ledger))
+    finds = Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock)
     reconciliation = Reconciliation(
         inquiry=inquiry,
         picture=picture,
-        finds=Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock),
+        finds=finds,
         interval_s=reconcile_interval_s,
     )
     witness = Witness(
@@ -242,6 +244,7 @@ def box(
         evidence,
         inquiry,
         spool,
+        finds,
         reconciliation,
         in_flight,
         witness,

@@ -480,9 +480,7 @@ def test_a_successful_stop_of_the_sandbox_ends_its_containers() -> None:
 
 
 def test_what_was_wrongly_ended_goes_on_with_the_record_that_says_so() -> None:
-    exited = ContainerStopped(
-        source=Source.RECONCILE, pod=POD, container=APP, ending=Ending.EXITED
-    )
+    exited = ContainerStopped(source=Source.RECONCILE, pod=POD, container=APP, ending=Ending.EXITED)
     heals = structs.replace(STARTED, source=Source.RECONCILE, still_running=True)
     back = structs.replace(POD_ASSIGNED, source=Source.RECONCILE, still_running=True)
 
