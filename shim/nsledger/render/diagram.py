@@ -11,7 +11,7 @@ from typing import Final, Protocol
 
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.sharing_graph import Circle, Picture, Seat
+from nsledger.query.sharing_graph import ProcessIndex, SharedGroup, SharingGraph
 from nsledger.render.text import shorten_middle, visible
 from nsledger.state.matrix import ORDER, Process
 
@@ -20,7 +20,7 @@ HOST_NAME: Final = f"{HOST_SIGN} the node's own"
 _LONGEST: Final = 48
 
 
-def hosts_types(picture: Picture, wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
+def hosts_types(picture: SharingGraph, wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
     """Of which types the host's is drawn: without those of every ordinary pod, unless asked for."""
     return wanted or [type_ for type_ in ORDER if type_ not in picture.usual]
 
@@ -33,32 +33,32 @@ def process_name(process: Process) -> str:
     return shorten_middle(name, _LONGEST) + again + ended
 
 
-def pod_name(picture: Picture, pod: int) -> str:
+def pod_name(picture: SharingGraph, pod: int) -> str:
     """`k8s_namespace/name`, no longer than fits."""
     return shorten_middle(visible(picture.pods[pod].pod.full_name) or "?", _LONGEST)
 
 
-def home(circle: Circle) -> int | None:
-    """The pod that a circle is within; None if it reaches over several."""
-    pods = {seat.pod for seat in circle.members}
+def home(group: SharedGroup) -> int | None:
+    """The pod that a group is within; None if it reaches over several."""
+    pods = {member.pod for member in group.members}
     return pods.pop() if len(pods) == 1 else None
 
 
-def is_bad(picture: Picture, circle: Circle) -> bool:
+def is_bad(picture: SharingGraph, group: SharedGroup) -> bool:
     """Whether a process is in it although layers disagree, or it moved there, or pods share it."""
-    if home(circle) is None:
+    if home(group) is None:
         return True
-    return any(_is_odd(picture, seat, circle.types) for seat in circle.members)
+    return any(_is_odd(picture, member, group.types) for member in group.members)
 
 
-def in_host(picture: Picture, seat: Seat, types: Sequence[NamespaceType]) -> str:
+def in_host(picture: SharingGraph, member: ProcessIndex, types: Sequence[NamespaceType]) -> str:
     """`net pid`, with a sign where it should not be so."""
-    sign = "≠ " if _is_odd(picture, seat, types) else ""
+    sign = "≠ " if _is_odd(picture, member, types) else ""
     return f"{sign}{words(types)}"
 
 
-def _is_odd(picture: Picture, seat: Seat, types: Sequence[NamespaceType]) -> bool:
-    cells = [picture.cell(seat, type_) for type_ in types]
+def _is_odd(picture: SharingGraph, member: ProcessIndex, types: Sequence[NamespaceType]) -> bool:
+    cells = [picture.cell(member, type_) for type_ in types]
     return any(cell.verdict is Verdict.MISMATCH or cell.changed for cell in cells)
 
 
@@ -78,15 +78,15 @@ class Language(Protocol):
         """What closes it."""
         ...
 
-    def process(self, seat: Seat, process: Process, alone: str) -> str:
+    def process(self, member: ProcessIndex, process: Process, alone: str) -> str:
         """A process; `alone` names the types that it shares with nobody, or is empty."""
         ...
 
-    def circle(self, at: int, text: str, *, bad: bool) -> str:
+    def group(self, at: int, text: str, *, bad: bool) -> str:
         """What processes share, the `at`-th of all; `bad` if it should not be so."""
         ...
 
-    def in_circle(self, seat: Seat, at: int) -> str:
+    def in_group(self, member: ProcessIndex, at: int) -> str:
         """The line between a process and what it shares."""
         ...
 
@@ -94,33 +94,35 @@ class Language(Protocol):
         """The node's own namespaces."""
         ...
 
-    def in_host(self, seat: Seat, text: str) -> str:
+    def in_host(self, member: ProcessIndex, text: str) -> str:
         """The line between a process and those, with the types in question."""
         ...
 
 
-def lines(picture: Picture, types: Sequence[NamespaceType], language: Language) -> Iterator[str]:
+def lines(
+    picture: SharingGraph, types: Sequence[NamespaceType], language: Language
+) -> Iterator[str]:
     """The graph's lines; of `types` only, if there are any."""
-    circles = picture.circles(types or ORDER)
+    shared_groups = picture.shared_groups(types or ORDER)
     alone = picture.alone(types or ORDER)
     for pod in range(len(picture.pods)):
         yield from language.pod_begins(pod, pod_name(picture, pod))
-        for seat in picture.seats():
-            if seat.pod == pod:
-                own = words(alone.get(seat, []))
-                yield f"  {language.process(seat, picture.process(seat), own)}"
-        for at, circle in enumerate(circles):
-            if home(circle) == pod:
-                told = language.circle(at, words(circle.types), bad=is_bad(picture, circle))
+        for member in picture.members():
+            if member.pod == pod:
+                own = words(alone.get(member, []))
+                yield f"  {language.process(member, picture.process(member), own)}"
+        for at, group in enumerate(shared_groups):
+            if home(group) == pod:
+                told = language.group(at, words(group.types), bad=is_bad(picture, group))
                 yield f"  {told}"
         yield language.pod_ends()
-    for at, circle in enumerate(circles):
-        if home(circle) is None:
-            yield language.circle(at, words(circle.types), bad=True)
-        for seat in circle.members:
-            yield language.in_circle(seat, at)
+    for at, group in enumerate(shared_groups):
+        if home(group) is None:
+            yield language.group(at, words(group.types), bad=True)
+        for member in group.members:
+            yield language.in_group(member, at)
     of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
         yield language.host()
-    for seat, found in of_host.items():
-        yield language.in_host(seat, in_host(picture, seat, found))
+    for member, found in of_host.items():
+        yield language.in_host(member, in_host(picture, member, found))

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.sharing_graph import Picture, Seat
+from nsledger.query.sharing_graph import ProcessIndex, SharingGraph
 from nsledger.render.diagram import HOST_NAME, lines, process_name
 from nsledger.state.matrix import Process
 
@@ -22,7 +22,7 @@ graph nsledger {
 """  # noqa: E501 - as Graphviz reads it
 
 
-def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
+def draw(picture: SharingGraph, types: Sequence[NamespaceType] = ()) -> str:
     """The graph; of `types` only, if there are any."""
     return _HEAD + "".join(f"  {line}\n" for line in lines(picture, types, _Dot())) + "}\n"
 
@@ -39,32 +39,32 @@ class _Dot:
     def pod_ends(self) -> str:
         return "}"
 
-    def process(self, seat: Seat, process: Process, alone: str) -> str:
+    def process(self, member: ProcessIndex, process: Process, alone: str) -> str:
         own = f"\nalone: {alone}" if alone else ""
         dashed = ', style="rounded,dashed"' if process.kind == "sandbox" else ""
-        return f"{_name(seat)} [label={_quoted(process_name(process) + own)}{dashed}];"
+        return f"{_name(member)} [label={_quoted(process_name(process) + own)}{dashed}];"
 
-    def circle(self, at: int, text: str, *, bad: bool) -> str:
+    def group(self, at: int, text: str, *, bad: bool) -> str:
         if bad:
             look = f'fillcolor="#fdebe6", color="{_WARN}", fontcolor="{_WARN}"'
             return f"s{at} [label={_quoted(f'≠ {text}')}, shape=ellipse, style=filled, {look}];"
         look = 'fillcolor="#dce8f9", color="#1a3f78", fontcolor="#1a3f78"'
         return f"s{at} [label={_quoted(text)}, shape=ellipse, style=filled, {look}];"
 
-    def in_circle(self, seat: Seat, at: int) -> str:
-        return f"{_name(seat)} -- s{at};"
+    def in_group(self, member: ProcessIndex, at: int) -> str:
+        return f"{_name(member)} -- s{at};"
 
     def host(self) -> str:
         style = f'shape=octagon, style=filled, fillcolor="#fdebe6", color="{_WARN}", penwidth=2'
         return f'host [label={_quoted(HOST_NAME)}, {style}, fontcolor="{_WARN}"];'
 
-    def in_host(self, seat: Seat, text: str) -> str:
+    def in_host(self, member: ProcessIndex, text: str) -> str:
         look = f'color="{_WARN}", fontcolor="{_WARN}"'
-        return f"{_name(seat)} -- host [label={_quoted(text)}, {look}];"
+        return f"{_name(member)} -- host [label={_quoted(text)}, {look}];"
 
 
-def _name(seat: Seat) -> str:
-    return f"p{seat.pod}_{seat.process}"
+def _name(member: ProcessIndex) -> str:
+    return f"p{member.pod}_{member.process}"
 
 
 def _quoted(text: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.sharing_graph import Picture, Seat
+from nsledger.query.sharing_graph import ProcessIndex, SharingGraph
 from nsledger.render.diagram import HOST_NAME, lines, process_name
 from nsledger.state.matrix import Process
 
@@ -24,7 +24,7 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _./-]")
 """Written as numbers, so that no name can end a label, a line or the diagram."""
 
 
-def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
+def draw(picture: SharingGraph, types: Sequence[NamespaceType] = ()) -> str:
     """The flowchart; of `types` only, if there are any."""
     drawn = "".join(f"  {line}\n" for line in lines(picture, types, _Mermaid()))
     return f"flowchart LR\n{drawn}{_CLASSES}"
@@ -39,26 +39,26 @@ class _Mermaid:
     def pod_ends(self) -> str:
         return "end"
 
-    def process(self, seat: Seat, process: Process, alone: str) -> str:
+    def process(self, member: ProcessIndex, process: Process, alone: str) -> str:
         own = f"<br>alone: {alone}" if alone else ""
         style = ":::sandbox" if process.kind == "sandbox" else ""
-        return f'{_name(seat)}["{_label(process_name(process))}{own}"]{style}'
+        return f'{_name(member)}["{_label(process_name(process))}{own}"]{style}'
 
-    def circle(self, at: int, text: str, *, bad: bool) -> str:
+    def group(self, at: int, text: str, *, bad: bool) -> str:
         return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
 
-    def in_circle(self, seat: Seat, at: int) -> str:
-        return f"{_name(seat)} --- s{at}"
+    def in_group(self, member: ProcessIndex, at: int) -> str:
+        return f"{_name(member)} --- s{at}"
 
     def host(self) -> str:
         return f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
 
-    def in_host(self, seat: Seat, text: str) -> str:
-        return f'{_name(seat)} ---|"{_label(text)}"| host'
+    def in_host(self, member: ProcessIndex, text: str) -> str:
+        return f'{_name(member)} ---|"{_label(text)}"| host'
 
 
-def _name(seat: Seat) -> str:
-    return f"p{seat.pod}r{seat.process}"
+def _name(member: ProcessIndex) -> str:
+    return f"p{member.pod}r{member.process}"
 
 
 def _label(text: str) -> str:

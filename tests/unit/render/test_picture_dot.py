@@ -62,8 +62,8 @@ def test_graphviz_reads_what_was_meant() -> None:
     read = graphviz(diagram_dot.draw(drawn))
 
     names = [one["label"] for one in read["objects"] if str(one["name"]).startswith("p")]
-    assert len(names) == len(list(drawn.seats()))
-    assert len(read["edges"]) == sum(len(one.members) for one in drawn.circles()) + len(
+    assert len(names) == len(list(drawn.members()))
+    assert len(read["edges"]) == sum(len(one.members) for one in drawn.shared_groups()) + len(
         drawn.in_hosts(hosts_types(drawn, []))
     )
 
@@ -76,4 +76,4 @@ def test_a_hostile_name_is_a_label_and_nothing_else() -> None:
 
     assert not any("URL" in one or "href" in one for one in read["objects"])
     processes = [one for one in read["objects"] if str(one["name"]).startswith("p")]
-    assert len(processes) == len(list(drawn.seats()))
+    assert len(processes) == len(list(drawn.members()))
