@@ -20,6 +20,7 @@ from nsledger.model.events import (
     DaemonStarted,
     Ending,
     Gap,
+    LedgerPruned,
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
@@ -38,6 +39,7 @@ from nsledger.state.process_findings import NodeFacts
 _MARGIN_NS: Final = 5_000_000_000
 """A gap's times are when something was missed; what it was about may be this far away."""
 _SPOOL: Final = "spool_"
+_DAY_NS: Final = 24 * 3600 * 1_000_000_000
 
 
 class Inspection:
@@ -56,6 +58,8 @@ class Inspection:
         """Ids of containers that the shim saw being made."""
         self._by_hook: set[str] = set()
         """Ids of containers that the hook saw."""
+        self._removals: list[tuple[int, int]] = []
+        """Of the last day: when, by the monotonic clock, and how many records."""
         self._hook_ever_saw = False
         self._unhooked: dict[str, Sighting] = {}
         """Starts that the hook did not see, by container id."""
@@ -101,6 +105,8 @@ class Inspection:
                 self._ended(record, event)
             case Gap():
                 self._gap(record, event)
+            case LedgerPruned():
+                self._pruned(record, event)
             case SegmentAltered():
                 said = f"{event.segment} was {event.alteration} by someone else"
                 self._collector.enter(
@@ -254,6 +260,28 @@ class Inspection:
                 count=event.count or 1,
             )
         )
+
+    def _pruned(self, record: Record, event: LedgerPruned) -> None:
+        """A rule takes the oldest of many segments at a time; most of the ledger is no share."""
+        self._removals = [
+            (mono_ns, removed)
+            for mono_ns, removed in self._removals
+            if 0 <= record.mono_ns - mono_ns <= _DAY_NS
+        ]
+        self._removals.append((record.mono_ns, event.through_seq - event.from_seq + 1))
+        removed = sum(count for _, count in self._removals)
+        kept = record.seq - 1 - event.through_seq
+        if removed > 2 * kept:
+            self._collector.enter(
+                Sighting(
+                    Kind.LEDGER_PRUNED,
+                    Severity.MEDIUM,
+                    f"{removed} of {removed + kept} records were removed within a day "
+                    f"by {event.rule}",
+                    record,
+                    what=event.rule,
+                )
+            )
 
     def _may_be_missed(self, since: str, until: str) -> bool:
         """Whether a call of that time may have come through the shim and not be on record."""

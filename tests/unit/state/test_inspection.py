@@ -9,7 +9,9 @@ from nsledger.model.events import (
     ContainerStopped,
     ContainerWitnessed,
     Ending,
+    LedgerPruned,
     PodStopped,
+    PruneRule,
     SegmentAltered,
     Source,
 )
@@ -319,3 +321,29 @@ def test_findings_read_back_from_json_as_they_were() -> None:
     found = inspect(odd_node().decoded())
 
     assert msgspec.json.decode(msgspec.json.encode(found), type=list[Finding]) == found
+
+
+def test_most_of_a_ledger_is_not_removed_within_a_day_without_a_finding() -> None:
+    def of(through: int, *, kept: int) -> list[Finding]:
+        node = SyntheticNode()
+        node.create_ledger()
+        for _ in range(through + kept - 1):
+            node.wait(1)
+            node.gap("x")
+        node.say(
+            LedgerPruned(
+                source=Source.DAEMON,
+                rule=PruneRule.MAX_AGE,
+                from_seq=1,
+                through_seq=through,
+                digest="0" * 64,
+                segments=1,
+                size_bytes=1,
+            )
+        )
+        return [one for one in inspect(node.decoded()) if one.kind is Kind.LEDGER_PRUNED]
+
+    assert of(10, kept=90) == []
+    (found,) = of(90, kept=10)
+    assert found.severity is Severity.MEDIUM
+    assert found.summary == "90 of 100 records were removed within a day by max_age"
