@@ -21,6 +21,7 @@ from typing import Final
 
 from nsledger.auditor.calls_in_flight import Concerned
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.jobs import Exited
 from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.status import ContainerState, ListedContainer, ListedSandbox
@@ -166,6 +167,19 @@ class Reconciliation:
             return max(0.0, self._second_looks[0][0] - self._now_s())
         return _BREATH_S if self._under_way else max(0.0, self._due_s - self._now_s())
 
+    def look_at_exited(self, job: Exited, concerned: Concerned, *, sure: bool) -> bool:
+        """Look at a process that has ended; False if it is to be looked at once more, later.
+
+        While a call is ending it, the answer of that call tells.
+        """
+        workloads = self._node_state.workloads
+        pod, known = workloads.pods.get(job.id), workloads.container(job.id)
+        if pod is not None and concerned.pod(pod.ref):
+            return False
+        if known is not None and concerned.container(known[0].ref.pod_sandbox_id, known[1].ref):
+            return False
+        return self._drift_recorder.exited(job, sure=sure)
+
     def _begin(self, now_s: float) -> None:
         """Note the node state before the lists are made: what is added later is not missing."""
         self._under_way = True
@@ -265,7 +279,7 @@ class Reconciliation:
             case Difference.NEW:
                 self._drift_recorder.new_container(item.id_)
             case Difference.ENDED:
-                self._drift_recorder.ended_container(item.id_)
+                self._drift_recorder.listed_as_ended(item.id_)
             case Difference.MISSING:
                 self._drift_recorder.missing_container(item.id_)
             case Difference.RUNNING:

@@ -64,6 +64,7 @@ class RestoredState:
         workloads.forget_removed()
         for pod_sandbox_id in workloads.pods:
             self._node_state.know(pod_sandbox_id)
+        self._node_state.watch_exits()
 
     def _take(self, record: Record) -> None:
         self._node_state.workloads.apply_record(record)

@@ -157,10 +157,23 @@ class Ending(enum.StrEnum):
     """The runtime lists it as running, and its process is not there."""
 
 
+class DatedBy(enum.StrEnum):
+    """Who says when a process ended."""
+
+    RUNTIME = "runtime"
+    """CRI's `finished_at`."""
+    KERNEL = "kernel"
+    """Its pidfd became readable."""
+
+
 class ContainerStopped(ContainerEvent, tag="container.stopped", frozen=True, kw_only=True):
     """StopContainer was answered with OK, or the container was found ended."""
 
     ending: Ending = Ending.STOPPED
+    ended_at: str = ""
+    """RFC 3339: when its process ended, where that is known; the record's own time is later."""
+    dated_by: DatedBy | None = None
+    """Whose word `ended_at` is."""
 
 
 class ContainerRemoved(ContainerEvent, tag="container.removed", frozen=True, kw_only=True):
@@ -173,6 +186,9 @@ class PodStopped(PodEvent, tag="pod.stopped", frozen=True, kw_only=True):
     """StopPodSandbox was answered with OK, or the sandbox was found ended."""
 
     ending: Ending = Ending.STOPPED
+    ended_at: str = ""
+    """As in `ContainerStopped`, of the sandbox's own process."""
+    dated_by: DatedBy | None = None
 
 
 class PodRemoved(PodEvent, tag="pod.removed", frozen=True, kw_only=True):

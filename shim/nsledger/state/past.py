@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nsledger.errors import NsledgerError
-from nsledger.model.events import ContainerStarted, ContainerWitnessed, PodAssigned
+from nsledger.model.events import (
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    PodAssigned,
+    PodStopped,
+)
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
 from nsledger.state.coverage import Unwatched, Watch
@@ -104,12 +110,14 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
 def _was_seen_by(record: Record, at_ns: int, workloads: Workloads) -> bool:
     """Whether it was so by then, and its record came into the ledger later.
 
-    A hook saw it, and the spool held its record back; or what had wrongly been put on record as
-    ended was found to run on.
+    A hook saw it, and the spool held its record back; its end was dated later; or what had wrongly
+    been put on record as ended was found to run on.
     """
     event = record.event
     if isinstance(event, ContainerStarted) and event.still_running:
         return workloads.container(event.container.container_id) is not None
+    if isinstance(event, ContainerStopped | PodStopped) and event.ended_at:
+        return unix_ns(event.ended_at) <= at_ns
     if isinstance(event, PodAssigned) and event.still_running:
         return event.pod.pod_sandbox_id in workloads.pods
     return (

@@ -31,6 +31,7 @@ from nsledger.model.events import (
     Source,
     UnknownEvent,
 )
+from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceReading, RequestedNamespaces
 from nsledger.model.record import Record
 from nsledger.model.refs import ContainerRef, PodRef
@@ -224,7 +225,8 @@ class Workloads:
         placed = self._place(event.pod, event.container, event.source)
         if placed is not None:
             _, container = placed
-            container.end(time, event.ending if isinstance(event, ContainerStopped) else None)
+            ending = event.ending if isinstance(event, ContainerStopped) else None
+            container.end(_ended_at(event, container.since, time), ending)
             container.removed = container.removed or isinstance(event, ContainerRemoved)
             container.evidence.append(seq)
 
@@ -233,7 +235,7 @@ class Workloads:
             return
         pod = self._pod(event.pod, event.source)
         if isinstance(event, PodStopped) and event.source is Source.RECONCILE:
-            pod.end_sandbox(time, event.ending)
+            pod.end_sandbox(_ended_at(event, pod.since, time), event.ending)
         else:
             pod.end(time, event.ending if isinstance(event, PodStopped) else None)
         pod.removed = pod.removed or isinstance(event, PodRemoved)
@@ -259,6 +261,19 @@ class Workloads:
         self._container_requests.clear()
         for pod in self.pods.values():
             pod.end(time)
+
+
+def _ended_at(
+    event: ContainerStopped | ContainerRemoved | PodStopped, since: str, time: str
+) -> str:
+    """When it ended: as the record dates it, if that is between its beginning and the record.
+
+    A clock that was set in between gives a date that is neither.
+    """
+    dated = "" if isinstance(event, ContainerRemoved) else event.ended_at
+    if not dated or not since or not unix_ns(since) <= unix_ns(dated) <= unix_ns(time):
+        return time
+    return dated
 
 
 def _keep_newest(entries: dict[Any, Any], limit: int) -> None:

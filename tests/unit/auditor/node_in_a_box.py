@@ -15,6 +15,7 @@ from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.follow_up import FollowUpWorker
 from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.interceptor import CriInterceptor, Policy
@@ -175,6 +176,7 @@ def box(
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
     alone: bool = True,
+    exits: bool = False,
     ahead: WriteAhead | None = None,
 ) -> Iterator[Box]:
     """A box that runs until `finish`; it restores and reconciles if it is given an interval."""
@@ -228,6 +230,9 @@ def box(
         idle_gate=IdleGate(lambda: 0),
         pause=lambda: None,
     )
+    exit_watch = ExitWatch(follow_up.put, clock=clock)
+    node_state.exit_watch = exit_watch if exits else None
+    exit_watch.start()
     interceptor = CriInterceptor(
         recorder=recorder,
         follow_up=follow_up,
@@ -259,6 +264,7 @@ def box(
     try:
         yield made
     finally:
+        exit_watch.close(5)
         made.finish()
 
 
