@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 _NICE: Final = 10
 _PATIENCE_S: Final = 10.0
 """For the record of a removal; without it nothing is removed this time."""
+_COVER_S: Final = 5.0
+"""How long a removal waits for the checkpoint that covers its record."""
 
 
 class Maintenance:
@@ -47,6 +49,7 @@ class Maintenance:
         limits: RetentionLimits,
         prune_bytes: int,
         now: Callable[[], Moment],
+        cover: Callable[[int, float], bool] = lambda _seq, _timeout_s: True,
         interval_s: float = 5.0,
         clock_trust: ClockTrust | None = None,
     ) -> None:
@@ -58,6 +61,7 @@ class Maintenance:
             limits: What is kept.
             prune_bytes: How much room the disk is to have as long as segments can make it.
             now: The moment.
+            cover: Has an entry signed, within so many seconds, before what it tells is done.
             interval_s: Between two rounds.
             clock_trust: Whether the wall clock may remove anything; None makes one.
         """
@@ -68,6 +72,7 @@ class Maintenance:
         self._limits = limits
         self._prune_bytes = prune_bytes
         self._now = now
+        self._cover = cover
         self._interval_s = interval_s
         self._clock_trust = clock_trust or ClockTrust()
         self._no_age_before_ns = 0
@@ -139,6 +144,10 @@ class Maintenance:
             if event.rule is PruneRule.MAX_AGE:
                 span_ns = int(retention.age_span_s(segments) * 1e9)
                 self._no_age_before_ns = at.mono_ns + span_ns
+            # Who verifies with checkpoints believes no removal that none of them covers. A disk
+            # that is full has to have its room all the same.
+            if not self._cover(ticket.seq or 0, _COVER_S):
+                log.warning("checkpoint.behind", through_seq=ticket.seq)
             save(self._directory, _repeated(event, at))
             remove_pruned(self._directory)
             log.info(
