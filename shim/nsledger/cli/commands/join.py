@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, cast
 
 import click
@@ -15,11 +16,10 @@ from msgspec.structs import replace
 
 from nsledger import bounds
 from nsledger.cli import exit_codes, options
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import FreshIndex
-from nsledger.ledger.reader import entries, entries_backwards
+from nsledger.cli.reading import FreshReading, reading
+from nsledger.index.records import Records
 from nsledger.model.instants import ALWAYS, FUTURE_SLACK_NS, Period, unix_ns
-from nsledger.model.record import decode, rfc3339
+from nsledger.model.record import rfc3339
 from nsledger.model.refs import ContainerRef
 from nsledger.query import foreign_events
 from nsledger.query.foreign_events import EventTime
@@ -97,12 +97,12 @@ class JoinedEvent(msgspec.Struct, frozen=True):
     nsledger: Joined
 
 
-@reading_a_ledger()
 def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
     """Join standard input with the ledger at `ledger`; the exit status."""
     number = 0
-    with FreshIndex(ledger) as index:
-        index.get()  # where there is no ledger, that is said before anything comes
+    with reading(ledger) as history:
+        index = FreshReading(history)
+        index.ask(lambda _: None)  # where there is no ledger, that is said before anything comes
         for line in _lines(sys.stdin.fileno()):
             if line is None:
                 index.rest()
@@ -120,10 +120,10 @@ def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
                 _pass_on(line, number, "needed a JSON object")
                 continue
             told = cast("dict[str, Any]", event)
-            joined = _join_when_settled(told, index, ledger, key, time_key)
+            joined = _join_when_settled(told, index, key, time_key)
             sys.stdout.buffer.write(msgspec.json.encode({**told, "nsledger": joined}) + b"\n")
             sys.stdout.buffer.flush()
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _lines(descriptor: int) -> Iterator[bytes | None]:
@@ -163,13 +163,13 @@ def _pass_on(line: bytes, number: int, reason: str) -> None:
 
 
 def _join_when_settled(
-    event: dict[str, Any], index: FreshIndex, ledger: str, key: str | None, time_key: str | None
+    event: dict[str, Any], index: FreshReading, key: str | None, time_key: str | None
 ) -> Joined:
     """Whose the event is; of one that has just happened, unknown only after a moment's wait."""
-    latest_ns = max(time.time_ns(), _last_ns(ledger)) + FUTURE_SLACK_NS
+    latest_ns = max(time.time_ns(), index.ask(_last_ns)) + FUTURE_SLACK_NS
     at = foreign_events.time_of(event, time_key, latest_ns=latest_ns)
     while True:
-        joined = _join(event, index, ledger, key, at)
+        joined = _join(event, index, key, at)
         age_ns = None if at.unix_ns is None else time.time_ns() - at.unix_ns
         if joined.outcome is not Outcome.UNKNOWN or age_ns is None or not joined.by:
             return joined
@@ -178,24 +178,11 @@ def _join_when_settled(
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _join(
-    event: dict[str, Any], fresh: FreshIndex, ledger: str, key: str | None, at: EventTime
-) -> Joined:
+def _join(event: dict[str, Any], fresh: FreshReading, key: str | None, at: EventTime) -> Joined:
     """Whose the event is by the most telling of its values that names one container."""
-    period = ALWAYS if at.unix_ns is None else Period.moment(rfc3339(at.unix_ns))
-    index = fresh.get()
     best: Joined | None = None
     for place, question in _questions(event, key):
-        found = answer(index.database, index.reached, ledger, question, asked=place, period=period)
-        found = not_of_the_future(found, now_ns=time.time_ns())
-        if at.boot_ns is not None and found.outcome in {Outcome.ONE_POD, Outcome.SEVERAL_PODS}:
-            ever = found
-            if at.unix_ns is not None:
-                ever = answer(
-                    index.database, index.reached, ledger, question, asked=place, period=ALWAYS
-                )
-            found = _by_boot_time(found, ever.intervals, at, ledger)
-        joined = _joined(found, place)
+        joined = _joined(fresh.ask(partial(_answered, question, place, at)), place)
         if joined.container:
             return joined
         if best is None or (best.outcome is Outcome.UNKNOWN and joined.outcome is not best.outcome):
@@ -203,13 +190,15 @@ def _join(
     return best or Joined(outcome=Outcome.UNKNOWN, reason="found no namespace in it")
 
 
-def _last_ns(ledger: str) -> int:
+def _last_ns(records: Records) -> int:
     """When the last record was written; 0 if there is none."""
-    last = next(entries_backwards(ledger), None)
-    return 0 if last is None else unix_ns(decode(last.line).time)
+    last = records.last()
+    return 0 if last is None else unix_ns(last.time)
 
 
-def _by_boot_time(found: Answer, ever: tuple[Interval, ...], at: EventTime, ledger: str) -> Answer:
+def _by_boot_time(
+    found: Answer, ever: tuple[Interval, ...], at: EventTime, records: Records
+) -> Answer:
     """The answer for a number that is, or may be, a time since a boot that is not named.
 
     Each interval's own record tells both clocks of its boot, and so what the time since boot was
@@ -220,17 +209,16 @@ def _by_boot_time(found: Answer, ever: tuple[Interval, ...], at: EventTime, ledg
         found: By its date, if it has one, else of all times.
         ever: The intervals of all times.
         at: The number.
-        ledger: Where the records are.
+        records: Where they are.
     """
     if at.boot_ns is None or len(ever) > _INTERVALS_LIMIT:
         return found
     there: list[Interval] = []
     for one in ever:
-        proof = next(entries(ledger, one.evidence[0]), None)
-        if proof is None or proof.seq != one.evidence[0]:
+        proof = records.at(one.evidence[0])
+        if proof is None:
             return found  # that part of the ledger was removed by its rules
-        record = decode(proof.line)
-        then = rfc3339(max(0, unix_ns(record.time) + at.boot_ns - record.mono_ns))
+        then = rfc3339(max(0, unix_ns(proof.time) + at.boot_ns - proof.mono_ns))
         if Period.moment(then).meets(one.since, one.until):
             there.append(one)
     if at.unix_ns is not None:
@@ -240,6 +228,18 @@ def _by_boot_time(found: Answer, ever: tuple[Interval, ...], at: EventTime, ledg
     pods = {one.owner.pod.pod_sandbox_id for one in there}
     outcome = Outcome.ONE_POD if len(pods) == 1 else Outcome.SEVERAL_PODS
     return replace(found, outcome=outcome, intervals=tuple(there))
+
+
+def _answered(question: Question, place: str, at: EventTime, records: Records) -> Answer:
+    period = ALWAYS if at.unix_ns is None else Period.moment(rfc3339(at.unix_ns))
+    found = answer(records, question, asked=place, period=period)
+    found = not_of_the_future(found, now_ns=time.time_ns())
+    if at.boot_ns is None or found.outcome not in {Outcome.ONE_POD, Outcome.SEVERAL_PODS}:
+        return found
+    ever = found
+    if at.unix_ns is not None:
+        ever = answer(records, question, asked=place, period=ALWAYS)
+    return _by_boot_time(found, ever.intervals, at, records)
 
 
 def _questions(event: dict[str, Any], key: str | None) -> Iterator[tuple[str, Question]]:
