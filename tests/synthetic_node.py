@@ -23,6 +23,7 @@ from nsledger.model.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    DatedBy,
     Ending,
     Event,
     Gap,
@@ -429,6 +430,23 @@ class SyntheticNode:
         self.crash(pod_sandbox_id)
         pod = self.pods[pod_sandbox_id]
         self.say(PodStopped(source=Source.RECONCILE, pod=pod, ending=Ending.EXITED))
+
+    def exit_found_later(self, container_id: str, seconds: float) -> None:
+        """It ends by itself, and the record of that, which says when it was, comes later."""
+        pod, container = self.containers[container_id]
+        self.crash(container_id)
+        ended_at = self.now
+        self.wait(seconds)
+        self.say(
+            ContainerStopped(
+                source=Source.RECONCILE,
+                pod=pod,
+                container=container,
+                ending=Ending.EXITED,
+                ended_at=ended_at,
+                dated_by=DatedBy.RUNTIME,
+            )
+        )
 
     def resume(self, container_id: str) -> None:
         """It was wrongly put on record as ended, and found to run on."""

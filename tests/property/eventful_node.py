@@ -49,6 +49,7 @@ def eventful_node(chance: random.Random, *, ns_ids: bool) -> SyntheticNode:
         (2, _change),
         (2, _fail),
         (3, _kill_pause),
+        (4, _exit_found_later),
         (3, _resume),
         (2, _fail_running),
         (3, _find_behind_the_shim),
@@ -118,6 +119,11 @@ def _kill_pause(node: SyntheticNode, chance: random.Random) -> None:
     pods = [id_ for id_ in node.pods if id_ in node.readings]
     if pods:
         node.kill_pause(chance.choice(pods))
+
+
+def _exit_found_later(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.exit_found_later(id_, chance.random() * 5)
 
 
 def _resume(node: SyntheticNode, chance: random.Random) -> None:

@@ -68,6 +68,12 @@ class Life(RuleBasedStateMachine):
             self.node.kill_pause(data.draw(st.sampled_from(living)))
 
     @rule(data=st.data())
+    def exit_found_later(self, data: st.DataObject) -> None:
+        living = [id_ for id_ in self.node.containers if id_ in self.node.readings]
+        if living:
+            self.node.exit_found_later(data.draw(st.sampled_from(living)), 0.01)
+
+    @rule(data=st.data())
     def end_wrongly(self, data: st.DataObject) -> None:
         """The record says that a container ended, and then that it did not."""
         living = [id_ for id_ in self.node.containers if id_ in self.node.readings]
