@@ -20,8 +20,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.bench import peers
 
-# The machine is shared: how long an example took says nothing of the code. In CI the examples are the
-# same each time, so that it judges the change and not a chance find; without CI they are drawn anew.
+# The machine is shared: how long an example took says nothing of the code. In CI the examples are
+# the same each time, so that it judges the change and not a chance find.
 settings.register_profile(
     "shared machine",
     deadline=None,
