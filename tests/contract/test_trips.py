@@ -17,6 +17,7 @@ MOST_OF_WHOIS = 35
 def test_whois_on_a_small_ledger_crosses_no_more_files_than_can_be_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     ledger = str(shutil.copytree(VECTORS / "plain/ledger", tmp_path / "ledger"))
     assert run(["reindex", "--ledger", ledger]) == 0
