@@ -11,7 +11,7 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP, MomentType, require_order
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger, records
+from nsledger.cli.reading import reading
 from nsledger.errors import WrongUsageError
 from nsledger.model.instants import unix_ns
 from nsledger.render import finding_table
@@ -97,7 +97,6 @@ command = click.Command(
 )
 
 
-@reading_a_ledger()
 def inspecting(
     *,
     ledger: str,
@@ -112,9 +111,11 @@ def inspecting(
 ) -> int:
     """Tell the findings of the ledger at `ledger`; the exit status."""
     _need_kinds(kinds)
+    with reading(ledger) as history:
+        all_ = history.ask(lambda records: inspect(records.findings()))
     found = [
         one
-        for one in inspect(records(ledger))
+        for one in all_
         if one.severity.rank <= Severity(severity).rank
         and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
         and _is_within(one, since, until)
@@ -126,9 +127,9 @@ def inspecting(
         lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
     )
     if fail_on == "never":
-        return exit_codes.OK
+        return history.status(exit_codes.OK)
     bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
-    return exit_codes.FOUND if bad else exit_codes.OK
+    return history.status(exit_codes.FOUND if bad else exit_codes.OK)
 
 
 def _need_kinds(patterns: Sequence[str]) -> None:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, assert_never
+from typing import Any, Final, Literal, assert_never
 
 import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import folded, reading_a_ledger
+from nsledger.cli.reading import reading
+from nsledger.index.records import Records
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
+from nsledger.model.record import rfc3339
 from nsledger.render import pods as pod_table
 from nsledger.render import pods as unwatched_text
 from nsledger.render.json_yaml import to_json, to_yaml
 from nsledger.render.text import visible
-from nsledger.state.matrix import pod_matrix
+from nsledger.state.coverage import Unwatched
+from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.pod_summary import PodFilter, pod_lines
 
+_PORTION: Final = 1000
+"""Pods that are folded at once: a year's would be gigabytes."""
 _SHARINGS = ("host", "pod", "container", "private", "unknown")
 _VERDICTS = ("match", "mismatch", "not_requested", "unobservable")
 
@@ -80,7 +85,6 @@ command = click.Command(
 )
 
 
-@reading_a_ledger()
 def listing_pods(
     *,
     ledger: str,
@@ -95,7 +99,6 @@ def listing_pods(
     color: ColorChoice,
 ) -> int:
     """List the pods of the ledger at `ledger`; the exit status."""
-    then = folded(ledger, at)
     wanted = PodFilter(
         k8s_namespaces=k8s_namespaces,
         types=[NamespaceType(one) for one in types],
@@ -103,19 +106,22 @@ def listing_pods(
         verdicts=[Verdict(one) for one in verdicts],
         ended=ended,
     )
-    pods = [pod for id_, pod in then.workloads.pods.items() if id_]
-    lines = pod_lines((pod_matrix(pod, then.workloads.host) for pod in pods), wanted)
+    moment = None if at is None else rfc3339(at)
+    with reading(ledger) as found:
+        matrices, unwatched = found.ask(lambda records: _matrices(records, moment, ended=ended))
+        lines = pod_lines(matrices, wanted)
+        on_record = 0 if lines else found.ask(lambda records: _count(records, moment))
     match output:
         case "table" | "wide":
             drawn_for = screen(color=color, utc=utc)
-            write_lines(unwatched_text.draw_unwatched(then.unwatched, drawn_for))
+            write_lines(unwatched_text.draw_unwatched(unwatched, drawn_for))
             write_lines(
                 pod_table.draw_pod_table(
                     lines, drawn_for, types=wanted.types, wide=output == "wide"
                 )
             )
             if not lines:
-                sys.stderr.write(f"no such pod among the {len(pods)} on record\n")
+                sys.stderr.write(f"no such pod among the {on_record} on record\n")
         case "json":
             sys.stdout.write(to_json(lines))
         case "yaml":
@@ -125,4 +131,25 @@ def listing_pods(
         case _:
             assert_never(output)
     bad = any(line.verdict is Verdict.MISMATCH or line.changed for line in lines)
-    return exit_codes.FOUND if bad else exit_codes.OK
+    return found.status(exit_codes.FOUND if bad else exit_codes.OK)
+
+
+def _matrices(
+    records: Records, at: str | None, *, ended: bool
+) -> tuple[list[Matrix], tuple[Unwatched, ...]]:
+    """The pods that may be asked for, and when nobody watched; folded in portions."""
+    seq = None if at is None else records.last_seq_at(at)
+    rows = sorted(records.ever(seq) if ended else records.there(seq))
+    made: dict[str, Matrix] = {}
+    unwatched: tuple[Unwatched, ...] = ()
+    for begin in range(0, max(1, len(rows)), _PORTION):
+        then = records.past(rows[begin : begin + _PORTION], at=at)
+        unwatched = then.unwatched
+        for id_, pod in then.workloads.pods.items():
+            if id_ and id_ not in made and (ended or not pod.ended):
+                made[id_] = pod_matrix(pod, then.workloads.host)
+    return list(made.values()), unwatched
+
+
+def _count(records: Records, at: str | None) -> int:
+    return records.count(None if at is None else records.last_seq_at(at))
