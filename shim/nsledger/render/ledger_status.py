@@ -81,11 +81,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[GapSum, ...]
     spool: SpoolCount | None
     """None where there is no spool directory."""
+    damage: str = ""
+    """The first entry that is not what was written, and how, where one was met."""
 
     @property
     def worries(self) -> list[str]:
         """What someone should look at; empty if nothing."""
         worries: list[str] = []
+        if self.damage:
+            worries.append("the ledger is damaged")
         if self.storage.stopped:
             worries.append("nothing is written: the disk was full")
         if self.storage.disk_stage in {DiskStage.PRUNE, DiskStage.STOP}:
