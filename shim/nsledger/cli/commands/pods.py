@@ -11,11 +11,10 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import reading
+from nsledger.cli.reading import moment, reading
 from nsledger.index.records import Records
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
-from nsledger.model.record import rfc3339
 from nsledger.render import pods as pod_table
 from nsledger.render import pods as unwatched_text
 from nsledger.render.json_yaml import to_json, to_yaml
@@ -106,11 +105,11 @@ def listing_pods(
         verdicts=[Verdict(one) for one in verdicts],
         ended=ended,
     )
-    moment = None if at is None else rfc3339(at)
     with reading(ledger) as found:
-        matrices, unwatched = found.ask(lambda records: _matrices(records, moment, ended=ended))
+        then = moment(found, at)
+        matrices, unwatched = found.ask(lambda records: _matrices(records, then, ended=ended))
         lines = pod_lines(matrices, wanted)
-        on_record = 0 if lines else found.ask(lambda records: _count(records, moment))
+        on_record = 0 if lines else found.ask(lambda records: _count(records, then))
     match output:
         case "table" | "wide":
             drawn_for = screen(color=color, utc=utc)
