@@ -15,7 +15,7 @@ TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golan
 
 VM_PACKAGES := qemu-system-x86 busybox-static
 
-.PHONY: help demo test test-vm check bench man protos wheel deb requirements format clean
+.PHONY: help demo unit test test-vm check bench man protos wheel deb requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ demo: ## four pods on a private containerd, and what their namespaces were (root
 	@$(MAKE) --no-print-directory .venv/run
 	@tools/system-packages $(RUNTIME_PACKAGES)
 	@$(BIN)/python -m demo
+
+unit: .venv/dev ## the fast tests alone: no root, no apt, no network, under a minute
+	$(BIN)/python -m pytest -q -n auto -m "not root and not graphviz" tests/unit tests/architecture
 
 test: .venv/dev check ## every check and every test that this machine can run, but test-vm
 	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"

@@ -64,7 +64,7 @@ def test_it_runs_with_the_machines_python_and_its_own_dependencies(tree: Path) -
     assert output(program, "--version").startswith("nsledger ")
     assert "ExecStart" not in output(program, "doctor", "--help")
     assert (tree / "usr/lib/nsledger/lib/nsledger_hook/hook.py").exists()
-    assert (tree / "usr/lib/nsledger/lib/nsledger/report/assets/page.html").exists()
+    assert (tree / "usr/lib/nsledger/lib/nsledger/render/assets/page.html").exists()
 
 
 def test_a_package_for_another_python_says_so_and_has_its_modules(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from nsledger.node.changes import Part
 from tests.synthetic_node import example_node
 
 ROOT = Path(__file__).parents[2]
-ASSETS = {path.name for path in (ROOT / "shim/nsledger/report/assets").iterdir()}
+ASSETS = {path.name for path in (ROOT / "shim/nsledger/render/assets").iterdir()}
 SYSTEMD = {path.name for path in (ROOT / "systemd").iterdir()}
 
 DUMP = """
@@ -94,7 +94,7 @@ def test_the_wheel_holds_what_a_node_needs_and_no_tests(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
 
     assert {f"nsledger/systemd/{name}" for name in SYSTEMD} <= names
-    assert {f"nsledger/report/assets/{name}" for name in ASSETS} <= names
+    assert {f"nsledger/render/assets/{name}" for name in ASSETS} <= names
     assert {"nsledger_hook/hook.py", "nsledger_hook/launch.py", "nsledger/py.typed"} <= names
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"nsledger", "nsledger_hook"}
 

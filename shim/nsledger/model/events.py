@@ -1,8 +1,12 @@
 """What can be in the ledger: one struct per event, closed, by an allow-list of fields.
 
 An event says what happened; when, and at which place in the chain, is said by the record around it
-(`nsledger.model.record`). Environment, arguments, credentials and foreign annotations have no
-field here, so no record can hold them.
+(`nsledger.model.record`). Environment, arguments, credentials and foreign annotations have no field
+here, so no record can hold them.
+
+Events have families (`PodEvent`, `ContainerEvent`, `LedgerEvent`, `DaemonEvent`). Whoever only asks
+what a record is about matches the family, so a new event is added here, and gets its words in
+`nsledger.render.event_summary`.
 """
 
 from __future__ import annotations
@@ -45,18 +49,37 @@ class _Event(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_
     daemon's first, and then nothing is known of when it happened."""
 
 
-class PodRequested(_Event, tag="pod.requested", frozen=True, kw_only=True):
-    """RunPodSandbox or RestorePod is about to go to the runtime."""
+class PodEvent(_Event, frozen=True, kw_only=True):
+    """Something became known of a pod sandbox."""
 
     pod: PodRef
+
+
+class ContainerEvent(_Event, frozen=True, kw_only=True):
+    """Something became known of one container."""
+
+    pod: PodRef
+    container: ContainerRef
+
+
+class LedgerEvent(_Event, frozen=True, kw_only=True):
+    """About the ledger's own files and their disk."""
+
+
+class DaemonEvent(_Event, frozen=True, kw_only=True):
+    """About who watched, when, and what was missed."""
+
+
+class PodRequested(PodEvent, tag="pod.requested", frozen=True, kw_only=True):
+    """RunPodSandbox or RestorePod is about to go to the runtime."""
+
     requested: RequestedNamespaces
     method: str = "RunPodSandbox"
 
 
-class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
+class PodAssigned(PodEvent, tag="pod.assigned", frozen=True, kw_only=True):
     """The sandbox runs: what the runtime assigned to it and what its process has."""
 
-    pod: PodRef
     requested: RequestedNamespaces | None = None
     """As the runtime repeats it, where the request itself is not on record."""
     assigned: AssignedNamespaces = {}
@@ -73,32 +96,26 @@ class PodAssigned(_Event, tag="pod.assigned", frozen=True, kw_only=True):
     """Why there is no `actual`, such as `no host pid`."""
 
 
-class ContainerRequested(_Event, tag="container.requested", frozen=True, kw_only=True):
+class ContainerRequested(ContainerEvent, tag="container.requested", frozen=True, kw_only=True):
     """CreateContainer is about to go to the runtime."""
 
-    pod: PodRef
-    container: ContainerRef
     requested: RequestedNamespaces
     predicted: AssignedNamespaces = {}
     """What the annotations say it will join; a type that could not be predicted is absent."""
     privileged: bool = False
 
 
-class ContainerAssigned(_Event, tag="container.assigned", frozen=True, kw_only=True):
+class ContainerAssigned(ContainerEvent, tag="container.assigned", frozen=True, kw_only=True):
     """The container was created; it has a spec and no process yet."""
 
-    pod: PodRef
-    container: ContainerRef
     requested: RequestedNamespaces | None = None
     """As the runtime repeats it, where the request itself is not on record."""
     assigned: AssignedNamespaces = {}
 
 
-class ContainerWitnessed(_Event, tag="container.witnessed", frozen=True, kw_only=True):
+class ContainerWitnessed(ContainerEvent, tag="container.witnessed", frozen=True, kw_only=True):
     """The OCI hook ran in the container's start."""
 
-    pod: PodRef
-    container: ContainerRef
     stage: str
     """The hook it was registered as: `createRuntime` or `prestart`."""
     status: str = ""
@@ -113,11 +130,9 @@ class ContainerWitnessed(_Event, tag="container.witnessed", frozen=True, kw_only
     """What the hook could not do, in words from its own list."""
 
 
-class ContainerStarted(_Event, tag="container.started", frozen=True, kw_only=True):
+class ContainerStarted(ContainerEvent, tag="container.started", frozen=True, kw_only=True):
     """StartContainer was answered, or the container was found running: the layers compared."""
 
-    pod: PodRef
-    container: ContainerRef
     actual: NamespaceReading | None = None
     judgements: dict[NamespaceType, Judgement] = {}
     witnessed: bool = False
@@ -138,29 +153,25 @@ class Ending(enum.StrEnum):
     """The runtime lists it as running, and its process is not there."""
 
 
-class ContainerStopped(_Event, tag="container.stopped", frozen=True, kw_only=True):
+class ContainerStopped(ContainerEvent, tag="container.stopped", frozen=True, kw_only=True):
     """StopContainer was answered with OK, or the container was found ended."""
 
-    pod: PodRef
-    container: ContainerRef
     ending: Ending = Ending.STOPPED
 
 
-class ContainerRemoved(_Event, tag="container.removed", frozen=True, kw_only=True):
+class ContainerRemoved(ContainerEvent, tag="container.removed", frozen=True, kw_only=True):
     """RemoveContainer was answered with OK, or the runtime was found not to have it any more."""
 
-    pod: PodRef
     container: ContainerRef
 
 
-class PodStopped(_Event, tag="pod.stopped", frozen=True, kw_only=True):
+class PodStopped(PodEvent, tag="pod.stopped", frozen=True, kw_only=True):
     """StopPodSandbox was answered with OK, or the sandbox was found ended."""
 
-    pod: PodRef
     ending: Ending = Ending.STOPPED
 
 
-class PodRemoved(_Event, tag="pod.removed", frozen=True, kw_only=True):
+class PodRemoved(PodEvent, tag="pod.removed", frozen=True, kw_only=True):
     """RemovePodSandbox was answered with OK, or the runtime was found not to have it any more."""
 
     pod: PodRef
@@ -193,7 +204,7 @@ DISK_FULL: Final = "disk_full"
 """The reason of a gap, and of a stop, while there was no room to write."""
 
 
-class Gap(_Event, tag="gap", frozen=True, kw_only=True):
+class Gap(DaemonEvent, tag="gap", frozen=True, kw_only=True):
     """Something that should be on record is not. Nothing is lost without one of these."""
 
     reason: str
@@ -206,14 +217,14 @@ class Gap(_Event, tag="gap", frozen=True, kw_only=True):
     detail: str = ""
 
 
-class LedgerCreated(_Event, tag="ledger.created", frozen=True, kw_only=True):
+class LedgerCreated(LedgerEvent, tag="ledger.created", frozen=True, kw_only=True):
     """The first record of a ledger."""
 
     ledger_id: str
     """Random, 32 hexadecimal digits: tells this ledger from any other."""
 
 
-class LedgerRecovered(_Event, tag="ledger.recovered", frozen=True, kw_only=True):
+class LedgerRecovered(LedgerEvent, tag="ledger.recovered", frozen=True, kw_only=True):
     """The writer before this one was cut off in the middle of a line."""
 
     torn_bytes: int
@@ -232,7 +243,7 @@ class PruneRule(enum.StrEnum):
     """The file system has less than `disk_prune_free_bytes` left."""
 
 
-class LedgerPruned(_Event, tag="ledger.pruned", frozen=True, kw_only=True):
+class LedgerPruned(LedgerEvent, tag="ledger.pruned", frozen=True, kw_only=True):
     """The oldest segments are removed; from here on the ledger begins behind them.
 
     The record comes before the removal. `pruned.json` repeats it for those who read the ledger from
@@ -264,7 +275,7 @@ class DiskStage(enum.StrEnum):
     """Nothing is written until there is room again."""
 
 
-class DiskStageChanged(_Event, tag="disk.stage_changed", frozen=True, kw_only=True):
+class DiskStageChanged(LedgerEvent, tag="disk.stage_changed", frozen=True, kw_only=True):
     """The file system of the ledger got fuller, or has room again."""
 
     stage: DiskStage
@@ -272,7 +283,7 @@ class DiskStageChanged(_Event, tag="disk.stage_changed", frozen=True, kw_only=Tr
     free_bytes: int
 
 
-class LedgerStopped(_Event, tag="ledger.stopped", frozen=True, kw_only=True):
+class LedgerStopped(LedgerEvent, tag="ledger.stopped", frozen=True, kw_only=True):
     """The disk is full: the last record until there is room again, written into reserved space."""
 
     reason: str
@@ -280,7 +291,7 @@ class LedgerStopped(_Event, tag="ledger.stopped", frozen=True, kw_only=True):
     free_bytes: int
 
 
-class LedgerResumed(_Event, tag="ledger.resumed", frozen=True, kw_only=True):
+class LedgerResumed(LedgerEvent, tag="ledger.resumed", frozen=True, kw_only=True):
     """There is room again. What was lost in between is told by the gaps that follow."""
 
     free_bytes: int
@@ -301,7 +312,7 @@ class Alteration(enum.StrEnum):
     """Bytes stood behind its last entry; they were moved aside."""
 
 
-class SegmentAltered(_Event, tag="segment.altered", frozen=True, kw_only=True):
+class SegmentAltered(LedgerEvent, tag="segment.altered", frozen=True, kw_only=True):
     """Another process touched the segment that is being written."""
 
     alteration: Alteration
@@ -313,7 +324,7 @@ class SegmentAltered(_Event, tag="segment.altered", frozen=True, kw_only=True):
     """The file name, in the ledger's directory, of what was moved aside."""
 
 
-class ClockStepped(_Event, tag="clock.stepped", frozen=True, kw_only=True):
+class ClockStepped(DaemonEvent, tag="clock.stepped", frozen=True, kw_only=True):
     """The wall clock was set, or the machine slept: later records' times do not go on from here."""
 
     step_ns: int
@@ -324,7 +335,7 @@ class ClockStepped(_Event, tag="clock.stepped", frozen=True, kw_only=True):
     """RFC 3339: the time of the record before."""
 
 
-class NodeRebooted(_Event, tag="node.rebooted", frozen=True, kw_only=True):
+class NodeRebooted(DaemonEvent, tag="node.rebooted", frozen=True, kw_only=True):
     """The record before is of another boot: every process of then is gone."""
 
     before_boot_id: str
@@ -332,7 +343,7 @@ class NodeRebooted(_Event, tag="node.rebooted", frozen=True, kw_only=True):
     """RFC 3339: the time of the record before."""
 
 
-class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
+class DaemonStarted(DaemonEvent, tag="daemon.started", frozen=True, kw_only=True):
     """`nsledger serve` begins to watch."""
 
     version: str
@@ -348,7 +359,7 @@ class DaemonStarted(_Event, tag="daemon.started", frozen=True, kw_only=True):
     """Of the process that watched until now and handed over; records of its last calls follow."""
 
 
-class DaemonStopped(_Event, tag="daemon.stopped", frozen=True, kw_only=True):
+class DaemonStopped(DaemonEvent, tag="daemon.stopped", frozen=True, kw_only=True):
     """`nsledger serve` ends in order; without this record, it was killed."""
 
     reason: str = ""

@@ -7,30 +7,12 @@ from typing import Final, assert_never
 
 from nsledger.model.events import (
     CallFailed,
-    ClockStepped,
-    ContainerAssigned,
-    ContainerRemoved,
-    ContainerRequested,
-    ContainerStarted,
-    ContainerStopped,
-    ContainerWitnessed,
-    DaemonStarted,
-    DaemonStopped,
-    DiskStageChanged,
+    ContainerEvent,
+    DaemonEvent,
     Event,
-    Gap,
-    LedgerCreated,
-    LedgerPruned,
-    LedgerRecovered,
-    LedgerResumed,
-    LedgerStopped,
+    LedgerEvent,
     NamespaceChanged,
-    NodeRebooted,
-    PodAssigned,
-    PodRemoved,
-    PodRequested,
-    PodStopped,
-    SegmentAltered,
+    PodEvent,
     UnknownEvent,
     event_name,
 )
@@ -46,36 +28,13 @@ _LEAST_OF_POD: Final = 5
 def subject(event: Event | UnknownEvent) -> tuple[PodRef | None, ContainerRef | None]:
     """The pod and the container that `event` names; None where it is about none."""
     match event:
-        case PodRequested() | PodAssigned() | PodStopped() | PodRemoved():
+        case PodEvent():
             return event.pod, None
-        case (
-            ContainerRequested()
-            | ContainerAssigned()
-            | ContainerWitnessed()
-            | ContainerStarted()
-            | ContainerStopped()
-            | ContainerRemoved()
-        ):
-            return event.pod, event.container
-        case NamespaceChanged():
+        case ContainerEvent() | NamespaceChanged():
             return event.pod, event.container
         case CallFailed():
             return event.pod, event.container if event.container != ContainerRef() else None
-        case (
-            Gap()
-            | LedgerCreated()
-            | LedgerRecovered()
-            | LedgerPruned()
-            | LedgerStopped()
-            | LedgerResumed()
-            | DiskStageChanged()
-            | SegmentAltered()
-            | ClockStepped()
-            | NodeRebooted()
-            | DaemonStarted()
-            | DaemonStopped()
-            | UnknownEvent()
-        ):
+        case LedgerEvent() | DaemonEvent() | UnknownEvent():
             return None, None
         case _:
             assert_never(event)

@@ -13,30 +13,21 @@ from typing import Any, Final, assert_never
 from nsledger.errors import NsledgerError
 from nsledger.model.events import (
     CallFailed,
-    ClockStepped,
     ContainerAssigned,
     ContainerRemoved,
     ContainerRequested,
     ContainerStarted,
     ContainerStopped,
     ContainerWitnessed,
+    DaemonEvent,
     DaemonStarted,
-    DaemonStopped,
-    DiskStageChanged,
     Event,
-    Gap,
-    LedgerCreated,
-    LedgerPruned,
-    LedgerRecovered,
-    LedgerResumed,
-    LedgerStopped,
+    LedgerEvent,
     NamespaceChanged,
-    NodeRebooted,
     PodAssigned,
     PodRemoved,
     PodRequested,
     PodStopped,
-    SegmentAltered,
     Source,
     UnknownEvent,
 )
@@ -104,20 +95,7 @@ class Workloads:
                 self.host, self.host_reference = event.host, event.host_reference
             case NamespaceChanged():
                 self._changed(event, seq, time)
-            case (
-                Gap()
-                | LedgerCreated()
-                | LedgerRecovered()
-                | LedgerPruned()
-                | LedgerStopped()
-                | LedgerResumed()
-                | DiskStageChanged()
-                | SegmentAltered()
-                | ClockStepped()
-                | NodeRebooted()
-                | DaemonStopped()
-                | UnknownEvent()
-            ):
+            case LedgerEvent() | DaemonEvent() | UnknownEvent():
                 pass
             case _:
                 assert_never(event)

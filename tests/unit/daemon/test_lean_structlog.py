@@ -10,9 +10,9 @@ PROGRAM = """
 import json, sys
 from nsledger.daemon.lean_structlog import import_structlog
 import_structlog()
-from nsledger.cli import log_output
-log_output.configure("info", "console")
-log_output.structlog.get_logger().info("thing.happened")
+from nsledger.daemon import logs
+logs.configure("info", "console")
+logs.structlog.get_logger().info("thing.happened")
 lean = not any(name.partition(".")[0] == "rich" for name in sys.modules)
 import rich.console
 print(json.dumps({"lean": lean, "rich": rich.console.__name__}))

@@ -131,7 +131,7 @@ def test_a_long_walk_shows_its_progress_on_a_terminal_and_nowhere_else(
     example_ledger: Path,
 ) -> None:
     code = (
-        "import sys; from nsledger.cli import verification;"
+        "import sys; from nsledger.cli.commands import verify as verification;"
         "verification._LONG_BYTES = 0; from nsledger.cli.main import run; sys.exit(run(['verify']))"
     )
     env = programs.environment(example_ledger)
