@@ -11,7 +11,7 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
-TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium graphviz
+TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium
 
 VM_PACKAGES := qemu-system-x86 busybox-static
 
@@ -27,7 +27,7 @@ demo: ## four pods on a private containerd, and what their namespaces were (root
 	@$(BIN)/python -m demo
 
 unit: .venv/dev ## the fast tests alone: no root, no apt, no network, under a minute
-	$(BIN)/python -m pytest -q -n auto -m "not root and not graphviz" tests/unit tests/architecture
+	$(BIN)/python -m pytest -q -n auto -m "not root" tests/unit tests/architecture
 
 test: .venv/dev check ## every check and every test that this machine can run, but test-vm
 	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"

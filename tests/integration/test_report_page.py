@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from nsledger.render import diagram_svg, page
+from nsledger.render import page, svg
 from tests.chromium import Chromium, Tab
 from tests.drawing import HOSTILE, busy_node, hostile_node, picture_of, report_of
 from tests.synthetic_node import SyntheticNode, odd_node
@@ -429,7 +429,7 @@ def test_the_timeline_has_a_lane_for_each_pod_and_shows_when_nobody_watched(show
 
 def test_the_svg_is_a_picture_and_nothing_else(browser: Chromium, tmp_path: Path) -> None:
     path = tmp_path / "hostile.svg"
-    path.write_text(diagram_svg.draw(picture_of(hostile_node())), encoding="utf-8")
+    path.write_text(svg.draw(picture_of(hostile_node())), encoding="utf-8")
 
     tab = browser.open(path)
 

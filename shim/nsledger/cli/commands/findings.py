@@ -1,10 +1,10 @@
-"""`nsledger findings`: the options; what it does is in `inspecting`."""
+"""`nsledger findings`: tell what is not as it should be, with evidence and remedy."""
 
 from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -49,15 +49,57 @@ The exit status is 1 if there is a finding, with --fail-on only if one is as bad
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+@reading_a_ledger()
+def run(
+    *,
+    ledger: str,
+    since: int | None,
+    until: int | None,
+    severity: str,
+    kinds: Sequence[str],
+    fail_on: str,
+    output: Literal["table", "wide", "json", "yaml"],
+    utc: bool,
+    color: ColorChoice,
+) -> int:
+    """Tell the findings of the ledger at `ledger`; the exit status."""
+    require_order(since, until)
+    _need_kinds(kinds)
+    found = [
+        one
+        for one in inspect(records(ledger))
+        if one.severity.rank <= Severity(severity).rank
+        and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
+        and _is_within(one, since, until)
+    ]
+    draw = finding_table.draw_wide if output == "wide" else finding_table.draw
+    write_answer(
+        found,
+        output,
+        lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
+    )
+    if fail_on == "never":
+        return exit_codes.OK
+    bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
+    return exit_codes.FOUND if bad else exit_codes.OK
 
-    require_order(values["since"], values["until"])
-    return inspecting(**values)
+
+def _need_kinds(patterns: Sequence[str]) -> None:
+    """A misspelt kind must not look like a node on which all is well."""
+    for pattern in patterns:
+        if not any(fnmatch.fnmatchcase(kind, pattern) for kind in Kind):
+            raise WrongUsageError(f"no kind is called {pattern!r}; there are:", details=[*Kind])
+
+
+def _is_within(one: Finding, since: int | None, until: int | None) -> bool:
+    if until is not None and unix_ns(one.first_time) >= until:
+        return False
+    return since is None or one.ongoing or unix_ns(one.last_time) >= since
 
 
 command = click.Command(
     "findings",
-    callback=_run,
+    callback=run,
     help=_HELP,
     epilog=options.epilog(
         "nsledger findings --fail-on high",
@@ -95,50 +137,3 @@ command = click.Command(
         options.ledger(),
     ],
 )
-
-
-@reading_a_ledger()
-def inspecting(
-    *,
-    ledger: str,
-    since: int | None,
-    until: int | None,
-    severity: str,
-    kinds: Sequence[str],
-    fail_on: str,
-    output: Literal["table", "wide", "json", "yaml"],
-    utc: bool,
-    color: ColorChoice,
-) -> int:
-    """Tell the findings of the ledger at `ledger`; the exit status."""
-    _need_kinds(kinds)
-    found = [
-        one
-        for one in inspect(records(ledger))
-        if one.severity.rank <= Severity(severity).rank
-        and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
-        and _is_within(one, since, until)
-    ]
-    draw = finding_table.draw_wide if output == "wide" else finding_table.draw
-    write_answer(
-        found,
-        output,
-        lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
-    )
-    if fail_on == "never":
-        return exit_codes.OK
-    bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
-    return exit_codes.FOUND if bad else exit_codes.OK
-
-
-def _need_kinds(patterns: Sequence[str]) -> None:
-    """A misspelt kind must not look like a node on which all is well."""
-    for pattern in patterns:
-        if not any(fnmatch.fnmatchcase(kind, pattern) for kind in Kind):
-            raise WrongUsageError(f"no kind is called {pattern!r}; there are:", details=[*Kind])
-
-
-def _is_within(one: Finding, since: int | None, until: int | None) -> bool:
-    if until is not None and unix_ns(one.first_time) >= until:
-        return False
-    return since is None or one.ongoing or unix_ns(one.last_time) >= since

@@ -1,4 +1,4 @@
-"""`nsledger log`: the options; what it does is in `listing`."""
+"""`nsledger log`: list what is on record."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import itertools
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -48,92 +48,11 @@ terminal, characters that could steer it go escaped. A live ledger may be read a
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    require_order(values["since"], values["until"])
-    if values["follow"] and values["reverse"]:
-        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
-    if values["follow"] and values["output"] == "json":
-        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
-    if values["checkpoints"] and (values["output"] != "jsonl" or values["reverse"]):
-        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
-    return listing(**values)
-
-
-command = click.Command(
-    "log",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger log --since 1h",
-        "nsledger log -f --event gap --event 'container.*'",
-        "nsledger log --pod default/web -o wide",
-        "nsledger log --since yesterday --until today --source oci_hook",
-        "nsledger log -n 1 -o jsonl",
-        "nsledger log -o jsonl | sha256sum",
-        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
-        "nsledger log -o jsonl --checkpoints checkpoints",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
-        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
-        click.Option(
-            ["-n", "--lines"],
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Only the newest N of what is selected.",
-        ),
-        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
-        click.Option(
-            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
-        ),
-        click.Option(
-            ["--cursor"],
-            metavar="SEQ:HASH",
-            help=(
-                "Only what comes after the entry of that number, whose line has that SHA-256: an "
-                "error if the ledger was replaced, or no longer has what comes next."
-            ),
-        ),
-        click.Option(
-            ["--checkpoints"],
-            metavar="FILE",
-            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
-        ),
-        click.Option(
-            ["--pod"],
-            multiple=True,
-            metavar="POD",
-            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
-        ),
-        click.Option(
-            ["--container"],
-            multiple=True,
-            metavar="NAME",
-            help="Only of this container: name, id prefix, or a shell pattern.",
-        ),
-        click.Option(
-            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
-        ),
-        click.Option(
-            ["--source"],
-            multiple=True,
-            type=click.Choice(_SOURCES),
-            help="Only what this witness saw.",
-        ),
-        options.output(("table", "wide", "json", "jsonl", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
 _LOOK_AGAIN_S: Final = 0.2
 
 
 @reading_a_ledger()
-def listing(
+def run(
     *,
     ledger: str,
     since: int | None,
@@ -152,6 +71,13 @@ def listing(
     color: ColorChoice,
 ) -> int:
     """List the ledger at `ledger`; the exit status."""
+    require_order(since, until)
+    if follow and reverse:
+        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
+    if follow and output == "json":
+        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
+    if checkpoints and (output != "jsonl" or reverse):
+        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
     selection = Selection(
         since_ns=since,
         until_ns=until,
@@ -237,3 +163,73 @@ def _followed(ledger: str, start_seq: int, writer: LogWriter) -> Iterator[Entry]
         return True
 
     return follow(ledger, start_seq, wait=wait)
+
+
+command = click.Command(
+    "log",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger log --since 1h",
+        "nsledger log -f --event gap --event 'container.*'",
+        "nsledger log --pod default/web -o wide",
+        "nsledger log --since yesterday --until today --source oci_hook",
+        "nsledger log -n 1 -o jsonl",
+        "nsledger log -o jsonl | sha256sum",
+        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
+        "nsledger log -o jsonl --checkpoints checkpoints",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
+        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
+        click.Option(
+            ["-n", "--lines"],
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Only the newest N of what is selected.",
+        ),
+        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
+        click.Option(
+            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
+        ),
+        click.Option(
+            ["--cursor"],
+            metavar="SEQ:HASH",
+            help=(
+                "Only what comes after the entry of that number, whose line has that SHA-256: an "
+                "error if the ledger was replaced, or no longer has what comes next."
+            ),
+        ),
+        click.Option(
+            ["--checkpoints"],
+            metavar="FILE",
+            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
+        ),
+        click.Option(
+            ["--pod"],
+            multiple=True,
+            metavar="POD",
+            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--container"],
+            multiple=True,
+            metavar="NAME",
+            help="Only of this container: name, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
+        ),
+        click.Option(
+            ["--source"],
+            multiple=True,
+            type=click.Choice(_SOURCES),
+            help="Only what this witness saw.",
+        ),
+        options.output(("table", "wide", "json", "jsonl", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

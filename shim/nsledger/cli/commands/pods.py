@@ -1,10 +1,10 @@
-"""`nsledger pods`: the options; what it does is in `listing_pods`."""
+"""`nsledger pods`: list the pods with the host's namespaces that they use."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 import click
 
@@ -38,50 +38,8 @@ is so. With --type, nothing is said of the other types.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return listing_pods(**values)
-
-
-command = click.Command(
-    "pods",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger pods",
-        "nsledger pods -n kube-system -o wide",
-        "nsledger pods --sharing host --type net --type pid",
-        "nsledger pods --verdict mismatch -o name",
-        "nsledger pods -a --at 2026-11-24T00:04:18Z -o json",
-        more=IN_HELP,
-    ),
-    params=[
-        options.k8s_namespaces(),
-        options.types("Only look at this type of Linux namespace; may be given again."),
-        click.Option(
-            ["--sharing", "sharings"],
-            multiple=True,
-            type=click.Choice(_SHARINGS),
-            help="Only pods with a process in such a namespace; may be given again.",
-        ),
-        click.Option(
-            ["--verdict", "verdicts"],
-            multiple=True,
-            type=click.Choice(_VERDICTS),
-            help="Only pods with a process of this verdict; may be given again.",
-        ),
-        options.ended(),
-        options.at("The pods that ran then."),
-        options.output(("table", "wide", "json", "yaml", "name")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
 @reading_a_ledger()
-def listing_pods(
+def run(
     *,
     ledger: str,
     k8s_namespaces: Sequence[str],
@@ -126,3 +84,40 @@ def listing_pods(
             assert_never(output)
     bad = any(line.verdict is Verdict.MISMATCH or line.changed for line in lines)
     return exit_codes.FOUND if bad else exit_codes.OK
+
+
+command = click.Command(
+    "pods",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger pods",
+        "nsledger pods -n kube-system -o wide",
+        "nsledger pods --sharing host --type net --type pid",
+        "nsledger pods --verdict mismatch -o name",
+        "nsledger pods -a --at 2026-11-24T00:04:18Z -o json",
+        more=IN_HELP,
+    ),
+    params=[
+        options.k8s_namespaces(),
+        options.types("Only look at this type of Linux namespace; may be given again."),
+        click.Option(
+            ["--sharing", "sharings"],
+            multiple=True,
+            type=click.Choice(_SHARINGS),
+            help="Only pods with a process in such a namespace; may be given again.",
+        ),
+        click.Option(
+            ["--verdict", "verdicts"],
+            multiple=True,
+            type=click.Choice(_VERDICTS),
+            help="Only pods with a process of this verdict; may be given again.",
+        ),
+        options.ended(),
+        options.at("The pods that ran then."),
+        options.output(("table", "wide", "json", "yaml", "name")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

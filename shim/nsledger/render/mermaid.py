@@ -1,13 +1,14 @@
-"""The picture as a graph, line by line: what stands in it and in which order, in any language.
+"""The sharing graph as a Mermaid flowchart, and the names that every picture uses.
 
 Pods are boxes with their processes and what only those share; what reaches over several pods, and
-the host, stand outside of them.
+the host, stand outside of them. Source: https://mermaid.js.org/syntax/flowchart.html.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
@@ -67,60 +68,61 @@ def words(types: Sequence[NamespaceType]) -> str:
     return " ".join(types)
 
 
-class Language(Protocol):
-    """How one graph language writes each part, without the end of the line."""
-
-    def pod_begins(self, pod: int, name: str) -> Sequence[str]:
-        """What opens the box of a pod."""
-        ...
-
-    def pod_ends(self) -> str:
-        """What closes it."""
-        ...
-
-    def process(self, seat: Seat, process: Process, alone: str) -> str:
-        """A process; `alone` names the types that it shares with nobody, or is empty."""
-        ...
-
-    def circle(self, at: int, text: str, *, bad: bool) -> str:
-        """What processes share, the `at`-th of all; `bad` if it should not be so."""
-        ...
-
-    def in_circle(self, seat: Seat, at: int) -> str:
-        """The line between a process and what it shares."""
-        ...
-
-    def host(self) -> str:
-        """The node's own namespaces."""
-        ...
-
-    def in_host(self, seat: Seat, text: str) -> str:
-        """The line between a process and those, with the types in question."""
-        ...
+_CLASSES: Final = """\
+  classDef host fill:#fdebe6,stroke:#a92a14,stroke-width:2px,color:#a92a14
+  classDef bad fill:#fdebe6,stroke:#a92a14,color:#a92a14
+  classDef shared fill:#dce8f9,stroke:#1a3f78,color:#1a3f78
+  classDef sandbox stroke-dasharray:4 3
+"""
+"""Each sets its fill and its text, so that they can be read in Mermaid's light and dark themes."""
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _./-]")
+"""Written as numbers, so that no name can end a label, a line or the diagram."""
 
 
-def lines(picture: Picture, types: Sequence[NamespaceType], language: Language) -> Iterator[str]:
-    """The graph's lines; of `types` only, if there are any."""
+def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
+    """The flowchart; of `types` only, if there are any."""
+    drawn = "".join(f"  {line}\n" for line in _lines(picture, types))
+    return f"flowchart LR\n{drawn}{_CLASSES}"
+
+
+def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
     circles = picture.circles(types or ORDER)
     alone = picture.alone(types or ORDER)
     for pod in range(len(picture.pods)):
-        yield from language.pod_begins(pod, pod_name(picture, pod))
+        yield f'subgraph p{pod} ["{_label(pod_name(picture, pod))}"]'
         for seat in picture.seats():
             if seat.pod == pod:
-                own = words(alone.get(seat, []))
-                yield f"  {language.process(seat, picture.process(seat), own)}"
+                yield f"  {_process(seat, picture.process(seat), alone.get(seat, []))}"
         for at, circle in enumerate(circles):
             if home(circle) == pod:
-                told = language.circle(at, words(circle.types), bad=is_bad(picture, circle))
-                yield f"  {told}"
-        yield language.pod_ends()
+                yield f"  {_shared(at, circle, bad=is_bad(picture, circle))}"
+        yield "end"
     for at, circle in enumerate(circles):
         if home(circle) is None:
-            yield language.circle(at, words(circle.types), bad=True)
+            yield _shared(at, circle, bad=True)
         for seat in circle.members:
-            yield language.in_circle(seat, at)
+            yield f"{_name(seat)} --- s{at}"
     of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
-        yield language.host()
+        yield f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
     for seat, found in of_host.items():
-        yield language.in_host(seat, in_host(picture, seat, found))
+        yield f'{_name(seat)} ---|"{_label(in_host(picture, seat, found))}"| host'
+
+
+def _process(seat: Seat, process: Process, alone: Sequence[NamespaceType]) -> str:
+    own = f"<br>alone: {words(alone)}" if alone else ""
+    style = ":::sandbox" if process.kind == "sandbox" else ""
+    return f'{_name(seat)}["{_label(process_name(process))}{own}"]{style}'
+
+
+def _shared(at: int, circle: Circle, *, bad: bool) -> str:
+    text = words(circle.types)
+    return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
+
+
+def _name(seat: Seat) -> str:
+    return f"p{seat.pod}r{seat.process}"
+
+
+def _label(text: str) -> str:
+    return _UNSAFE.sub(lambda one: f"#{ord(one[0])};", text)
