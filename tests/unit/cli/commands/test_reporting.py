@@ -88,7 +88,9 @@ def test_before_the_first_record_there_is_no_page(nsledger: Nsledger, tmp_path: 
     assert not path.exists()
 
 
-def test_a_report_that_was_written_ends_with_0_even_where_layers_disagree(nsledger: Nsledger, odd_ledger: Path) -> None:
+def test_a_written_report_ends_with_0_even_where_layers_disagree(
+    nsledger: Nsledger, odd_ledger: Path
+) -> None:
     for output in ("html", "svg", "mermaid"):
         done = nsledger("report", "-o", output, "--ledger", str(odd_ledger))
 
