@@ -45,6 +45,7 @@ class LazyGroup(click.Group):
 
 
 _PURPOSES: Final = {
+    "snapshot": "Look at this node once and answer: nothing is installed or changed.",
     "show": "Show which namespaces a pod's containers share, type by type.",
     "explain": "Say in plain sentences who shares what in a pod, and why.",
     "pods": "List the pods with the host's namespaces that they use.",
@@ -81,6 +82,7 @@ called a k8s namespace; a namespace is the kernel's.
 
 _EPILOG: Final = f"""\b
 Examples:
+  nsledger snapshot
   nsledger show web
   nsledger explain web pid
   nsledger pods --sharing host
