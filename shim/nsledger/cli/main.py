@@ -45,7 +45,7 @@ class LazyGroup(click.Group):
 
 
 _PURPOSES: Final = {
-    "snapshot": "Look at this node once and answer: nothing is installed or changed.",
+    "snapshot": "Look at this node once and answer, with nothing installed.",
     "show": "Show which namespaces a pod's containers share, type by type.",
     "explain": "Say in plain sentences who shares what in a pod, and why.",
     "pods": "List the pods with the host's namespaces that they use.",
