@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nsledger.model.namespaces import RequestedNamespaces
-from nsledger.query.history import Chronicle
-from nsledger.query.sharing_graph import Picture, picture
+from nsledger.query.history import History
+from nsledger.query.sharing_graph import SharingGraph, picture
 from nsledger.render.page import Report
 from nsledger.state.matrix import pod_matrix
 from tests.synthetic_node import NODE, POD, SyntheticNode, example_node
@@ -26,34 +26,34 @@ HOSTILE = (
 """What a pod or a container cannot be called by Kubernetes, and who calls the runtime can."""
 
 
-def picture_of(node: SyntheticNode, *names: str) -> Picture:
+def picture_of(node: SyntheticNode, *names: str) -> SharingGraph:
     """All pods of the node, or those called `names`."""
-    workloads, chronicle = node.folded(), chronicle_of(node)
+    workloads, history = node.folded(), chronicle_of(node)
     return picture(
         [
             pod_matrix(pod, workloads.host)
             for pod in workloads.pods.values()
             if not names or pod.ref.name in names
         ],
-        chronicle.facts,
+        history.facts,
     )
 
 
-def chronicle_of(node: SyntheticNode) -> Chronicle:
+def chronicle_of(node: SyntheticNode) -> History:
     """What the records of the node tell beside."""
-    chronicle = Chronicle(node.folded().pods)
+    history = History(node.folded().pods)
     for record in node.decoded():
-        chronicle.apply(record)
-    return chronicle
+        history.apply(record)
+    return history
 
 
 def report_of(node: SyntheticNode, *, utc: bool = True) -> Report:
     """What a page of the whole node tells."""
-    chronicle = chronicle_of(node)
+    history = chronicle_of(node)
     return Report(
         picture=picture_of(node),
-        chronicle=chronicle,
-        findings=chronicle.findings(),
+        history=history,
+        findings=history.findings(),
         at=None,
         unwatched=(),
         left_out=0,

@@ -47,7 +47,7 @@ from nsledger.model.namespaces import (
 )
 from nsledger.model.record import Moment, Record, decode, encode, rfc3339
 from nsledger.model.refs import ContainerRef, PodRef
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.judgement import judge_container, judge_sandbox
 from nsledger.state.pods import Workloads
 
@@ -333,7 +333,7 @@ class SyntheticNode:
         self.readings[container.container_id] = actual
         self.containers[container.container_id] = pod, container
         if started:
-            around = Surroundings(
+            around = JudgementContext(
                 host=self.readings["host"],
                 sandbox=self.readings[pod_sandbox_id],
                 siblings=siblings,

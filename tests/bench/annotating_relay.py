@@ -1,4 +1,4 @@
-"""The relay with a watcher that annotates and records nothing: what annotating alone adds.
+"""The relay with an interceptor that annotates and records nothing: what annotating alone adds.
 
 python -m tests.bench.annotating_relay LISTEN UPSTREAM
 """
@@ -9,7 +9,7 @@ import secrets
 import signal
 import sys
 
-from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.node_state import Known
 from nsledger.cri import methods
 from nsledger.cri.requests import decode_create_container
@@ -21,10 +21,10 @@ _SANDBOX = Known(471_100, {}, "io.containerd.runc.v2")
 
 
 class Annotator:
-    """Does on the relay's thread what the daemon's watcher does there, less the record."""
+    """Does on the relay's thread what the daemon's interceptor does there, less the record."""
 
     def __init__(self) -> None:
-        self._foresight = Foresight(Predictions(), cgroup_version=2)
+        self._annotation_cache = AnnotationCache(Predictions(), cgroup_version=2)
 
     def treatment(self, path: str) -> Treatment | None:
         """The daemon's own."""
@@ -33,9 +33,11 @@ class Annotator:
     def request_held(self, call: HeldCall, message: bytes) -> None:
         """Annotate, and let go at once."""
         asked = decode_create_container(message)
-        foreseen = self._foresight.of(asked.requested, _SANDBOX, None, privileged=asked.privileged)
+        cached = self._annotation_cache.get(
+            asked.requested, _SANDBOX, None, privileged=asked.privileged
+        )
         call.release(
-            foreseen.annotations.addition_to(
+            cached.annotations.addition_to(
                 message, secrets.token_hex(8), has_sandbox_config=asked.has_sandbox_config
             )
         )

@@ -95,7 +95,7 @@ def forever(directory: str, number: int) -> None:
         limits=WriterLimits(rotation=RotationLimits(max_bytes=SEGMENT_BYTES)),
     )
     recorder.start()
-    upkeep = Upkeep(
+    maintenance = Maintenance(
         recorder,
         directory,
         limits=RetentionLimits(),
@@ -103,7 +103,7 @@ def forever(directory: str, number: int) -> None:
         now=recording.now,
         interval_s=0.002,
     )
-    upkeep.start()
+    maintenance.start()
     while True:
         sync = number % 10 == 0
         # Any event with a word will do, but the one with which a daemon ends in order.
@@ -125,7 +125,7 @@ if __name__ == "__main__":
     else:
         from nsledger.model.events import LedgerStopped, Source
         from nsledger.recorder.disk_gate import WriterLimits
-        from nsledger.recorder.maintenance import Upkeep
+        from nsledger.recorder.maintenance import Maintenance
         from nsledger.recorder.recorder import Recorder
         from nsledger.recorder.retention import RetentionLimits
         from nsledger.recorder.rotation import RotationLimits

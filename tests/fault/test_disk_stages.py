@@ -24,7 +24,7 @@ from nsledger.model.events import (
     PruneRule,
 )
 from nsledger.recorder.disk_gate import WriterLimits
-from nsledger.recorder.maintenance import Upkeep
+from nsledger.recorder.maintenance import Maintenance
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.retention import RetentionLimits
 from nsledger.recorder.rotation import RotationLimits
@@ -135,8 +135,8 @@ def test_it_warns_then_stops_with_a_last_record_and_goes_on_by_itself(disk: Path
     assert resumed.stopped_time < recording.records(ledger)[-1].time
 
 
-def upkeep_of(recorder: Recorder, ledger: Path) -> Upkeep:
-    return Upkeep(
+def upkeep_of(recorder: Recorder, ledger: Path) -> Maintenance:
+    return Maintenance(
         recorder,
         str(ledger),
         limits=RetentionLimits(),
@@ -159,20 +159,20 @@ def test_old_segments_make_room_before_anything_is_lost(disk: Path) -> None:
     ledger = disk / "ledger"
     ledger.mkdir()
     recorder = recorder_on(ledger, segment_bytes=200_000)
-    upkeep = upkeep_of(recorder, ledger)
-    upkeep.start()
+    maintenance = upkeep_of(recorder, ledger)
+    maintenance.start()
 
     def with_time_for_upkeep() -> bool:
         eventually(lambda: recorder.disk_stage in {DiskStage.OK, DiskStage.WARN})
         return recorder.appended > 6_000
 
     offer(recorder, with_time_for_upkeep)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
     assert recorder.close(SOON_S) == 0
 
     assert recorder.dropped == 0
     check_pruned(ledger, recorder)
-    assert upkeep.failures == {}
+    assert maintenance.failures == {}
 
 
 @pytest.mark.parametrize("segment_bytes", [200_000, 2_000_000])
@@ -184,11 +184,11 @@ def test_old_segments_make_room_where_nothing_could_be_written_any_more(
     ledger.mkdir()
     recorder = recorder_on(ledger, segment_bytes=segment_bytes)
     offer(recorder, lambda: recorder.disk_full)
-    upkeep = upkeep_of(recorder, ledger)
-    upkeep.start()
+    maintenance = upkeep_of(recorder, ledger)
+    maintenance.start()
 
     eventually(lambda: recorder.failing is None)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
     assert recorder.close(SOON_S) == 0
 
     assert verify(str(ledger)).head.seq == recorder.appended

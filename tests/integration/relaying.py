@@ -1,4 +1,4 @@
-"""A relay on a thread of its own, a watcher that keeps what it is told, and clients."""
+"""A relay on a thread of its own, an interceptor that keeps what it is told, and clients."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import grpc
 
 from nsledger.relay.dispatch import RelayOptions
-from nsledger.relay.h2.calls import Call, HeldCall, Treatment, Watcher
+from nsledger.relay.h2.calls import Call, HeldCall, Interceptor, Treatment
 from nsledger.relay.server import Relay
 from tests.integration.fake_runtime import UNLIMITED
 
@@ -25,8 +25,8 @@ def release_unchanged(call: HeldCall, _message: bytes) -> None:
 
 
 @dataclass
-class Watching:
-    """A watcher that treats paths as it is told and keeps all it hears."""
+class RecordingInterceptor:
+    """An interceptor that treats paths as it is told and keeps all it hears."""
 
     treatments: dict[str, Treatment] = field(default_factory=dict[str, Treatment])
     on_held: Callable[[HeldCall, bytes], None] = release_unchanged
@@ -67,7 +67,7 @@ class Running:
 def relaying(
     directory: str,
     upstream_path: str,
-    watcher: Watcher | None = None,
+    interceptor: Interceptor | None = None,
     options: RelayOptions = _DEFAULTS,
 ) -> Iterator[Running]:
     """Run a relay at `directory`/relay.sock until the block ends."""
@@ -75,7 +75,7 @@ def relaying(
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(128)
-        relay = Relay(listener, upstream_path, watcher or Watching(), options)
+        relay = Relay(listener, upstream_path, interceptor or RecordingInterceptor(), options)
         thread = threading.Thread(target=relay.run)
         thread.start()
         try:

@@ -14,7 +14,7 @@ import pytest
 from nsledger.relay.h2.calls import Treatment
 from tests.conftest import GO_PACKAGES
 from tests.integration.cri_methods import RUNTIME_SERVICE
-from tests.integration.relaying import Watching, channel, relaying, wait_for
+from tests.integration.relaying import RecordingInterceptor, channel, relaying, wait_for
 from tests.serving import listens
 
 SOURCES = Path(__file__).with_name("go_peer")
@@ -56,23 +56,23 @@ def test_grpc_go_sees_the_same_through_the_relay_as_without(room: str, go_peer: 
     seen: list[list[object]] = []
     treatments = dict.fromkeys((RUNTIME_SERVICE + method for method in HELD), Treatment.HOLD)
     treatments[RUNTIME_SERVICE + "Version"] = Treatment.TAP
-    watcher = Watching(treatments)
+    interceptor = RecordingInterceptor(treatments)
     for turn in ("direct", "relayed"):
         runtime = f"{room}/{turn}.sock"
         with runtime_of(go_peer, runtime):
             if turn == "direct":
                 seen.append(calls(go_peer, runtime))
                 continue
-            with relaying(room, runtime, watcher) as running:
+            with relaying(room, runtime, interceptor) as running:
                 seen.append(calls(go_peer, running.path))
 
     direct, relayed = seen
     assert len(direct) == 7 * 4 + 16 + 6
     assert relayed == direct
-    held = {call.path for call, _ in watcher.held}
+    held = {call.path for call, _ in interceptor.held}
     assert held == {RUNTIME_SERVICE + method for method in HELD}
     # What is compressed is not looked at, nor what is longer than a runtime takes.
-    assert {reason for reason, _ in watcher.overlooks} <= {"compressed", "oversized"} | {
+    assert {reason for reason, _ in interceptor.overlooks} <= {"compressed", "oversized"} | {
         "answer_compressed",
         "answer_oversized",
     }

@@ -17,7 +17,7 @@ from nsledger.model.namespaces import (
     assigned_by_oci,
 )
 from nsledger.proc.namespaces import read_namespaces
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.processes import sleeping
 
@@ -43,7 +43,7 @@ def start() -> Iterator[Start]:
 def judge(container: NamespaceReading, sandbox: NamespaceReading) -> dict[NamespaceType, Judgement]:
     """As a container to which containerd assigned what ASKED asks for."""
     joined = [(name, f"/proc/{sandbox.pid}/ns/{name[:3]}") for name in ("network", "ipc", "uts")]
-    around = Surroundings(read_namespaces(os.getpid()), sandbox, pod_requested=ASKED)
+    around = JudgementContext(read_namespaces(os.getpid()), sandbox, pod_requested=ASKED)
     return judge_container(container, ASKED, assigned_by_oci([*joined, ("mount", "")]), around)
 
 

@@ -20,7 +20,7 @@ from nsledger.relay.h2.calls import HeldCall, Treatment
 from nsledger.relay.server import Relay
 from tests.integration.cri_methods import RUNTIME_SERVICE
 from tests.integration.fake_runtime import FakeRuntime, Script
-from tests.integration.relaying import Watching, channel, relaying, wait_for
+from tests.integration.relaying import RecordingInterceptor, channel, relaying, wait_for
 
 VERSION = RUNTIME_SERVICE + "Version"
 EVENTS = RUNTIME_SERVICE + "GetContainerEvents"
@@ -65,16 +65,16 @@ def test_a_client_that_gives_up_while_the_runtime_is_away_is_forgotten(room: str
 
 def test_when_the_runtime_dies_its_calls_end_and_the_next_ones_find_the_new_one(room: str) -> None:
     upstream = f"{room}/runtime.sock"
-    watcher = Watching({CREATE: Treatment.HOLD})
-    with relaying(room, upstream, watcher) as running, channel(running.path) as opened:
+    interceptor = RecordingInterceptor({CREATE: Treatment.HOLD})
+    with relaying(room, upstream, interceptor) as running, channel(running.path) as opened:
         with FakeRuntime(upstream) as first:
             first.scripts[CREATE] = Script(delay_s=0.5)
             call = opened.unary(CREATE).future(b"c", timeout=30)
             wait_for(lambda: any(seen.requests for seen in first.seen))
 
         assert call.code() is grpc.StatusCode.UNAVAILABLE
-        wait_for(lambda: bool(watcher.answers))
-        assert watcher.answers[0][2] in {None, 14}  # as far as the runtime still said it
+        wait_for(lambda: bool(interceptor.answers))
+        assert interceptor.answers[0][2] in {None, 14}  # as far as the runtime still said it
         with FakeRuntime(upstream):
             answer = opened.unary(VERSION)(b"v", wait_for_ready=True, timeout=30)
         assert answer == b"v"
@@ -139,7 +139,7 @@ def test_a_client_in_the_queue_is_served_when_draining_begins(room: str) -> None
     with FakeRuntime(f"{room}/runtime.sock") as runtime, socket.socket(socket.AF_UNIX) as listener:
         listener.bind(f"{room}/relay.sock")
         listener.listen()
-        relay = Relay(listener, runtime.path, Watching())
+        relay = Relay(listener, runtime.path, RecordingInterceptor())
         relay.drain(timeout_s=5)
         with channel(f"{room}/relay.sock") as opened:
             call = opened.unary(VERSION).future(b"v", timeout=30)
@@ -215,11 +215,11 @@ def test_a_signal_handler_may_drain(room: str) -> None:
     code = """
 import signal, socket, sys
 from nsledger.relay.server import Relay
-from tests.integration.relaying import Watching
+from tests.integration.relaying import RecordingInterceptor
 listener = socket.socket(socket.AF_UNIX)
 listener.bind(sys.argv[1])
 listener.listen()
-relay = Relay(listener, sys.argv[2], Watching())
+relay = Relay(listener, sys.argv[2], RecordingInterceptor())
 signal.signal(signal.SIGTERM, lambda *_: relay.drain(1))
 print("ready", flush=True)
 relay.run()
@@ -243,10 +243,12 @@ print("drained", flush=True)
 
 def test_a_decision_after_the_end_is_nobodys_trouble(room: str) -> None:
     held: list[HeldCall] = []
-    watcher = Watching({CREATE: Treatment.HOLD}, lambda call, _message: held.append(call))
+    interceptor = RecordingInterceptor(
+        {CREATE: Treatment.HOLD}, lambda call, _message: held.append(call)
+    )
     with (
         FakeRuntime(f"{room}/runtime.sock") as runtime,
-        relaying(room, runtime.path, watcher, RelayOptions(hold_limit_s=30)) as running,
+        relaying(room, runtime.path, interceptor, RelayOptions(hold_limit_s=30)) as running,
         channel(running.path) as opened,
     ):
         call = opened.unary(CREATE).future(b"c", timeout=30)
@@ -257,4 +259,4 @@ def test_a_decision_after_the_end_is_nobodys_trouble(room: str) -> None:
         held[0].release()
         assert call.code() is grpc.StatusCode.UNAVAILABLE
 
-    assert watcher.answers[0][1:] == (None, None)
+    assert interceptor.answers[0][1:] == (None, None)

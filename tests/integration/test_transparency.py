@@ -14,7 +14,7 @@ import pytest
 from nsledger.relay.h2.calls import Treatment
 from tests.integration import cri_methods
 from tests.integration.fake_runtime import FakeRuntime, Metadata, Script, Seen, held_back
-from tests.integration.relaying import Client, Watching, channel, relaying, wait_for
+from tests.integration.relaying import Client, RecordingInterceptor, channel, relaying, wait_for
 from tests.patience import usual
 
 CODES = list(grpc.StatusCode)
@@ -116,14 +116,16 @@ def _same(direct: Seen, relayed: Seen) -> None:
         assert abs(relayed.time_remaining_s - direct.time_remaining_s) < allowed_s
 
 
-def _compare(room: str, scripts: dict[str, Script], cases: list[Case], watcher: Watching) -> None:
+def _compare(
+    room: str, scripts: dict[str, Script], cases: list[Case], interceptor: RecordingInterceptor
+) -> None:
     with FakeRuntime(f"{room}/runtime.sock") as runtime:
         runtime.scripts.update(scripts)
         with channel(runtime.path) as direct:
             directly = [_ask(direct, case) for case in cases]
         seen_directly = runtime.seen[:]
         runtime.seen.clear()
-        with relaying(room, runtime.path, watcher) as running, channel(running.path) as through:
+        with relaying(room, runtime.path, interceptor) as running, channel(running.path) as through:
             relayed = [_ask(through, case) for case in cases]
 
             assert running.relay.counters.connections == 1
@@ -141,7 +143,7 @@ def test_all_43_methods_are_seen_and_heard_as_without_a_relay(room: str, seed: i
     streams = set(cri_methods.STREAMS)
     scripts = {path: _script(rng, streams=path in streams) for path in cri_methods.ALL}
     cases = [_case(rng, path) for path in cri_methods.ALL]
-    watcher = Watching(
+    interceptor = RecordingInterceptor(
         {
             cri_methods.RUNTIME_SERVICE + "RunPodSandbox": Treatment.HOLD,
             cri_methods.RUNTIME_SERVICE + "CreateContainer": Treatment.HOLD,
@@ -150,11 +152,13 @@ def test_all_43_methods_are_seen_and_heard_as_without_a_relay(room: str, seed: i
         }
     )
 
-    _compare(room, scripts, cases, watcher)
+    _compare(room, scripts, cases, interceptor)
 
-    watched = {call.path for call, *_ in [*watcher.held, *watcher.seen]}
-    overlooked = {path for reason, path in watcher.overlooks if not reason.startswith("answer_")}
-    assert watched | overlooked == set(watcher.treatments)
+    watched = {call.path for call, *_ in [*interceptor.held, *interceptor.seen]}
+    overlooked = {
+        path for reason, path in interceptor.overlooks if not reason.startswith("answer_")
+    }
+    assert watched | overlooked == set(interceptor.treatments)
 
 
 def test_every_status_code_arrives_with_its_details_and_trailers(room: str) -> None:
@@ -168,7 +172,7 @@ def test_every_status_code_arrives_with_its_details_and_trailers(room: str) -> N
         )
         for code in CODES
     }
-    held = Watching(dict.fromkeys(scripts, Treatment.HOLD))
+    held = RecordingInterceptor(dict.fromkeys(scripts, Treatment.HOLD))
 
     _compare(room, scripts, [_case(rng, path) for path in scripts], held)
 
@@ -182,7 +186,7 @@ def test_unknown_services_and_methods_are_the_runtimes_to_refuse(room: str) -> N
     paths = ["/nobody.v1.Knows/This", cri_methods.RUNTIME_SERVICE + "Tomorrow"]
     scripts = {path: Script(unimplemented=True) for path in paths}
 
-    _compare(room, scripts, [_case(rng, path) for path in paths], Watching())
+    _compare(room, scripts, [_case(rng, path) for path in paths], RecordingInterceptor())
 
 
 def test_messages_of_16_mib_and_more_pass_both_ways(room: str) -> None:
@@ -191,7 +195,7 @@ def test_messages_of_16_mib_and_more_pass_both_ways(room: str) -> None:
     script = Script(answers=[random.Random(1).randbytes(size)])
     case = Case(path, random.Random(2).randbytes(size), (), 60, None)
 
-    _compare(room, {path: script}, [case], Watching())
+    _compare(room, {path: script}, [case], RecordingInterceptor())
 
 
 @pytest.mark.parametrize("treatment", [None, *Treatment])
@@ -199,10 +203,10 @@ def test_a_cancelled_call_is_cancelled_at_the_runtime(
     room: str, treatment: Treatment | None
 ) -> None:
     path = cri_methods.RUNTIME_SERVICE + "GetContainerEvents"
-    watcher = Watching({path: treatment} if treatment else {})
+    interceptor = RecordingInterceptor({path: treatment} if treatment else {})
     with (
         FakeRuntime(f"{room}/runtime.sock") as runtime,
-        relaying(room, runtime.path, watcher) as running,
+        relaying(room, runtime.path, interceptor) as running,
         channel(running.path) as opened,
     ):
         runtime.scripts[path] = Script(answers=[b"event"] * 400, delay_s=0.05)
@@ -214,8 +218,8 @@ def test_a_cancelled_call_is_cancelled_at_the_runtime(
         assert runtime.seen[0].cancelled.wait(10)
         wait_for(lambda: running.relay.counters.in_flight == 0)
         if treatment:
-            wait_for(lambda: bool(watcher.answers))
-            assert watcher.answers[0][1:] == (None, None)
+            wait_for(lambda: bool(interceptor.answers))
+            assert interceptor.answers[0][1:] == (None, None)
 
 
 def test_a_deadline_runs_out_at_both_ends(room: str) -> None:

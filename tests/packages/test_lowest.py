@@ -12,7 +12,7 @@ import pytest
 from tests.conftest import LOWEST
 
 ROOT = Path(__file__).parents[2]
-WHERE_DEPENDENCIES_ARE_USED = ("cli", "cri", "domain", "export", "ledger", "node", "report")
+WHERE_DEPENDENCIES_ARE_USED = ("cli", "cri", "daemon", "ledger", "model", "node", "render")
 
 
 def test_the_lowest_pins_are_the_lowest_that_are_allowed() -> None:

@@ -24,7 +24,7 @@ from nsledger.model.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 
 JOINED_BY_EVERY_CONTAINER = (NamespaceType.IPC, NamespaceType.NET, NamespaceType.UTS)
 
@@ -75,10 +75,10 @@ class Pod:
     paths: dict[str, NamespaceIdentity]
     containers: dict[str, Container] = field(default_factory=dict[str, Container])
 
-    def around(self, container: Container, host: NamespaceReading) -> Surroundings:
+    def around(self, container: Container, host: NamespaceReading) -> JudgementContext:
         """What the daemon would read beside `container` now."""
         living = [one for one in self.containers.values() if one.alive and one is not container]
-        return Surroundings(
+        return JudgementContext(
             host=host,
             sandbox=self.sandbox,
             siblings={one.name: one.actual for one in living},

@@ -1,7 +1,7 @@
 """Two real HTTP/2 peers (the `h2` library) with the relay's core between them, and no sockets.
 
 Bytes lie in four pipes. Each step moves a random piece of one of them, lets a peer act, or lets
-the watcher decide on a held request. `h2` raises on everything the RFC forbids: a window
+the interceptor decide on a held request. `h2` raises on everything the RFC forbids: a window
 overdrawn, a frame out of place, a header block that does not decode.
 """
 

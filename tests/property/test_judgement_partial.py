@@ -30,7 +30,7 @@ from nsledger.model.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.scenarios import Judgements, Scene, mismatches, namespace_types, scenes
 
@@ -68,7 +68,7 @@ readings = st.builds(
     gid_map=maps,
 )
 surroundings = st.builds(
-    Surroundings,
+    JudgementContext,
     host=readings,
     sandbox=st.none() | readings,
     siblings=st.dictionaries(st.sampled_from(["app", "sidecar", ""]), readings),
@@ -102,7 +102,7 @@ def test_anything_can_be_judged_and_written(
     actual: NamespaceReading,
     requested: RequestedNamespaces,
     assigned: dict[NamespaceType, str],
-    around: Surroundings,
+    around: JudgementContext,
 ) -> None:
     for judged in (
         judge_container(actual, requested, assigned, around),
@@ -132,7 +132,7 @@ def test_what_is_hidden_makes_no_mismatch_and_no_other_sharing(
         around = scene.pod.around(one, scene.node.host)
         hidden = data.draw(st.sets(namespace_types))
         actual = hide(data, one.actual)
-        less = Surroundings(
+        less = JudgementContext(
             host=hide(data, around.host),
             sandbox=None if around.sandbox is None else hide(data, around.sandbox),
             siblings={name: hide(data, sibling) for name, sibling in around.siblings.items()},

@@ -24,12 +24,15 @@ def test_of_each_type_every_process_that_was_read_is_in_one_namespace(
     drawn = picture_of(eventful_node(chance, ns_ids=ns_ids))
 
     for type_ in ORDER:
-        members = [seat for one in drawn.namespaces if one.type is type_ for seat in one.members]
+        members = [
+            member for one in drawn.namespaces if one.type is type_ for member in one.members
+        ]
         assert len(members) == len(set(members))
         assert set(members) == {
-            seat
-            for seat in drawn.seats()
-            if drawn.cell(seat, type_).actual is not None or drawn.cell(seat, type_).sharing == HOST
+            member
+            for member in drawn.members()
+            if drawn.cell(member, type_).actual is not None
+            or drawn.cell(member, type_).sharing == HOST
         }
 
 
@@ -40,7 +43,7 @@ def test_within_a_pod_it_is_the_groups_that_show_has(chance: random.Random, ns_i
     for one in drawn.namespaces:
         for mine, theirs in itertools.pairwise(one.members):
             if mine.pod == theirs.pod and not one.is_host:
-                groups = {drawn.cell(seat, one.type).group for seat in (mine, theirs)}
+                groups = {drawn.cell(member, one.type).group for member in (mine, theirs)}
                 assert len(groups) == 1
                 assert None not in groups
 
@@ -52,9 +55,9 @@ def test_who_lives_and_is_drawn_together_is_together(chance: random.Random, ns_i
 
     for one in drawn.namespaces:
         living = [
-            node.readings[drawn.process(seat).id].namespaces[one.type]
-            for seat in one.members
-            if drawn.process(seat).id in node.readings
+            node.readings[drawn.process(member).id].namespaces[one.type]
+            for member in one.members
+            if drawn.process(member).id in node.readings
         ]
         assert len({(identity.ino, identity.ns_id) for identity in living}) <= 1
 

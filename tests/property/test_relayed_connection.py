@@ -74,11 +74,11 @@ def _check(world: World) -> None:
 
 
 def _check_windows(world: World) -> None:
-    """What the client believes is what the runtime granted, and the debt that is still open."""
-    pacer = world.relay._requests.backlog.pacer
+    """What the client believes is what the runtime granted, and the deficit that is still open."""
+    pacer = world.relay._requests.held_requests.pacer
     assert pacer.queued_bytes == 0
     assert pacer.window == world.runtime.inbound_flow_control_window
-    assert world.client.outbound_flow_control_window == pacer.window + pacer.debt
+    assert world.client.outbound_flow_control_window == pacer.window + pacer.deficit
 
 
 @settings(WITHOUT_SHRINKING, max_examples=50)

@@ -1,8 +1,9 @@
 """What a container will join and how its request is annotated with it, worked out before it comes.
 
 A kubelet asks for the containers of a pod with the namespace options that it asked for the pod. So
-as soon as a sandbox runs, the witness has all of it made ready, on a thread for which nobody waits,
-and CreateContainer finds it. What was not foreseen is worked out when it is asked for.
+as soon as a sandbox runs, the follow-up worker has all of it made ready, on a thread for which
+nobody waits, and CreateContainer finds it. What was not worked out before is worked out when it is
+asked for.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from nsledger.rules.prediction import predict
 # each prediction is held against what the runtime wrote, and a type that was wrong once is not
 # predicted again for that handler while the daemon runs.
 #
-# The relay's thread reads, the witness's thread writes.
+# The relay's thread reads, the follow-up worker's thread writes.
 
 _EXPECTED_LIMIT: Final = 1024
 """Requests that wait for what the runtime wrote; of more, the oldest are taken for lost."""
@@ -81,36 +82,37 @@ def _contradict(predicted: str, assigned: str) -> bool:
 _ANY_AUDIT_ID: Final = "0" * AUDIT_ID_DIGITS
 
 
-class Foreseen(msgspec.Struct, frozen=True):
+class CachedAnnotations(msgspec.Struct, frozen=True):
     """Shared by all requests that it holds for; nobody changes it."""
 
     predicted: AssignedNamespaces
     annotations: ContainerAnnotations
 
 
-_NOTHING: Final = Foreseen({}, ContainerAnnotations({}))
+_NOTHING: Final = CachedAnnotations({}, ContainerAnnotations({}))
 
 
-class Foresight:
+class AnnotationCache:
     """By what this node has shown. May be asked from any thread."""
 
     def __init__(self, predictions: Predictions, *, cgroup_version: int) -> None:
         self._predictions = predictions
         self._cgroup_version = cgroup_version
 
-    def of(
+    def get(
         self,
         requested: RequestedNamespaces,
         sandbox: Known | None,
         target: Known | None,
         *,
         privileged: bool,
-    ) -> Foreseen:
+    ) -> CachedAnnotations:
         """What a container that asks for this will get.
 
         Args:
             requested: By the container.
-            sandbox: Nothing is foreseen where it, or by which rules it works, is not known.
+            sandbox: Nothing is worked out before where it, or by which rules it works, is not
+            known.
             target: The container that `requested.target_id` names.
             privileged: As CreateContainer asks.
         """
@@ -126,10 +128,10 @@ class Foresight:
             self._predictions.disproved(sandbox.runtime_handler),
         )
 
-    def prepare(self, requested: RequestedNamespaces, sandbox: Known | None) -> None:
+    def warm(self, requested: RequestedNamespaces, sandbox: Known | None) -> None:
         """A pod that asked for this runs: its containers are to come."""
-        foreseen = self.of(requested, sandbox, None, privileged=False)
-        foreseen.annotations.addition_to(b"", _ANY_AUDIT_ID, has_sandbox_config=True)
+        cached = self.get(requested, sandbox, None, privileged=False)
+        cached.annotations.addition_to(b"", _ANY_AUDIT_ID, has_sandbox_config=True)
 
 
 @functools.lru_cache(maxsize=1024)
@@ -141,7 +143,7 @@ def _foreseen(  # noqa: PLR0917 - a cache's key
     privileged: bool,  # noqa: FBT001 - likewise
     cgroup_version: int,
     disproved: frozenset[NamespaceType],
-) -> Foreseen:
+) -> CachedAnnotations:
     assigned = {} if users_assigned is None else {NamespaceType.USER: users_assigned}
     certain = predict(
         requested,
@@ -152,4 +154,4 @@ def _foreseen(  # noqa: PLR0917 - a cache's key
         cgroup_version=cgroup_version,
     )
     predicted = {type_: one for type_, one in certain.items() if type_ not in disproved}
-    return Foreseen(predicted, ContainerAnnotations(predicted))
+    return CachedAnnotations(predicted, ContainerAnnotations(predicted))

@@ -1,6 +1,7 @@
 """What becomes known after an answer, and from the hook: each call's end on record.
 
-Everything here runs on the witness's thread, which alone changes the picture of the node's pods.
+Everything here runs on the follow-up worker's thread, which alone changes the state of the node's
+pods.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from typing import Final, assert_never
 
 from msgspec import structs
 
-from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.jobs import FollowUp
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
 from nsledger.cri.created import (
     decode_create_container_answer,
@@ -48,27 +49,27 @@ _UNPLACED_LIMIT: Final = 1024
 """Containers of no known pod that are kept in mind."""
 
 
-class Evidence:
+class CallOutcomes:
     """Turns answers and hook records into events."""
 
     def __init__(
         self,
         *,
         observer: Observer,
-        picture: Picture,
+        node_state: NodeState,
         predictions: Predictions,
-        foresight: Foresight,
+        annotation_cache: AnnotationCache,
         spool: Inbox,
     ) -> None:
-        self.picture = picture
+        self.node_state = node_state
         self._predictions = predictions
-        self._foresight = foresight
+        self._annotation_cache = annotation_cache
         self._observer = observer
         self._spool = spool
 
     def remember(self, event: PodRequested | ContainerRequested) -> None:
         """Know a request, which is on record already, until its answer."""
-        self.picture.workloads.apply(event)
+        self.node_state.workloads.apply(event)
         if isinstance(event, ContainerRequested):
             self._predictions.expect(event)
 
@@ -78,12 +79,12 @@ class Evidence:
         if job.grpc_status != _GRPC_OK:
             self._failed(job)
             return
-        source, picture, observer = Source.CRI_PROXY, self.picture, self._observer
+        source, node_state, observer = Source.CRI_PROXY, self.node_state, self._observer
         match asked:
             case RunPodSandbox(pod=pod, requested=requested):
                 made_id = decode_run_pod_sandbox_answer(job.answer or b"")
                 self._sandbox_runs(structs.replace(pod, pod_sandbox_id=made_id), audit_id)
-                self._foresight.prepare(requested, picture.known.get(made_id))
+                self._annotation_cache.warm(requested, node_state.known.get(made_id))
             case RestorePod(pod=pod):
                 made = decode_restore_pod_answer(job.answer or b"")
                 sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)
@@ -98,23 +99,23 @@ class Evidence:
                 self.take_in_spool()
                 observer.look_at_started(container_id, source=source)
             case StopContainer(container_id=container_id):
-                pod, container = picture.refs(container_id)
-                picture.say(ContainerStopped(source=source, pod=pod, container=container))
+                pod, container = node_state.refs(container_id)
+                node_state.record(ContainerStopped(source=source, pod=pod, container=container))
             case RemoveContainer(container_id=container_id):
-                pod, container = picture.refs(container_id)
-                picture.say(ContainerRemoved(source=source, pod=pod, container=container))
-                picture.forget_container(container_id)
+                pod, container = node_state.refs(container_id)
+                node_state.record(ContainerRemoved(source=source, pod=pod, container=container))
+                node_state.forget_container(container_id)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
-                picture.say(PodStopped(source=source, pod=picture.pod_ref(pod_sandbox_id)))
+                node_state.record(PodStopped(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
-                picture.say(PodRemoved(source=source, pod=picture.pod_ref(pod_sandbox_id)))
-                picture.forget_pod(pod_sandbox_id)
+                node_state.record(PodRemoved(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
+                node_state.forget_pod(pod_sandbox_id)
             case _:
                 assert_never(asked)
 
     def adopt(self, pod_sandbox_id: str) -> None:
         """Look at a sandbox that was there before this daemon, or came past it."""
-        if pod_sandbox_id not in self.picture.known:
+        if pod_sandbox_id not in self.node_state.known:
             pod = PodRef(pod_sandbox_id=pod_sandbox_id)
             self._observer.look_at_sandbox(pod, source=Source.RECONCILE)
 
@@ -122,20 +123,20 @@ class Evidence:
         """Put on record what hooks left, if they did; each file goes when its record is written."""
         found = self._spool.take_in()
         for left in found:
-            pod, container = self.picture.refs(left.event.container.container_id)
+            pod, container = self.node_state.refs(left.event.container.container_id)
             event = structs.replace(
                 left.event,
                 pod=pod if pod.name else left.event.pod,
                 container=container if container.name else left.event.container,
             )
             # The file is the copy that is offered again if this one cannot be written.
-            ticket = self.picture.say(event, retry=False)
+            ticket = self.node_state.record(event, retry=False)
             ticket.on_done(partial(_settle, left, ticket))
-        self.picture.workloads.forget_unplaced(_UNPLACED_LIMIT)
+        self.node_state.workloads.forget_unplaced(_UNPLACED_LIMIT)
         return bool(found)
 
     def _hold_prediction(self, container_id: str, audit_id: str) -> None:
-        known = self.picture.workloads.container(container_id)
+        known = self.node_state.workloads.container(container_id)
         if known is not None:
             pod, container = known
             self._predictions.compare(audit_id, pod.ref.runtime_handler, container.assigned)
@@ -149,12 +150,12 @@ class Evidence:
             case CreateContainer():
                 pod, container = request.pod, request.container
             case StartContainer() | StopContainer() | RemoveContainer():
-                pod, container = self.picture.refs(request.container_id)
+                pod, container = self.node_state.refs(request.container_id)
             case StopPodSandbox() | RemovePodSandbox():
-                pod = self.picture.pod_ref(request.pod_sandbox_id)
+                pod = self.node_state.pod_ref(request.pod_sandbox_id)
             case _:
                 assert_never(request)
-        self.picture.say(
+        self.node_state.record(
             CallFailed(
                 source=Source.CRI_PROXY,
                 audit_id=job.asked.audit_id,

@@ -1,7 +1,8 @@
 """The watched calls that are under way: what is being made or ended is nobody's find.
 
-The relay's thread writes, the witness's thread reads. A call leaves here only after its answer is
-in the witness's queue. So what is not in here, while that queue is empty, has been folded.
+The relay's thread writes, the follow-up worker's thread reads. A call leaves here only after its
+answer is in the follow-up worker's queue. So what is not in here, while that queue is empty, has
+been folded.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ class InFlight:
         return self._calls.get(call)
 
     def end(self, call: Call) -> None:
-        """The answer is in the witness's queue."""
+        """The answer is in the follow-up worker's queue."""
         with self._lock:
             self._calls.pop(call, None)
 

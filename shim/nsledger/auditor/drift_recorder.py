@@ -6,9 +6,9 @@ looked for last: nothing is said of when it happened in between.
 
 from __future__ import annotations
 
-from nsledger.auditor.node_state import Picture, alive
+from nsledger.auditor.node_state import NodeState, alive
 from nsledger.auditor.observer import Observer
-from nsledger.auditor.runtime_status import Inquiry, Unanswered
+from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.status import ContainerState, ContainerStatus
 from nsledger.model.events import (
     ContainerRemoved,
@@ -26,15 +26,20 @@ from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import Clock
 
 
-class Finds:
-    """Belongs to the witness's thread, as the picture does."""
+class DriftRecorder:
+    """Belongs to the follow-up worker's thread, as the node state does."""
 
     def __init__(
-        self, *, inquiry: Inquiry, observer: Observer, picture: Picture, clock: Clock
+        self,
+        *,
+        runtime_status: RuntimeStatusClient,
+        observer: Observer,
+        node_state: NodeState,
+        clock: Clock,
     ) -> None:
-        self._inquiry = inquiry
+        self._runtime_status = runtime_status
         self._observer = observer
-        self._picture = picture
+        self._node_state = node_state
         self._clock = clock
         self._began = ""
         self._last_began = ""
@@ -59,11 +64,11 @@ class Finds:
 
     def new_sandbox(self, pod_sandbox_id: str) -> None:
         """A sandbox is there that nobody told of."""
-        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
-        if isinstance(status, Unanswered):
+        status = self._runtime_status.sandbox(pod_sandbox_id, may_be_gone=True)
+        if isinstance(status, StatusUnavailable):
             self.skip(pod_sandbox_id)
             return
-        pod = self._picture.pod_ref(pod_sandbox_id)
+        pod = self._node_state.pod_ref(pod_sandbox_id)
         self._observer.saw_sandbox(
             pod, status, source=Source.RECONCILE, not_before=self._not_before(pod_sandbox_id)
         )
@@ -72,11 +77,11 @@ class Finds:
 
     def new_container(self, container_id: str) -> None:
         """A container is there that nobody told of, or that nobody saw start."""
-        status = self._inquiry.container(container_id, may_be_gone=True)
-        if isinstance(status, Unanswered):
+        status = self._runtime_status.container(container_id, may_be_gone=True)
+        if isinstance(status, StatusUnavailable):
             self.skip(container_id)
             return
-        if self._picture.workloads.container(container_id) is None:
+        if self._node_state.workloads.container(container_id) is None:
             self._observer.saw_created(
                 container_id,
                 status,
@@ -87,19 +92,19 @@ class Finds:
 
     def ended_sandbox(self, pod_sandbox_id: str, ending: Ending = Ending.EXITED) -> None:
         """The runtime lists it as ended, and nobody told."""
-        self._picture.say(
+        self._node_state.record(
             PodStopped(
                 source=Source.RECONCILE,
                 not_before=self._not_before(pod_sandbox_id),
-                pod=self._picture.pod_ref(pod_sandbox_id),
+                pod=self._node_state.pod_ref(pod_sandbox_id),
                 ending=ending,
             )
         )
 
     def ended_container(self, container_id: str, ending: Ending = Ending.EXITED) -> None:
         """The runtime lists it as ended, and nobody told."""
-        pod, container = self._picture.refs(container_id)
-        self._picture.say(
+        pod, container = self._node_state.refs(container_id)
+        self._node_state.record(
             ContainerStopped(
                 source=Source.RECONCILE,
                 not_before=self._not_before(container_id),
@@ -111,36 +116,36 @@ class Finds:
 
     def missing_sandbox(self, pod_sandbox_id: str) -> None:
         """The runtime did not list it; if it really has it no more, it is gone."""
-        pod = self._picture.workloads.pods.get(pod_sandbox_id)
-        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
-        if pod is None or not isinstance(status, Unanswered) or not status.gone:
+        pod = self._node_state.workloads.pods.get(pod_sandbox_id)
+        status = self._runtime_status.sandbox(pod_sandbox_id, may_be_gone=True)
+        if pod is None or not isinstance(status, StatusUnavailable) or not status.gone:
             return
         if alive(pod.actual):
             return
         if not pod.ended:
             self.ended_sandbox(pod_sandbox_id, Ending.VANISHED)
-        self._picture.say(
+        self._node_state.record(
             PodRemoved(
                 source=Source.RECONCILE, not_before=self._not_before(pod_sandbox_id), pod=pod.ref
             )
         )
-        self._picture.forget_pod(pod_sandbox_id)
+        self._node_state.forget_pod(pod_sandbox_id)
 
     def missing_container(self, container_id: str) -> None:
         """The runtime did not list it; if it really has it no more, it is gone.
 
         A process that still runs is not: the hook may serve other engines than this runtime.
         """
-        known = self._picture.workloads.container(container_id)
+        known = self._node_state.workloads.container(container_id)
         if known is None or alive(known[1].actual):
             return
-        status = self._inquiry.container(container_id, may_be_gone=True)
-        if not isinstance(status, Unanswered) or not status.gone:
+        status = self._runtime_status.container(container_id, may_be_gone=True)
+        if not isinstance(status, StatusUnavailable) or not status.gone:
             return
         pod, container = known
         if container.sources and not container.ended:
             self.ended_container(container_id, Ending.VANISHED)
-        self._picture.say(
+        self._node_state.record(
             ContainerRemoved(
                 source=Source.RECONCILE,
                 not_before=self._not_before(container_id),
@@ -148,25 +153,25 @@ class Finds:
                 container=container.ref,
             )
         )
-        self._picture.forget_container(container_id)
+        self._node_state.forget_container(container_id)
 
     def running_sandbox(self, pod_sandbox_id: str, *, sure: bool) -> bool:
         """Look at the process of a sandbox; False if the runtime is to be given time first."""
-        pod = self._picture.workloads.pods[pod_sandbox_id]
+        pod = self._node_state.workloads.pods[pod_sandbox_id]
         if pod.actual is None or alive(pod.actual):
             self._compare(pod.actual, pod.ref, None)
             return True
         if not sure:
             return False
-        status = self._inquiry.sandbox(pod_sandbox_id, may_be_gone=True)
-        if not isinstance(status, Unanswered):
+        status = self._runtime_status.sandbox(pod_sandbox_id, may_be_gone=True)
+        if not isinstance(status, StatusUnavailable):
             ending = Ending.PROCESS_GONE if status.ready else Ending.EXITED
             self.ended_sandbox(pod_sandbox_id, ending)
         return True
 
     def running_container(self, container_id: str, *, sure: bool) -> bool:
         """Look at the process of a container; False if the runtime is to be given time first."""
-        known = self._picture.workloads.container(container_id)
+        known = self._node_state.workloads.container(container_id)
         if known is None:
             return True
         pod, container = known
@@ -175,8 +180,8 @@ class Finds:
             return True
         if not sure:
             return False
-        status = self._inquiry.container(container_id, may_be_gone=True)
-        if not isinstance(status, Unanswered):
+        status = self._runtime_status.container(container_id, may_be_gone=True)
+        if not isinstance(status, StatusUnavailable):
             exited = status.state is ContainerState.EXITED
             self.ended_container(container_id, Ending.EXITED if exited else Ending.PROCESS_GONE)
         return True
@@ -204,7 +209,7 @@ class Finds:
         actual = read_namespaces(before.pid, start_ticks=before.start_ticks)
         changed = actual.changed_since(before)
         if changed:
-            self._picture.say(
+            self._node_state.record(
                 NamespaceChanged(
                     source=Source.RECONCILE,
                     not_before=self._not_before(

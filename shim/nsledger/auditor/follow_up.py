@@ -1,6 +1,6 @@
-"""The witness's thread: jobs in the order in which calls were answered; the rest between them.
+"""The follow-up worker: jobs in the order of the responses, idle tasks between them.
 
-The rest is the spool, and reconciliation, a small step at a time. Before all else it recollects
+The rest is the spool, and reconciliation, a small step at a time. Before all else it restores
 what is on record already.
 
 It never touches a call, except to let one go on that waited for it. An exception in one job is
@@ -18,9 +18,9 @@ from typing import Final, assert_never
 
 import structlog
 
-from nsledger.auditor.call_outcomes import Evidence
+from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
-from nsledger.auditor.idle_gate import Courtesy
+from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.jobs import FollowUp, Job, Learn, LookUpSandbox
 from nsledger.auditor.node_state import Known
 from nsledger.auditor.reconcile import Reconciliation
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 _QUEUE_LIMIT: Final = 10_000
 _COURTEOUS_UP_TO: Final = 1000
-"""With more jobs than this the witness gives way to nobody."""
+"""With more jobs than this the follow-up worker gives way to nobody."""
 _SPOOL_INTERVAL_S: Final = 0.5
 _QUIET_SPOOL_INTERVAL_S: Final = 2.0
 """When nothing was to be done for a while. What a call led to is looked for with its answer."""
@@ -41,19 +41,19 @@ _LATER_S: Final = 1.0
 """Until the next step of a reconciliation of which one failed, or was not to be taken."""
 
 
-class Witness:
-    """Works the jobs that `CallWatcher` puts. Every public method may be called from any thread."""
+class FollowUpWorker:
+    """Works the jobs that `CriInterceptor` puts. Any thread may call the public methods."""
 
     def __init__(
         self,
         *,
-        evidence: Evidence,
+        evidence: CallOutcomes,
         reconciliation: Reconciliation,
         in_flight: InFlight,
         recorder: Recorder,
-        recollect: Callable[[], None],
+        restore: Callable[[], None],
         alone: Callable[[], bool],
-        courtesy: Courtesy,
+        idle_gate: IdleGate,
         pause: Callable[[], None],
     ) -> None:
         """Nothing runs yet.
@@ -63,19 +63,19 @@ class Witness:
             reconciliation: Works when there are none.
             in_flight: The calls whose answers are still to come.
             recorder: Gets the gaps.
-            recollect: Called first of all.
+            restore: Called first of all.
             alone: Whether no other process follows up calls of this node, as one does that hands
                 over. What it makes is no find, so nothing is looked for meanwhile.
-            courtesy: Keeps what can wait from the relay's way.
+            idle_gate: Keeps what can wait from the relay's way.
             pause: Called now and then while there is nothing to do.
         """
         self._evidence = evidence
         self._reconciliation = reconciliation
         self._in_flight = in_flight
         self._recorder = recorder
-        self._recollect = recollect
+        self._restore = restore
         self._alone = alone
-        self._courtesy = courtesy
+        self._idle_gate = idle_gate
         self._pause = pause
         self._hurry = threading.Event()
         """Set while the queue holds what somebody waits for, or what is gone soon."""
@@ -84,7 +84,7 @@ class Witness:
         self._busy_at_s = 0.0
         self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="witness", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="follow-up worker", daemon=True)
 
     def start(self) -> None:
         """Begin to work."""
@@ -119,10 +119,10 @@ class Witness:
 
     def known(self, id_: str | None) -> Known | None:
         """The sandbox or started container of that id; None if it was not looked at."""
-        return self._evidence.picture.known.get(id_) if id_ else None
+        return self._evidence.node_state.known.get(id_) if id_ else None
 
     def _run(self) -> None:
-        self._guarded("recollection", self._recollect)
+        self._guarded("restored state", self._restore)
         while True:
             wait_s = min(self._spool_at_s, self._reconcile_at_s) - time.monotonic()
             if self._jobs.empty():
@@ -163,12 +163,12 @@ class Witness:
 
     def _work(self, job: Job) -> None:
         if _can_wait(job) and self._jobs.qsize() < _COURTEOUS_UP_TO:
-            self._courtesy.wait(self._hurry)
+            self._idle_gate.wait(self._hurry)
         while self._to_remember:
             self._evidence.remember(self._to_remember.popleft())
         match job:
             case Learn():
-                self._evidence.picture.learn(job.event, job.at)
+                self._evidence.node_state.apply_remote(job.event, job.at)
             case LookUpSandbox():
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)
@@ -183,7 +183,7 @@ class Witness:
         except Exception as error:  # noqa: BLE001 - a thread's last line of defence; see above
             # The message may quote what a runtime said, so only the error's kind is shown.
             log.error(  # noqa: TRY400 - a traceback would quote it too
-                "witness.job_failed", job=name, error=type(error).__name__
+                "follow-up worker.job_failed", job=name, error=type(error).__name__
             )
             self._recorder.gap("witness_failed", detail=f"{name}: {type(error).__name__}")
 

@@ -12,13 +12,13 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-_REST_S: Final = 0.01
+IDLE_WINDOW_S: Final = 0.01
 """Nothing relayed for so long is a rest. To look more often would take the interpreter for it."""
 _LONGEST_S: Final = 1.0
 """A job waits no longer, however busy the relay is."""
 
 
-class Courtesy:
+class IdleGate:
     """Waits, on a thread that does not matter, for a rest of the relay's."""
 
     def __init__(self, relayed_bytes: Callable[[], int]) -> None:
@@ -27,13 +27,13 @@ class Courtesy:
         self._rested_at: int | None = None
         """How much had passed at the last rest: it lasts until there is more."""
 
-    def wait(self, hurry: threading.Event) -> None:
-        """Return when the relay rests, after a second at the latest, at once if `hurry` is set."""
+    def wait(self, urgent: threading.Event) -> None:
+        """Return when the relay rests, after a second at the latest, at once if `urgent` is set."""
         relayed = self._relayed_bytes()
         if relayed == self._rested_at:
             return
         deadline_s = time.monotonic() + _LONGEST_S
-        while not hurry.wait(_REST_S):
+        while not urgent.wait(IDLE_WINDOW_S):
             before, relayed = relayed, self._relayed_bytes()
             if relayed == before:
                 self._rested_at = relayed

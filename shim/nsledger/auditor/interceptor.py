@@ -1,7 +1,7 @@
 """Watches the relay's calls: what is held, what it carries when it goes on, what is recorded.
 
 Runs on the relay's thread, so it decodes, hands over, and returns. All that takes time (status
-calls, /proc, the spool) is the witness's, on a thread of its own.
+calls, /proc, the spool) is the follow-up worker's, on a thread of its own.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from nsledger.auditor.annotation_cache import Foresight
+from nsledger.auditor.annotation_cache import AnnotationCache
 from nsledger.auditor.calls_in_flight import InFlight
-from nsledger.auditor.follow_up import Witness
+from nsledger.auditor.follow_up import FollowUpWorker
 from nsledger.auditor.jobs import Asked, FollowUp, LookUpSandbox
 from nsledger.cri import methods
 from nsledger.cri.annotations import AUDIT_ID_DIGITS, addition_to_run_pod_sandbox, pod_annotations
@@ -41,25 +41,25 @@ class Policy:
     """`failure_policy = "fail"`: a call whose record cannot be written is refused."""
 
 
-class CallWatcher:
-    """Implements `nsledger.relay.h2.calls.Watcher`."""
+class CriInterceptor:
+    """Implements `nsledger.relay.h2.calls.Interceptor`."""
 
     def __init__(
         self,
         *,
         recorder: Recorder,
-        witness: Witness,
+        follow_up: FollowUpWorker,
         in_flight: InFlight,
-        foresight: Foresight,
+        annotation_cache: AnnotationCache,
         clock: Clock,
         policy: Policy,
     ) -> None:
         self._recorder = recorder
-        self._witness = witness
+        self._follow_up = follow_up
         self._clock = clock
         self._policy = policy
         self._in_flight = in_flight
-        self._foresight = foresight
+        self._annotation_cache = annotation_cache
         self._random_bits = random.Random(os.urandom(_SEED_BYTES)).getrandbits  # noqa: S311 - no key
 
     def treatment(self, path: str) -> Treatment | None:
@@ -83,10 +83,10 @@ class CallWatcher:
             self._restore_pod(asked.request, asked.audit_id)
 
     def answered(self, call: Call, message: bytes | None, grpc_status: int | None) -> None:
-        """Hand the answer to the witness: the kubelet has it already."""
+        """Hand the answer to the follow-up worker: the kubelet has it already."""
         asked = self._in_flight.asked(call)
         if asked is not None:
-            self._witness.put(FollowUp(asked, message, grpc_status))
+            self._follow_up.put(FollowUp(asked, message, grpc_status))
             self._in_flight.end(call)
 
     def overlooked(self, reason: str, path: str | None) -> None:
@@ -155,16 +155,16 @@ class CallWatcher:
             for restored in asked.containers
         ]
         for event in events:
-            self._witness.remember(event)
+            self._follow_up.remember(event)
             self._recorder.record(event, at=self._clock.now())
 
     def _create_container(
         self, call: HeldCall, message: bytes, asked: CreateContainer, audit_id: str
     ) -> None:
-        if self._witness.known(asked.pod.pod_sandbox_id):
+        if self._follow_up.known(asked.pod.pod_sandbox_id):
             self._create_in_known_sandbox(call, message, asked, audit_id)
             return
-        self._witness.put(
+        self._follow_up.put(
             LookUpSandbox(
                 asked.pod.pod_sandbox_id,
                 lambda: self._create_in_known_sandbox(call, message, asked, audit_id),
@@ -174,11 +174,11 @@ class CallWatcher:
     def _create_in_known_sandbox(
         self, call: HeldCall, message: bytes, asked: CreateContainer, audit_id: str
     ) -> None:
-        witness = self._witness
-        foreseen = self._foresight.of(
+        follow_up = self._follow_up
+        cached = self._annotation_cache.get(
             asked.requested,
-            witness.known(asked.pod.pod_sandbox_id),
-            witness.known(asked.requested.target_id),
+            follow_up.known(asked.pod.pod_sandbox_id),
+            follow_up.known(asked.requested.target_id),
             privileged=asked.privileged,
         )
         event = ContainerRequested(
@@ -187,12 +187,12 @@ class CallWatcher:
             pod=asked.pod,
             container=asked.container,
             requested=asked.requested,
-            predicted=foreseen.predicted,
+            predicted=cached.predicted,
             privileged=asked.privileged,
         )
         addition = b""
         if self._policy.annotate:
-            addition = foreseen.annotations.addition_to(
+            addition = cached.annotations.addition_to(
                 message, audit_id, has_sandbox_config=asked.has_sandbox_config
             )
         self._record_then_let_go(call, event, addition)
@@ -200,7 +200,7 @@ class CallWatcher:
     def _record_then_let_go(
         self, call: HeldCall, event: PodRequested | ContainerRequested, addition: bytes
     ) -> None:
-        self._witness.remember(event)
+        self._follow_up.remember(event)
         at = self._clock.now()
         if self._recorder.record_ahead(event, at=at):
             call.release(addition)

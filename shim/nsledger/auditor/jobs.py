@@ -1,4 +1,4 @@
-"""What the witness is given to do, off the kubelet's path: a closed union."""
+"""What the follow-up worker is given to do, off the kubelet's path: a closed union."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LookUpSandbox:
 
     pod_sandbox_id: str
     then: Callable[[], None]
-    """Runs on the witness's thread: annotates, records and releases the call."""
+    """Runs on the follow-up worker's thread: annotates, records and releases the call."""
 
 
 class Asked(msgspec.Struct, frozen=True):

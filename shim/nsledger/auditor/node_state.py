@@ -1,7 +1,8 @@
-"""The picture of the node's pods: each event is folded into it as it goes on record.
+"""The node state of the node's pods: each event is folded into it as it goes on record.
 
-It belongs to the witness's thread, which alone changes it. It asks nobody: whose namespaces a
-container has is judged by what is in the picture and by which of those processes still run.
+It belongs to the follow-up worker's thread, which alone changes it. It asks nobody: whose
+namespaces a container has is judged by what is in the node state and by which of those processes
+still run.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from nsledger.proc.namespaces import namespaces_behind
 from nsledger.proc.process import Clock, is_alive
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.judgement import judge_container
 from nsledger.state.pod import Container, Pod
 from nsledger.state.pods import Workloads
@@ -52,7 +53,7 @@ class Known:
     """As in `PodRef`, likewise."""
 
 
-class Picture:
+class NodeState:
     """What is on record, folded."""
 
     def __init__(self, *, recorder: Recorder, clock: Clock, host: NamespaceReading) -> None:
@@ -63,13 +64,13 @@ class Picture:
         self._recorder = recorder
         self._clock = clock
 
-    def say(self, event: Event, *, retry: bool = True) -> Ticket:
-        """Fold the event into the picture, and record it."""
+    def record(self, event: Event, *, retry: bool = True) -> Ticket:
+        """Fold the event into the node state, and record it."""
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         return self._recorder.record(event, at=at, retry=retry)
 
-    def learn(self, event: Event, at: Moment) -> None:
+    def apply_remote(self, event: Event, at: Moment) -> None:
         """Fold an event that another process put on record."""
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         match event:
@@ -122,7 +123,7 @@ class Picture:
             if alive(reading)
         }
         target = self.workloads.container(requested.target_id or "")
-        around = Surroundings(
+        around = JudgementContext(
             host=self.host,
             sandbox=alive(pod.actual),
             siblings=siblings,

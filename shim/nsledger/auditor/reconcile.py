@@ -1,8 +1,9 @@
-"""Finds what no call told of: compares the picture with the runtime's lists and with /proc.
+"""Finds what no call told of: compares the node state with the runtime's lists and /proc.
 
-One round asks for both lists and then looks at everything that is in them or in the picture, in
-small steps between the witness's jobs: never while one waits, and with at most `CALLS_PER_S`
-questions to the runtime. What a call under way is about is left for its answer to tell.
+One round asks for both lists and then looks at everything that is in them or in the node state, in
+small steps between the follow-up worker's jobs: never while one waits, and with at most
+`CALLS_PER_S` questions to the runtime. What a call under way is about is left for its answer to
+tell.
 
 Whatever it finds is marked `reconcile`, at the time when it was found; `not_before` says when it
 was looked for last.
@@ -19,14 +20,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.auditor.calls_in_flight import Concerned
-from nsledger.auditor.drift_recorder import Finds
-from nsledger.auditor.node_state import Picture
-from nsledger.auditor.runtime_status import Inquiry, Unanswered
+from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.node_state import NodeState
+from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.status import ContainerState, ListedContainer, ListedSandbox
 from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.state.pod import Container, Pod
 
-# How the picture and the runtime's list differ about one sandbox or one container.
+# How the node state and the runtime's list differ about one sandbox or one container.
 #
 # Pure: the rules of reconciliation without its questions. The two are never of one moment, so a
 # difference is a reason to look, and whoever looks decides again by what is then seen.
@@ -38,9 +39,9 @@ class Difference(enum.Enum):
     NEW = enum.auto()
     """Listed, and nothing was seen of it, or nothing of its process."""
     ENDED = enum.auto()
-    """Listed as ended, and alive in the picture."""
+    """Listed as ended, and alive in the node state."""
     MISSING = enum.auto()
-    """In the picture, and not listed."""
+    """In the node state, and not listed."""
     RUNNING = enum.auto()
     """Both say that it runs: whether the process is there, and in the same namespaces."""
 
@@ -105,31 +106,31 @@ _Item = _Sandbox | _Container
 
 
 class Reconciliation:
-    """Belongs to the witness's thread."""
+    """Belongs to the follow-up worker's thread."""
 
     def __init__(
         self,
         *,
-        inquiry: Inquiry,
-        picture: Picture,
-        finds: Finds,
+        runtime_status: RuntimeStatusClient,
+        node_state: NodeState,
+        drift_recorder: DriftRecorder,
         interval_s: float,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         """Nothing is asked yet.
 
         Args:
-            inquiry: Asks the runtime.
-            picture: What is on record.
-            finds: Looks at what differs, and puts it on record.
+            runtime_status: Asks the runtime.
+            node_state: What is on record.
+            drift_recorder: Looks at what differs, and puts it on record.
             interval_s: From the beginning of one round to the next; 0 is never.
             now_s: A monotonic clock.
         """
         self.rounds = 0
         """Rounds that were finished."""
-        self._inquiry = inquiry
-        self._picture = picture
-        self._finds = finds
+        self._runtime_status = runtime_status
+        self._node_state = node_state
+        self._drift_recorder = drift_recorder
         self._interval_s = interval_s
         self._now_s = now_s
         self._due_s = -math.inf if interval_s else math.inf
@@ -142,44 +143,45 @@ class Reconciliation:
     def step(self, concerned: Concerned) -> float:
         """Do the next small piece; in how many seconds to come again.
 
-        `concerned` must have been asked for before the witness's queue was seen to be empty.
+        `concerned` must have been asked for before the follow-up worker's queue was seen to be
+        empty.
         """
         now_s = self._now_s()
         if not self._under_way:
             if now_s < self._due_s:
                 return self._due_s - now_s
             self._begin(now_s)
-        asked = self._inquiry.calls
+        asked = self._runtime_status.calls
         if self._sandboxes is None:
             self._list_sandboxes(now_s)
         elif not self._items and not self._second_looks:
             self._finish()
         else:
             self._look(concerned, now_s)
-        if self._inquiry.calls > asked:
+        if self._runtime_status.calls > asked:
             return 1 / CALLS_PER_S
         if self._under_way and not self._items and self._second_looks:
             return max(0.0, self._second_looks[0][0] - self._now_s())
         return _BREATH_S if self._under_way else max(0.0, self._due_s - self._now_s())
 
     def _begin(self, now_s: float) -> None:
-        """Note what is in the picture before the lists are made: later things are not missing."""
+        """Note the node state before the lists are made: what is added later is not missing."""
         self._under_way = True
         self._due_s = now_s + self._interval_s
-        workloads = self._picture.workloads
+        workloads = self._node_state.workloads
         self._known_before = (
             frozenset(id_ for id_ in workloads.pods if id_),
             frozenset(id_ for pod in workloads.pods.values() for id_ in pod.containers),
         )
-        self._finds.begin_round()
+        self._drift_recorder.begin_round()
 
     def _list_sandboxes(self, now_s: float) -> None:
-        sandboxes = self._inquiry.sandboxes()
-        if isinstance(sandboxes, Unanswered):
+        sandboxes = self._runtime_status.sandboxes()
+        if isinstance(sandboxes, StatusUnavailable):
             self._give_up(now_s)
             return
-        containers = self._inquiry.containers()
-        if isinstance(containers, Unanswered):
+        containers = self._runtime_status.containers()
+        if isinstance(containers, StatusUnavailable):
             self._give_up(now_s)
             return
         listed_sandboxes = {one.pod.pod_sandbox_id: one for one in sandboxes}
@@ -199,13 +201,13 @@ class Reconciliation:
         self._under_way = False
 
     def _finish(self) -> None:
-        self._finds.end_round()
+        self._drift_recorder.end_round()
         self.rounds += 1
         self._under_way = False
         self._sandboxes = None
 
     def _look(self, concerned: Concerned, now_s: float) -> None:
-        asked = self._inquiry.calls
+        asked = self._runtime_status.calls
         for _ in range(_LOOKS_PER_STEP):
             second = not self._items
             if not second:
@@ -216,7 +218,7 @@ class Reconciliation:
                 return
             if not self._look_at(item, concerned, sure=second):
                 self._second_looks.append((now_s + _SECOND_LOOK_S, item))
-            if self._inquiry.calls > asked:
+            if self._runtime_status.calls > asked:
                 return
 
     def _look_at(self, item: _Item, concerned: Concerned, *, sure: bool) -> bool:
@@ -226,44 +228,44 @@ class Reconciliation:
         return self._look_at_container(item, concerned, sure=sure)
 
     def _look_at_sandbox(self, item: _Sandbox, concerned: Concerned, *, sure: bool) -> bool:
-        pod = self._picture.workloads.pods.get(item.id_)
+        pod = self._node_state.workloads.pods.get(item.id_)
         listed_ref = item.listed.pod if item.listed else PodRef(pod_sandbox_id=item.id_)
         if concerned.pod(pod.ref.completed_by(listed_ref) if pod else listed_ref):
-            self._finds.skip(item.id_)
+            self._drift_recorder.skip(item.id_)
             return True
-        looked_at = item.id_ in self._picture.known
+        looked_at = item.id_ in self._node_state.known
         match sandbox_difference(pod, item.listed, looked_at=looked_at):
             case Difference.NEW:
-                self._finds.new_sandbox(item.id_)
+                self._drift_recorder.new_sandbox(item.id_)
             case Difference.ENDED:
-                self._finds.ended_sandbox(item.id_)
+                self._drift_recorder.ended_sandbox(item.id_)
             case Difference.MISSING:
-                self._finds.missing_sandbox(item.id_)
+                self._drift_recorder.missing_sandbox(item.id_)
             case Difference.RUNNING:
-                return self._finds.running_sandbox(item.id_, sure=sure)
+                return self._drift_recorder.running_sandbox(item.id_, sure=sure)
             case None:
                 pass
         return True
 
     def _look_at_container(self, item: _Container, concerned: Concerned, *, sure: bool) -> bool:
-        known = self._picture.workloads.container(item.id_)
+        known = self._node_state.workloads.container(item.id_)
         pod_sandbox_id = item.listed.pod_sandbox_id if item.listed else ""
         pod_sandbox_id = pod_sandbox_id or (known[0].ref.pod_sandbox_id if known else "")
         ref = item.listed.container if item.listed else ContainerRef(container_id=item.id_)
         if concerned.container(pod_sandbox_id, ref):
-            self._finds.skip(item.id_)
+            self._drift_recorder.skip(item.id_)
             return True
-        looked_at = item.id_ in self._picture.known
+        looked_at = item.id_ in self._node_state.known
         container = known[1] if known else None
         match container_difference(container, item.listed, looked_at=looked_at):
             case Difference.NEW:
-                self._finds.new_container(item.id_)
+                self._drift_recorder.new_container(item.id_)
             case Difference.ENDED:
-                self._finds.ended_container(item.id_)
+                self._drift_recorder.ended_container(item.id_)
             case Difference.MISSING:
-                self._finds.missing_container(item.id_)
+                self._drift_recorder.missing_container(item.id_)
             case Difference.RUNNING:
-                return self._finds.running_container(item.id_, sure=sure)
+                return self._drift_recorder.running_container(item.id_, sure=sure)
             case None:
                 pass
         return True

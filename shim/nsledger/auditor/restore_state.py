@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.node_state import NodeState
 from nsledger.ledger import reader
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.line import Entry
@@ -25,27 +25,27 @@ _FORGET_EVERY: Final = 4096
 """Records between two sweeps; each looks at all pods."""
 
 
-class Recollection:
-    """Runs once, on the witness's thread, before its first job."""
+class RestoredState:
+    """Runs once, on the follow-up worker's thread, before its first job."""
 
     def __init__(
         self,
         *,
-        picture: Picture,
+        node_state: NodeState,
         spool: Inbox,
         recorder: Recorder,
         ledger: str,
         entries: Callable[[str], Iterable[Entry]] = reader.entries,
     ) -> None:
         self.first: Ticket | None = None
-        """Of this daemon's first record; set before the witness starts."""
-        self._picture = picture
+        """Of this daemon's first record; set before the follow-up worker starts."""
+        self._node_state = node_state
         self._spool = spool
         self._recorder = recorder
         self._ledger = ledger
         self._entries = entries
 
-    def recollect(self) -> None:
+    def restore(self) -> None:
         """Fold what is on record. What cannot be read of it is a gap, and is found anew."""
         first = self.first
         if first is None or not first.wait(_OPENING_LIMIT_S) or first.seq is None:
@@ -59,16 +59,16 @@ class Recollection:
         except (LedgerError, UnreadableRecordError, OSError) as error:
             self._recorder.gap("not_recollected", detail=type(error).__name__)
         # Of another boot than the daemon's own records, everything has ended.
-        workloads, at = self._picture.workloads, first.at
+        workloads, at = self._node_state.workloads, first.at
         workloads.apply(first.event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
         workloads.forget_removed()
         for pod_sandbox_id in workloads.pods:
-            self._picture.know(pod_sandbox_id)
+            self._node_state.know(pod_sandbox_id)
 
     def _take(self, record: Record) -> None:
-        self._picture.workloads.apply_record(record)
+        self._node_state.workloads.apply_record(record)
         event = record.event
         if isinstance(event, ContainerWitnessed):
             self._spool.remember(event)
         if record.seq % _FORGET_EVERY == 0:
-            self._picture.workloads.forget_removed()
+            self._node_state.workloads.forget_removed()

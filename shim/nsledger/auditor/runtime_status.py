@@ -1,7 +1,7 @@
 """Asking the runtime: what it says of a sandbox or a container, or that it did not say.
 
 It records nothing but gaps and judges nothing. It blocks for as long as the client's deadline lets
-it, so it belongs to the witness's thread, never to the relay's.
+it, so it belongs to the follow-up worker's thread, never to the relay's.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class Runtime(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Unanswered:
+class StatusUnavailable:
     """The runtime did not tell."""
 
     reason: str
@@ -62,7 +62,7 @@ class Unanswered:
     """It said that it has no such thing."""
 
 
-class Inquiry:
+class RuntimeStatusClient:
     """A connection to the runtime, made when it is first needed."""
 
     def __init__(
@@ -101,7 +101,7 @@ class Inquiry:
 
     def sandbox(
         self, pod_sandbox_id: str, *, may_be_gone: bool = False
-    ) -> SandboxStatus | Unanswered:
+    ) -> SandboxStatus | StatusUnavailable:
         """What the runtime says of a sandbox; that it has none is no gap if it `may_be_gone`."""
         return self._ask(
             lambda asked: asked.pod_sandbox_status(pod_sandbox_id), may_be_gone=may_be_gone
@@ -109,32 +109,32 @@ class Inquiry:
 
     def container(
         self, container_id: str, *, may_be_gone: bool = False
-    ) -> ContainerStatus | Unanswered:
+    ) -> ContainerStatus | StatusUnavailable:
         """What the runtime says of a container; that it has none is no gap if it `may_be_gone`."""
         return self._ask(
             lambda asked: asked.container_status(container_id), may_be_gone=may_be_gone
         )
 
-    def sandboxes(self) -> tuple[ListedSandbox, ...] | Unanswered:
+    def sandboxes(self) -> tuple[ListedSandbox, ...] | StatusUnavailable:
         """All sandboxes that the runtime has, ready or not."""
         return self._ask(lambda asked: asked.list_pod_sandboxes())
 
-    def containers(self) -> tuple[ListedContainer, ...] | Unanswered:
+    def containers(self) -> tuple[ListedContainer, ...] | StatusUnavailable:
         """All containers that the runtime has, in whatever state."""
         return self._ask(lambda asked: asked.list_containers())
 
     def _ask(
         self, question: Callable[[Runtime], Told], *, may_be_gone: bool = False
-    ) -> Told | Unanswered:
+    ) -> Told | StatusUnavailable:
         if self._connected is None:
             self._connected = self._connect()
         self.calls += 1
         try:
             return question(self._connected)
         except RuntimeCallError as error:
-            unanswered = Unanswered(str(error), gone=error.code == "NOT_FOUND")
+            unanswered = StatusUnavailable(str(error), gone=error.code == "NOT_FOUND")
         except UndecodableError as error:
-            unanswered = Unanswered(str(error))
+            unanswered = StatusUnavailable(str(error))
         finally:
             self._asked_at_s = self._now_s()
         if not (unanswered.gone and may_be_gone):

@@ -3,7 +3,7 @@
     took = take("/run/containerd/containerd.sock", "/tmp/seen")
 
 It only asks: two lists, and the verbose status of each sandbox and container. What a status tells
-and what /proc tells is recorded as reconciliation records what it finds (`source=reconcile`), so
+and what /proc tells is recorded as reconciliation records what it drift (`source=reconcile`), so
 every command answers from such a ledger as from the daemon's. What it cannot hold is what no
 status repeats: the calls themselves, what was before, and what a hook saw at a start.
 """
@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from importlib import metadata
 from typing import Final
 
-from nsledger.auditor.drift_recorder import Finds
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
-from nsledger.auditor.runtime_status import Inquiry, Unanswered
+from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.client import RuntimeCallError, RuntimeClient
 from nsledger.cri.messages import UndecodableError
 from nsledger.errors import NsledgerError
@@ -128,14 +128,14 @@ def take(socket: str, directory: str, *, node_name: str = "") -> Taken:
         )
         recorder.start()
         try:
-            picture, unanswered = _record_all(client, recorder, clock, node_name)
+            node_state, unanswered = _record_all(client, recorder, clock, node_name)
         finally:
             lost = recorder.close(_CLOSE_S)
     if lost or recorder.dropped:
         failing = recorder.failing
         why = str(failing) if isinstance(failing, RecordLostError | OSError) else "too slow"
         raise NotWrittenError(f"{directory}: found {lost} records not written ({why})")
-    pods = [pod for id_, pod in picture.workloads.pods.items() if id_]
+    pods = [pod for id_, pod in node_state.workloads.pods.items() if id_]
     running = sorted(pod.ref.full_name for pod in pods if not pod.ended)
     return Taken(
         runtime=f"{version.name} {version.version}",
@@ -145,13 +145,13 @@ def take(socket: str, directory: str, *, node_name: str = "") -> Taken:
         duration_s=time.monotonic() - began_s,
         unanswered=unanswered,
         example=running[0] if running else "",
-        unread=_unread(picture),
+        unread=_unread(node_state),
     )
 
 
 def _record_all(
     client: RuntimeClient, recorder: Recorder, clock: NodeClock, node_name: str
-) -> tuple[Picture, tuple[str, ...]]:
+) -> tuple[NodeState, tuple[str, ...]]:
     unanswered: list[str] = []
 
     def missed(reason: str) -> None:
@@ -159,11 +159,13 @@ def _record_all(
         recorder.gap("status_unavailable", detail=reason)
 
     reference = _host_reference()
-    inquiry = Inquiry(lambda: client, on_unanswered=missed)
-    picture = Picture(recorder=recorder, clock=clock, host=reference.reading)
-    observer = Observer(inquiry=inquiry, picture=picture)
-    finds = Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock)
-    picture.say(
+    runtime_status = RuntimeStatusClient(lambda: client, on_unanswered=missed)
+    node_state = NodeState(recorder=recorder, clock=clock, host=reference.reading)
+    observer = Observer(runtime_status=runtime_status, node_state=node_state)
+    drift = DriftRecorder(
+        runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
+    )
+    node_state.record(
         DaemonStarted(
             source=Source.DAEMON,
             version=metadata.version("nsledger"),
@@ -175,15 +177,15 @@ def _record_all(
             cgroup_version=host.cgroup_version(),
         )
     )
-    sandboxes, containers = inquiry.sandboxes(), inquiry.containers()
-    if isinstance(sandboxes, Unanswered) or isinstance(containers, Unanswered):
+    sandboxes, containers = runtime_status.sandboxes(), runtime_status.containers()
+    if isinstance(sandboxes, StatusUnavailable) or isinstance(containers, StatusUnavailable):
         raise NoRuntimeError(f"found {unanswered[0]}, needed the lists of pods and containers")
     for sandbox in sandboxes:
-        finds.new_sandbox(sandbox.pod.pod_sandbox_id)
+        drift.new_sandbox(sandbox.pod.pod_sandbox_id)
     for container in containers:
-        finds.new_container(container.container.container_id)
-    picture.say(DaemonStopped(source=Source.DAEMON, reason="a snapshot was taken"))
-    return picture, tuple(unanswered)
+        drift.new_container(container.container.container_id)
+    node_state.record(DaemonStopped(source=Source.DAEMON, reason="a snapshot was taken"))
+    return node_state, tuple(unanswered)
 
 
 def _host_reference() -> host.HostReference:
@@ -205,10 +207,10 @@ def _is_kernel_thread_daemon(pid: int) -> bool:
         return False
 
 
-def _unread(picture: Picture) -> Counter[str]:
+def _unread(node_state: NodeState) -> Counter[str]:
     """How many processes could not be read at all, by the errno of their net namespace."""
-    readings = [pod.actual for pod in picture.workloads.pods.values()]
-    for pod in picture.workloads.pods.values():
+    readings = [pod.actual for pod in node_state.workloads.pods.values()]
+    for pod in node_state.workloads.pods.values():
         readings += [container.actual for container in pod.containers.values()]
     return Counter(
         one.missing.get(NamespaceType.NET, "")

@@ -1,7 +1,7 @@
 """What the watched requests ask for, as an allow-list: a field that is not here is never recorded.
 
-A message that can't be decoded raises `UndecodableError`; the watcher lets the call pass and writes
-a gap.
+A message that can't be decoded raises `UndecodableError`; the interceptor lets the call pass and
+writes a gap.
 """
 
 from __future__ import annotations

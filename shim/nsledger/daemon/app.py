@@ -1,7 +1,7 @@
 """The composition root of what stands behind the relay: who is made of whom, in which order.
 
-Recorder and witness have a thread each. They end after the relay, so that whatever it sees has
-somewhere to go.
+Recorder and follow-up worker have a thread each. They end after the relay, so that whatever it
+sees has somewhere to go.
 """
 
 from __future__ import annotations
@@ -13,31 +13,31 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from nsledger.auditor.annotation_cache import Foresight, Predictions
-from nsledger.auditor.call_outcomes import Evidence
+from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
+from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
-from nsledger.auditor.drift_recorder import Finds
-from nsledger.auditor.follow_up import Witness
-from nsledger.auditor.idle_gate import Courtesy
-from nsledger.auditor.interceptor import CallWatcher, Policy
+from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.follow_up import FollowUpWorker
+from nsledger.auditor.idle_gate import IdleGate
+from nsledger.auditor.interceptor import CriInterceptor, Policy
 from nsledger.auditor.jobs import Learn
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
 from nsledger.auditor.reconcile import Reconciliation
-from nsledger.auditor.restore_state import Recollection
-from nsledger.auditor.runtime_status import Inquiry
+from nsledger.auditor.restore_state import RestoredState
+from nsledger.auditor.runtime_status import RuntimeStatusClient
 from nsledger.cri.client import RuntimeClient
 from nsledger.daemon import storage
 from nsledger.daemon.config import Configuration
 from nsledger.daemon.handover import Predecessor, SuccessorConnection
-from nsledger.index.updater import IndexKeeper
+from nsledger.index.updater import IndexUpdater
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import DaemonStarted, DaemonStopped, Source
 from nsledger.proc import host
 from nsledger.proc.process import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.journal import WriteAhead, left_behind
-from nsledger.recorder.maintenance import Upkeep
+from nsledger.recorder.maintenance import Maintenance
 from nsledger.recorder.previous_session import last_moment
 from nsledger.recorder.recorder import Recorder
 from nsledger.relay.h2.counters import Counters, Latencies
@@ -57,7 +57,7 @@ _UPKEEP_CLOSE_S: Final = 2.0
 
 
 class Daemon:
-    """Everything beside the relay: the watcher of its calls, and who works for it."""
+    """Everything beside the relay: the interceptor of its calls, and who works for it."""
 
     def __init__(
         self, configuration: Configuration, predecessor: Predecessor | None, counters: Counters
@@ -84,14 +84,14 @@ class Daemon:
             find_left_behind=lambda: left_behind(memory, configuration.ledger),
             ahead=_write_ahead(memory, configuration.ledger) if ahead else None,
         )
-        self._upkeep = Upkeep(
+        self._maintenance = Maintenance(
             self._recorder,
             configuration.ledger,
             limits=storage.retention_limits(configuration),
             prune_bytes=configuration.disk_prune_free_bytes,
             now=self._clock.now,
         )
-        self._index = IndexKeeper(configuration.ledger)
+        self._index = IndexUpdater(configuration.ledger)
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,
@@ -103,7 +103,7 @@ class Daemon:
             now=self._clock.now,
         )
         self._recorder.on_synced(self._checkpointer.synced)
-        self._inquiry = Inquiry(
+        self._runtime_status = RuntimeStatusClient(
             lambda: RuntimeClient(configuration.upstream, timeout_s=configuration.status_timeout_s),
             on_unanswered=lambda reason: self._recorder.gap("status_unavailable", detail=reason),
         )
@@ -113,45 +113,48 @@ class Daemon:
             on_refused=lambda reason, name: self._recorder.gap(reason, detail=name),
             on_missed=lambda count: self._recorder.gap("hook_found_spool_full", count),
         )
-        picture = Picture(recorder=self._recorder, clock=self._clock, host=self._host.reading)
-        observer = Observer(inquiry=self._inquiry, picture=picture)
-        self._recollection = Recollection(
-            picture=picture,
+        node_state = NodeState(recorder=self._recorder, clock=self._clock, host=self._host.reading)
+        observer = Observer(runtime_status=self._runtime_status, node_state=node_state)
+        self._restored_state = RestoredState(
+            node_state=node_state,
             spool=self._spool,
             recorder=self._recorder,
             ledger=configuration.ledger,
         )
         in_flight = InFlight()
         predictions = Predictions()
-        foresight = Foresight(predictions, cgroup_version=host.cgroup_version())
-        self._witness = Witness(
-            evidence=Evidence(
+        annotation_cache = AnnotationCache(predictions, cgroup_version=host.cgroup_version())
+        self._follow_up = FollowUpWorker(
+            evidence=CallOutcomes(
                 observer=observer,
-                picture=picture,
+                node_state=node_state,
                 predictions=predictions,
-                foresight=foresight,
+                annotation_cache=annotation_cache,
                 spool=self._spool,
             ),
             reconciliation=Reconciliation(
-                inquiry=self._inquiry,
-                picture=picture,
-                finds=Finds(
-                    inquiry=self._inquiry, observer=observer, picture=picture, clock=self._clock
+                runtime_status=self._runtime_status,
+                node_state=node_state,
+                drift_recorder=DriftRecorder(
+                    runtime_status=self._runtime_status,
+                    observer=observer,
+                    node_state=node_state,
+                    clock=self._clock,
                 ),
                 interval_s=configuration.reconcile_interval_s,
             ),
             in_flight=in_flight,
             recorder=self._recorder,
-            recollect=self._recollection.recollect,
+            restore=self._restored_state.restore,
             alone=self._is_alone,
-            courtesy=Courtesy(lambda: counters.client_bytes + counters.runtime_bytes),
-            pause=self._inquiry.rest,
+            idle_gate=IdleGate(lambda: counters.client_bytes + counters.runtime_bytes),
+            pause=self._runtime_status.rest,
         )
-        self.watcher = CallWatcher(
+        self.interceptor = CriInterceptor(
             recorder=self._recorder,
-            witness=self._witness,
+            follow_up=self._follow_up,
             in_flight=in_flight,
-            foresight=foresight,
+            annotation_cache=annotation_cache,
             clock=self._clock,
             policy=Policy(
                 annotate=configuration.annotate,
@@ -166,7 +169,7 @@ class Daemon:
         self._recorder.subscribe(self._index.wake)
         self._index.start()
         self._recorder.start()
-        self._recollection.first = self._recorder.record(
+        self._restored_state.first = self._recorder.record(
             DaemonStarted(
                 source=Source.DAEMON,
                 version=metadata.version("nsledger"),
@@ -180,11 +183,11 @@ class Daemon:
             ),
             at=self._clock.now(),
         )
-        self._witness.start()
-        self._upkeep.start()
+        self._follow_up.start()
+        self._maintenance.start()
         if self._predecessor is not None:
             self._predecessor.serve(
-                self._recorder, lambda event, at: self._witness.put(Learn(event, at))
+                self._recorder, lambda event, at: self._follow_up.put(Learn(event, at))
             )
         if self._metrics is not None:
             self._metrics.start()
@@ -231,17 +234,17 @@ class Daemon:
         """
         if self._metrics is not None and not self._handed_over:
             self._metrics.close()
-        self._witness.close(_WITNESS_CLOSE_S)
+        self._follow_up.close(_WITNESS_CLOSE_S)
         if self._handed_over and self._predecessor is not None:
             self._predecessor.wait_until_gone(patience_s)
         if not self._handed_over:
             stopped = DaemonStopped(source=Source.DAEMON, reason="signal")
             self._recorder.record(stopped, at=self._clock.now())
-        self._upkeep.close(_UPKEEP_CLOSE_S)
+        self._maintenance.close(_UPKEEP_CLOSE_S)
         lost = self._recorder.close(_RECORDER_CLOSE_S)
         self._index.close(_INDEX_CLOSE_S)
         self._checkpointer.close(_CHECKPOINTER_CLOSE_S)
-        self._inquiry.close()
+        self._runtime_status.close()
         self._spool.close()
         log.info("daemon.stopped", appended=self._recorder.appended, lost=lost)
 

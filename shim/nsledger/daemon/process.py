@@ -19,7 +19,7 @@ from nsledger.cri import methods
 from nsledger.daemon.config import Configuration
 from nsledger.daemon.notify import Notifier
 from nsledger.relay import listener
-from nsledger.relay.buffering import LateWatcher
+from nsledger.relay.buffering import BufferingInterceptor
 from nsledger.relay.control import ask_for_sockets
 from nsledger.relay.dispatch import RelayOptions
 from nsledger.relay.h2.counters import Latencies
@@ -51,12 +51,12 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
     """
     began_s = time.monotonic()
     ours, predecessor = _listen(configuration, take_over=take_over)
-    watcher = LateWatcher(methods.treatment)
+    interceptor = BufferingInterceptor(methods.treatment)
     latencies = Latencies() if configuration.metrics_listen else None
     relay = Relay(
         ours.sock,
         configuration.upstream,
-        watcher,
+        interceptor,
         RelayOptions(
             hold_limit_s=configuration.hold_limit_s, failure_policy=configuration.failure_policy
         ),
@@ -69,7 +69,7 @@ def serve(configuration: Configuration, *, take_over: bool = False) -> None:
         configuration,
         ours,
         relay,
-        watcher,
+        interceptor,
         notifier=notifier,
         latencies=latencies,
         began_s=began_s,
@@ -113,7 +113,7 @@ class _Behind:
         configuration: Configuration,
         ours: ListeningSocket,
         relay: Relay,
-        watcher: LateWatcher,
+        interceptor: BufferingInterceptor,
         *,
         notifier: Notifier,
         latencies: Latencies | None,
@@ -122,7 +122,7 @@ class _Behind:
         self._configuration = configuration
         self._ours = ours
         self._relay = relay
-        self._watcher = watcher
+        self._interceptor = interceptor
         self._notifier = notifier
         self._latencies = latencies
         self._began_s = began_s
@@ -177,7 +177,7 @@ class _Behind:
             )
         self._succession = handover.Succession(self._ours, self._hand_over)
         self._daemon.start()
-        self._watcher.arrive(self._daemon.watcher)
+        self._interceptor.arrive(self._daemon.interceptor)
         self._succession.start()
         self._daemon.log_start(round((time.monotonic() - self._began_s) * 1000))
         _collect_rarely()

@@ -43,7 +43,7 @@ class NoRoomError(NsledgerError):
         self.path, self.free_bytes = path, free_bytes
 
 
-class IndexKeeper:
+class IndexUpdater:
     """The index in the directory of a ledger, from `start` to `close`."""
 
     def __init__(self, ledger: str) -> None:

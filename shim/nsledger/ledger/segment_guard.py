@@ -33,7 +33,7 @@ class Altered:
     kept_as: str = ""
 
 
-class Vigil:
+class SegmentGuard:
     """Watches one segment."""
 
     def __init__(self, directory: str, name: str, descriptor: int) -> None:
@@ -43,7 +43,7 @@ class Vigil:
         status = os.fstat(descriptor)
         self._identity = status.st_dev, status.st_ino
 
-    def glance(self, size_bytes: int) -> Alteration | None:
+    def check_fd(self, size_bytes: int) -> Alteration | None:
         """What happened to the segment, as far as the open file tells: one fstat(2).
 
         A file that was moved to another name, or has a second one, loses nothing and shows nothing
@@ -52,9 +52,9 @@ class Vigil:
         status = os.fstat(self._descriptor)
         if status.st_nlink == 1 and status.st_size == size_bytes:
             return None
-        return self.look(size_bytes)
+        return self.check_path(size_bytes)
 
-    def look(self, size_bytes: int) -> Alteration | None:
+    def check_path(self, size_bytes: int) -> Alteration | None:
         """What happened to the segment, which we left `size_bytes` long: one stat(2)."""
         try:
             status = os.stat(self.path, follow_symlinks=False)

@@ -24,7 +24,7 @@ from nsledger.ledger.recovery import (
     open_last,
     set_aside,
 )
-from nsledger.ledger.segment_guard import Altered, Vigil, extra_bytes, put_back
+from nsledger.ledger.segment_guard import Altered, SegmentGuard, extra_bytes, put_back
 from nsledger.model.events import Alteration
 
 
@@ -62,7 +62,7 @@ class LedgerWriter:
         self.directory = directory
         self._lock = lock
         self._segment = opened.descriptor
-        self._vigil = Vigil(directory, opened.name, opened.descriptor)
+        self._guard = SegmentGuard(directory, opened.name, opened.descriptor)
         self._size_bytes = opened.size_bytes
         self._synced_bytes = opened.size_bytes
         self._unsynced: list[bytes] = []
@@ -121,7 +121,7 @@ class LedgerWriter:
     @property
     def segment_path(self) -> str:
         """Where it is."""
-        return self._vigil.path
+        return self._guard.path
 
     @property
     def unsynced_bytes(self) -> int:
@@ -141,7 +141,7 @@ class LedgerWriter:
         """
         data, head = link(self._head, records)
         self._take_back()
-        self._undo(self._vigil.glance(self._size_bytes))
+        self._undo(self._guard.check_fd(self._size_bytes))
         if self.unsynced_bytes and self.unsynced_bytes + len(data) > UNSYNCED_LIMIT_BYTES:
             if self._syncing is not None:
                 raise SyncBehindError(unsynced_bytes=self.unsynced_bytes)
@@ -273,12 +273,12 @@ class LedgerWriter:
             OSError: it cannot be undone just now.
         """
         if self._tail_is_clean:
-            self._undo(self._vigil.look(self._size_bytes))
+            self._undo(self._guard.check_path(self._size_bytes))
 
     def _undo(self, alteration: Alteration | None) -> None:
         if alteration is None:
             return
-        name, seq, kept_as = self._vigil.name, self._head.seq, ""
+        name, seq, kept_as = self._guard.name, self._head.seq, ""
         match alteration:
             case Alteration.REMOVED | Alteration.REPLACED:
                 kept_as = self._put_back()
@@ -294,8 +294,8 @@ class LedgerWriter:
 
     def _put_back(self) -> str:
         foreign = free_name(self.directory, layout.foreign_name(self._head.seq, 1))
-        copy, kept_as = put_back(self._vigil.path, self._segment, self._size_bytes, foreign)
-        self._go_on_in(copy, self._vigil.name)
+        copy, kept_as = put_back(self._guard.path, self._segment, self._size_bytes, foreign)
+        self._go_on_in(copy, self._guard.name)
         self._synced_bytes = self._size_bytes
         self._unsynced.clear()
         return kept_as
@@ -316,7 +316,7 @@ class LedgerWriter:
 
     def _go_on_in(self, descriptor: int, name: str) -> None:
         before, self._segment = self._segment, descriptor
-        self._vigil = Vigil(self.directory, name, descriptor)
+        self._guard = SegmentGuard(self.directory, name, descriptor)
         self._sync_failed = False
         self._syncing = None
         with contextlib.suppress(OSError):  # it holds nothing that is not on the disk, or lost

@@ -35,7 +35,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[NamespaceType, ...]
 
 
-class Chronicle:
+class History:
     """What the records taken in so far tell. Memory O(running processes + spans)."""
 
     def __init__(self, pod_sandbox_ids: Iterable[str]) -> None:

@@ -17,11 +17,11 @@ from nsledger.state.matrix import ORDER, Cell, Matrix, Process, in_one, lived_at
 from nsledger.state.process_findings import NodeFacts
 
 
-class Seat(msgspec.Struct, frozen=True, array_like=True):
+class ProcessIndex(msgspec.Struct, frozen=True, array_like=True):
     """A process, by where it stands in the picture."""
 
     pod: int
-    """Place in `Picture.pods`."""
+    """Place in `SharingGraph.pods`."""
     process: int
     """Place in that pod's `processes`."""
 
@@ -33,24 +33,24 @@ class Namespace(msgspec.Struct, frozen=True, kw_only=True):
     identity: NamespaceIdentity | None
     """None only for the host's, where no process in it was read after it was judged."""
     is_host: bool
-    members: tuple[Seat, ...]
+    members: tuple[ProcessIndex, ...]
     """By pod, the sandbox first."""
 
     @property
     def pods(self) -> tuple[int, ...]:
         """The pods that it reaches into."""
-        return tuple(dict.fromkeys(seat.pod for seat in self.members))
+        return tuple(dict.fromkeys(member.pod for member in self.members))
 
 
-class Circle(msgspec.Struct, frozen=True, kw_only=True):
+class SharedGroup(msgspec.Struct, frozen=True, kw_only=True):
     """Processes that are together in a namespace of each of `types`, and nobody else is."""
 
     types: tuple[NamespaceType, ...]
-    members: tuple[Seat, ...]
+    members: tuple[ProcessIndex, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class SharingGraph:
     """Some pods of a node."""
 
     pods: tuple[Matrix, ...]
@@ -59,56 +59,63 @@ class Picture:
     usual: frozenset[NamespaceType]
     """Types in which every ordinary pod of this node is in the host's."""
 
-    def process(self, seat: Seat) -> Process:
+    def process(self, member: ProcessIndex) -> Process:
         """Who sits there."""
-        return self.pods[seat.pod].processes[seat.process]
+        return self.pods[member.pod].processes[member.process]
 
-    def cell(self, seat: Seat, type_: NamespaceType) -> Cell:
+    def cell(self, member: ProcessIndex, type_: NamespaceType) -> Cell:
         """What is known of it."""
-        return self.process(seat).namespaces[type_]
+        return self.process(member).namespaces[type_]
 
-    def seats(self) -> Iterator[Seat]:
+    def members(self) -> Iterator[ProcessIndex]:
         """Every process."""
         for pod, matrix in enumerate(self.pods):
             for process in range(len(matrix.processes)):
-                yield Seat(pod, process)
+                yield ProcessIndex(pod, process)
 
-    def circles(self, types: Iterable[NamespaceType] = ORDER) -> list[Circle]:
+    def shared_groups(self, types: Iterable[NamespaceType] = ORDER) -> list[SharedGroup]:
         """Who shares what beside the host's: types with the same members are told at once."""
         wanted = set(types)
-        by_members: dict[tuple[Seat, ...], list[NamespaceType]] = {}
+        by_members: dict[tuple[ProcessIndex, ...], list[NamespaceType]] = {}
         for one in self.namespaces:
             if not one.is_host and len(one.members) > 1 and one.type in wanted:
                 by_members.setdefault(one.members, []).append(one.type)
         return sorted(
-            (Circle(types=tuple(found), members=members) for members, found in by_members.items()),
+            (
+                SharedGroup(types=tuple(found), members=members)
+                for members, found in by_members.items()
+            ),
             key=lambda one: (one.members[0].pod, ORDER.index(one.types[0])),
         )
 
-    def alone(self, types: Iterable[NamespaceType] = ORDER) -> dict[Seat, list[NamespaceType]]:
+    def alone(
+        self, types: Iterable[NamespaceType] = ORDER
+    ) -> dict[ProcessIndex, list[NamespaceType]]:
         """Of which types each process is the only one in its namespace."""
         wanted = set(types)
-        found: dict[Seat, list[NamespaceType]] = {}
+        found: dict[ProcessIndex, list[NamespaceType]] = {}
         for one in self.namespaces:
             if not one.is_host and len(one.members) == 1 and one.type in wanted:
                 found.setdefault(one.members[0], []).append(one.type)
         return found
 
-    def in_hosts(self, types: Iterable[NamespaceType] = ORDER) -> dict[Seat, list[NamespaceType]]:
+    def in_hosts(
+        self, types: Iterable[NamespaceType] = ORDER
+    ) -> dict[ProcessIndex, list[NamespaceType]]:
         """Of which types each process is in the host's."""
         wanted = set(types)
-        found: dict[Seat, list[NamespaceType]] = {}
+        found: dict[ProcessIndex, list[NamespaceType]] = {}
         for one in self.namespaces:
             if one.is_host and one.type in wanted:
-                for seat in one.members:
-                    found.setdefault(seat, []).append(one.type)
+                for member in one.members:
+                    found.setdefault(member, []).append(one.type)
         return found
 
 
-def picture(matrices: Sequence[Matrix], node: NodeFacts) -> Picture:
+def picture(matrices: Sequence[Matrix], node: NodeFacts) -> SharingGraph:
     """The picture of these pods of `node`."""
     pods = tuple(matrices)
-    return Picture(
+    return SharingGraph(
         pods=pods,
         namespaces=tuple(one for type_ in ORDER for one in _of_type(type_, pods)),
         usual=frozenset(type_ for type_ in ORDER if not node.is_unusual(type_)),
@@ -116,17 +123,21 @@ def picture(matrices: Sequence[Matrix], node: NodeFacts) -> Picture:
 
 
 def _of_type(type_: NamespaceType, pods: Sequence[Matrix]) -> Iterator[Namespace]:
-    hosts: list[Seat] = []
-    together: dict[tuple[int, str], list[Seat]] = {}
+    hosts: list[ProcessIndex] = []
+    together: dict[tuple[int, str], list[ProcessIndex]] = {}
     for at, matrix in enumerate(pods):
         for place, row in enumerate(matrix.processes):
             cell = row.namespaces[type_]
             if cell.sharing == HOST:
-                hosts.append(Seat(at, place))
+                hosts.append(ProcessIndex(at, place))
             elif cell.actual is not None:
-                together.setdefault((at, cell.group or str(place)), []).append(Seat(at, place))
+                together.setdefault((at, cell.group or str(place)), []).append(
+                    ProcessIndex(at, place)
+                )
     if hosts:
-        seen = (pods[seat.pod].processes[seat.process].namespaces[type_].actual for seat in hosts)
+        seen = (
+            pods[member.pod].processes[member.process].namespaces[type_].actual for member in hosts
+        )
         yield _namespace(type_, next(filter(None, seen), None), hosts, is_host=True)
     for members in sorted(_across_pods(type_, together.values(), pods), key=len, reverse=True):
         first = pods[members[0].pod].processes[members[0].process]
@@ -136,7 +147,7 @@ def _of_type(type_: NamespaceType, pods: Sequence[Matrix]) -> Iterator[Namespace
 def _namespace(
     type_: NamespaceType,
     identity: NamespaceIdentity | None,
-    members: Sequence[Seat],
+    members: Sequence[ProcessIndex],
     *,
     is_host: bool,
 ) -> Namespace:
@@ -144,15 +155,15 @@ def _namespace(
 
 
 def _across_pods(
-    type_: NamespaceType, groups: Iterable[Sequence[Seat]], pods: Sequence[Matrix]
-) -> list[list[Seat]]:
+    type_: NamespaceType, groups: Iterable[Sequence[ProcessIndex]], pods: Sequence[Matrix]
+) -> list[list[ProcessIndex]]:
     """The groups of single pods, those joined that are one namespace.
 
     Over pods that is only claimed by the kernel's ids: a number without one may be that of a
     process which ended in silence, and nothing in the other pod would tell.
     """
-    joined: list[list[Seat]] = []
-    by_id: dict[str, list[list[Seat]]] = {}
+    joined: list[list[ProcessIndex]] = []
+    by_id: dict[str, list[list[ProcessIndex]]] = {}
     for group in groups:
         one = pods[group[0].pod].processes[group[0].process]
         actual = one.namespaces[type_].actual

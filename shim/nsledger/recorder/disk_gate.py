@@ -1,8 +1,8 @@
 """Whether the ledger may be written, by the room that its file system has.
 
-Three stages: say that it gets full; close, compress and remove old segments (`Upkeep` does, this
-says when); stop writing before nothing fits any more. The last record says that it stopped, with
-room that was reserved for it. When there is room again, the next one says since when it had
+Three stages: say that it gets full; close, compress and remove old segments (`Maintenance` does,
+this says when); stop writing before nothing fits any more. The last record says that it stopped,
+with room that was reserved for it. When there is room again, the next one says since when it had
 stopped. On the writer's thread, like all of `GroupCommit`.
 """
 

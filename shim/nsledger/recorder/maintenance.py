@@ -34,7 +34,7 @@ _PATIENCE_S: Final = 10.0
 """For the record of a removal; without it nothing is removed this time."""
 
 
-class Upkeep:
+class Maintenance:
     """Goes round every `interval_s`."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Upkeep:
         self._now = now
         self._interval_s = interval_s
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
     def start(self) -> None:
         """Begin, on a thread of its own."""
@@ -107,7 +107,7 @@ class Upkeep:
                 self.go_round()
             except (LedgerError, OSError) as error:
                 self.failures[word_for(error)] += 1
-                log.warning("upkeep.failed", error=word_for(error))
+                log.warning("maintenance.failed", error=word_for(error))
             self._ending.wait(self._interval_s)
 
     def _called_off(self) -> bool:

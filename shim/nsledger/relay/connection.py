@@ -175,7 +175,7 @@ class Link:
         return [self.client.fd] if self.runtime is None else [self.client.fd, self.runtime.fd]
 
     def dial(self, path: str) -> bool:
-        """Connect to the runtime; False if it is not there, or its backlog is full."""
+        """Connect to the runtime; False if it is not there, or its held requests is full."""
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
         try:
             sock.connect(path)

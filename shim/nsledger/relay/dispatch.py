@@ -1,6 +1,6 @@
-"""Between the core and the watcher: events told, decisions carried out, hold limits kept.
+"""Between the core and the interceptor: events told, decisions carried out, hold limits kept.
 
-Whatever a watcher does wrong is counted here and reaches no call.
+Whatever an interceptor does wrong is counted here and reaches no call.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 import msgspec
 
-from nsledger.relay.buffering import LateWatcher
+from nsledger.relay.buffering import BufferingInterceptor
 from nsledger.relay.connection import Link
-from nsledger.relay.h2.calls import Treatment, Watcher
+from nsledger.relay.h2.calls import Interceptor, Treatment
 from nsledger.relay.h2.counters import Counters
 from nsledger.relay.h2.streams import (
     Answered,
@@ -44,7 +44,7 @@ Decision = Release | Refuse
 
 
 class RelayedCall:
-    """One call that the watcher was told of; see `nsledger.relay.h2.calls.HeldCall`."""
+    """One call that the interceptor was told of; see `nsledger.relay.h2.calls.HeldCall`."""
 
     __slots__ = ("_decide", "decided", "link", "path", "received_mono_ns", "stream_id")
 
@@ -83,7 +83,7 @@ class RelayOptions:
     """Bounds of time and memory; nothing here changes what passes untouched."""
 
     hold_limit_s: float = 0.1
-    """The longest that a complete request waits for its watcher."""
+    """The longest that a complete request waits for its interceptor."""
     failure_policy: FailurePolicy = "ignore"
     dial_limit_s: float = 2.0
     """The longest that an accepted connection waits for a runtime that is not there."""
@@ -95,18 +95,18 @@ class RelayOptions:
     """A longer answer, or tapped request, is not copied."""
 
 
-class Watching:
-    """The calls of all links that the watcher was told of and that are not over."""
+class Dispatcher:
+    """The calls of all links that the interceptor was told of and that are not over."""
 
     def __init__(
         self,
-        watcher: Watcher,
+        interceptor: Interceptor,
         counters: Counters,
         options: RelayOptions,
         wake: Callable[[], None],
     ) -> None:
         """`wake` has the relay's thread call `carry_out` soon."""
-        self._watcher = watcher
+        self._interceptor = interceptor
         self._counters = counters
         self._fails = options.failure_policy == "fail"
         self._hold_limit_ns = int(options.hold_limit_s * 1e9)
@@ -117,15 +117,15 @@ class Watching:
         self._decisions: deque[tuple[RelayedCall, Decision]] = deque()
         self._unsettled: dict[Link, None] = {}
         """Links whose core has something to send since a decision."""
-        self._late = watcher if isinstance(watcher, LateWatcher) else None
+        self._late = interceptor if isinstance(interceptor, BufferingInterceptor) else None
         if self._late is not None:
             self._late.on_arrival(wake)
 
     def treatment(self, path: str) -> Treatment | None:
-        """What the watcher wants of calls of `path`."""
+        """What the interceptor wants of calls of `path`."""
         try:
-            return self._watcher.treatment(path)
-        except Exception:  # noqa: BLE001  # a watcher must not hurt a call, whatever it raises
+            return self._interceptor.treatment(path)
+        except Exception:  # noqa: BLE001  # an interceptor must not hurt a call, whatever it raises
             self._overlooked("watcher_error", path)
             return None
 
@@ -135,17 +135,17 @@ class Watching:
             case RequestHeld():
                 call = self._begin(link, event.stream_id, event.path)
                 self._holds.append((call.received_mono_ns + self._hold_limit_ns, call))
-                if not self._told(self._watcher.request_held, call, event.message):
+                if not self._told(self._interceptor.request_held, call, event.message):
                     self._decide(call, self._fallback())
                 self._apply_decisions()
                 self._unsettled.pop(link, None)  # whoever tells this settles it
             case RequestSeen():
                 call = self._begin(link, event.stream_id, event.path)
-                self._told(self._watcher.request_seen, call, event.message)
+                self._told(self._interceptor.request_seen, call, event.message)
             case Answered():
                 call = self._calls.pop((link, event.stream_id))
                 call.decided = True
-                self._told(self._watcher.answered, call, event.message, event.grpc_status)
+                self._told(self._interceptor.answered, call, event.message, event.grpc_status)
             case Overlooked():
                 self._overlooked(event.reason, event.path)
             case Unfollowed():
@@ -155,7 +155,7 @@ class Watching:
 
     @property
     def next_deadline_ns(self) -> int | None:
-        """When the first hold limit is over; as long as the watcher is to come, none is."""
+        """When the first hold limit is over; as long as the interceptor is to come, none is."""
         while self._holds and self._holds[0][1].decided:
             self._holds.popleft()
         return self._holds[0][0] if self._holds and self._late is None else None
@@ -178,14 +178,14 @@ class Watching:
         self._overlooked("relay_error", None)
         link.close()
 
-    def _welcome(self, late: LateWatcher, watcher: Watcher, now_ns: int) -> None:
-        """The watcher is there: tell it what it missed."""
-        self._late, self._watcher = None, watcher
+    def _welcome(self, late: BufferingInterceptor, interceptor: Interceptor, now_ns: int) -> None:
+        """The interceptor is there: tell it what it missed."""
+        self._late, self._interceptor = None, interceptor
         limit_ns = now_ns + self._hold_limit_ns
         self._holds = deque((limit_ns, call) for _, call in self._holds)
         for tell in late.kept:
             try:
-                tell(watcher)
+                tell(interceptor)
             except Exception:  # noqa: BLE001  # as in `_told`; the hold limit lets its call go
                 self._overlooked("watcher_error", None)
 
@@ -236,7 +236,7 @@ class Watching:
     def _told(self, tell: Callable[..., None], call: RelayedCall, *facts: object) -> bool:
         try:
             tell(call, *facts)
-        except Exception:  # noqa: BLE001  # a watcher must not hurt a call, whatever it raises
+        except Exception:  # noqa: BLE001  # an interceptor must not hurt a call, whatever it raises
             self._overlooked("watcher_error", call.path)
             return False
         return True
@@ -244,6 +244,6 @@ class Watching:
     def _overlooked(self, reason: str, path: str | None) -> None:
         self._counters.count_overlooked(reason)
         try:
-            self._watcher.overlooked(reason, path)
+            self._interceptor.overlooked(reason, path)
         except Exception:  # noqa: BLE001  # counted above, and there is nobody else to tell
             self._counters.count_overlooked("watcher_error")

@@ -1,6 +1,6 @@
 """The relay: one thread that accepts, dials, pumps, and waits for nothing but epoll.
 
-It logs nothing: what there is to know of a call goes to the watcher, and into `counters`.
+It logs nothing: what there is to know of a call goes to the interceptor, and into `counters`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from typing import Final
 
 from nsledger.relay.connection import Link
-from nsledger.relay.dispatch import RelayOptions, Watching
-from nsledger.relay.h2.calls import Watcher
+from nsledger.relay.dispatch import Dispatcher, RelayOptions
+from nsledger.relay.h2.calls import Interceptor
 from nsledger.relay.h2.connection import RelayedConnection
 from nsledger.relay.h2.counters import Counters, Latencies
 from nsledger.relay.h2.streams import Limits
@@ -38,7 +38,7 @@ class Relay:
         self,
         listener: socket.socket,
         upstream_path: str,
-        watcher: Watcher,
+        interceptor: Interceptor,
         options: RelayOptions = _DEFAULTS,
         latencies: Latencies | None = None,
     ) -> None:
@@ -57,7 +57,9 @@ class Relay:
         )
         self._dial_limit_ns = int(options.dial_limit_s * 1e9)
         self._wakeup = Wakeup()
-        self._watching = Watching(watcher, self.counters, options, self._wakeup.wake_from_elsewhere)
+        self._dispatcher = Dispatcher(
+            interceptor, self.counters, options, self._wakeup.wake_from_elsewhere
+        )
         self._epoll = select.epoll()
         self._ready: dict[int, Ready] = {}
         self._links: dict[Link, None] = {}
@@ -131,7 +133,7 @@ class Relay:
     def _timeout_s(self) -> float | None:
         """How long epoll may wait: for ever if nothing is due."""
         moments = (
-            self._watching.next_deadline_ns,
+            self._dispatcher.next_deadline_ns,
             self._next_dial_ns if self._dialing else None,
             self._accept_again_ns,
             self._drain_deadline_ns,
@@ -144,7 +146,7 @@ class Relay:
     def _tick(self) -> None:
         """What is due, beside sockets."""
         now_ns = time.monotonic_ns()
-        self._watching.carry_out(now_ns)
+        self._dispatcher.carry_out(now_ns)
         if self._dialing and now_ns >= self._next_dial_ns:
             self._dial_waiting(now_ns)
         if self._accept_again_ns is not None and now_ns >= self._accept_again_ns:
@@ -165,7 +167,7 @@ class Relay:
             ready(events)
         except Exception:  # noqa: BLE001  # one connection's fault must not end the others
             for link in [link for link in self._links if fd in link.descriptors]:
-                self._watching.give_up(link)
+                self._dispatcher.give_up(link)
 
     # --- connections -----------------------------------------------------------------------------
 
@@ -208,16 +210,16 @@ class Relay:
                 self.counters,
                 stopwatch=timing.Stopwatch(self._latencies),
                 limits=self._limits,
-                treatment=self._watching.treatment,
-                tell=self._watching.tell,
+                treatment=self._dispatcher.treatment,
+                tell=self._dispatcher.tell,
                 forget=self._forget,
             )
         return Link(
             accepted,
             self._epoll,
-            RelayedConnection(self._watching.treatment, self.counters, self._limits),
+            RelayedConnection(self._dispatcher.treatment, self.counters, self._limits),
             self.counters,
-            tell=self._watching.tell,
+            tell=self._dispatcher.tell,
             forget=self._forget,
         )
 
@@ -267,6 +269,6 @@ class Relay:
     def _close(self) -> None:
         for link in list(self._links):
             link.hang_up()
-        self._watching.carry_out(time.monotonic_ns())
+        self._dispatcher.carry_out(time.monotonic_ns())
         self._epoll.close()
         self._wakeup.close()

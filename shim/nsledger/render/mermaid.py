@@ -12,7 +12,7 @@ from typing import Final
 
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.sharing_graph import Circle, Picture, Seat
+from nsledger.query.sharing_graph import ProcessIndex, SharedGroup, SharingGraph
 from nsledger.render.text import shorten_middle, visible
 from nsledger.state.matrix import ORDER, Process
 
@@ -21,7 +21,7 @@ HOST_NAME: Final = f"{HOST_SIGN} the node's own"
 _LONGEST: Final = 48
 
 
-def hosts_types(picture: Picture, wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
+def hosts_types(picture: SharingGraph, wanted: Sequence[NamespaceType]) -> Sequence[NamespaceType]:
     """Of which types the host's is drawn: without those of every ordinary pod, unless asked for."""
     return wanted or [type_ for type_ in ORDER if type_ not in picture.usual]
 
@@ -34,32 +34,32 @@ def process_name(process: Process) -> str:
     return shorten_middle(name, _LONGEST) + again + ended
 
 
-def pod_name(picture: Picture, pod: int) -> str:
+def pod_name(picture: SharingGraph, pod: int) -> str:
     """`k8s_namespace/name`, no longer than fits."""
     return shorten_middle(visible(picture.pods[pod].pod.full_name) or "?", _LONGEST)
 
 
-def home(circle: Circle) -> int | None:
-    """The pod that a circle is within; None if it reaches over several."""
-    pods = {seat.pod for seat in circle.members}
+def home(group: SharedGroup) -> int | None:
+    """The pod that a group is within; None if it reaches over several."""
+    pods = {member.pod for member in group.members}
     return pods.pop() if len(pods) == 1 else None
 
 
-def is_bad(picture: Picture, circle: Circle) -> bool:
+def is_bad(picture: SharingGraph, group: SharedGroup) -> bool:
     """Whether a process is in it although layers disagree, or it moved there, or pods share it."""
-    if home(circle) is None:
+    if home(group) is None:
         return True
-    return any(_is_odd(picture, seat, circle.types) for seat in circle.members)
+    return any(_is_odd(picture, member, group.types) for member in group.members)
 
 
-def in_host(picture: Picture, seat: Seat, types: Sequence[NamespaceType]) -> str:
+def in_host(picture: SharingGraph, member: ProcessIndex, types: Sequence[NamespaceType]) -> str:
     """`net pid`, with a sign where it should not be so."""
-    sign = "≠ " if _is_odd(picture, seat, types) else ""
+    sign = "≠ " if _is_odd(picture, member, types) else ""
     return f"{sign}{words(types)}"
 
 
-def _is_odd(picture: Picture, seat: Seat, types: Sequence[NamespaceType]) -> bool:
-    cells = [picture.cell(seat, type_) for type_ in types]
+def _is_odd(picture: SharingGraph, member: ProcessIndex, types: Sequence[NamespaceType]) -> bool:
+    cells = [picture.cell(member, type_) for type_ in types]
     return any(cell.verdict is Verdict.MISMATCH or cell.changed for cell in cells)
 
 
@@ -79,49 +79,49 @@ _UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _./-]")
 """Written as numbers, so that no name can end a label, a line or the diagram."""
 
 
-def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
+def draw(picture: SharingGraph, types: Sequence[NamespaceType] = ()) -> str:
     """The flowchart; of `types` only, if there are any."""
     drawn = "".join(f"  {line}\n" for line in _lines(picture, types))
     return f"flowchart LR\n{drawn}{_CLASSES}"
 
 
-def _lines(picture: Picture, types: Sequence[NamespaceType]) -> Iterator[str]:
-    circles = picture.circles(types or ORDER)
+def _lines(picture: SharingGraph, types: Sequence[NamespaceType]) -> Iterator[str]:
+    groups = picture.shared_groups(types or ORDER)
     alone = picture.alone(types or ORDER)
     for pod in range(len(picture.pods)):
         yield f'subgraph p{pod} ["{_label(pod_name(picture, pod))}"]'
-        for seat in picture.seats():
-            if seat.pod == pod:
-                yield f"  {_process(seat, picture.process(seat), alone.get(seat, []))}"
-        for at, circle in enumerate(circles):
-            if home(circle) == pod:
-                yield f"  {_shared(at, circle, bad=is_bad(picture, circle))}"
+        for member in picture.members():
+            if member.pod == pod:
+                yield f"  {_process(member, picture.process(member), alone.get(member, []))}"
+        for at, group in enumerate(groups):
+            if home(group) == pod:
+                yield f"  {_shared(at, group, bad=is_bad(picture, group))}"
         yield "end"
-    for at, circle in enumerate(circles):
-        if home(circle) is None:
-            yield _shared(at, circle, bad=True)
-        for seat in circle.members:
-            yield f"{_name(seat)} --- s{at}"
+    for at, group in enumerate(groups):
+        if home(group) is None:
+            yield _shared(at, group, bad=True)
+        for member in group.members:
+            yield f"{_name(member)} --- s{at}"
     of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
         yield f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
-    for seat, found in of_host.items():
-        yield f'{_name(seat)} ---|"{_label(in_host(picture, seat, found))}"| host'
+    for member, found in of_host.items():
+        yield f'{_name(member)} ---|"{_label(in_host(picture, member, found))}"| host'
 
 
-def _process(seat: Seat, process: Process, alone: Sequence[NamespaceType]) -> str:
+def _process(member: ProcessIndex, process: Process, alone: Sequence[NamespaceType]) -> str:
     own = f"<br>alone: {words(alone)}" if alone else ""
     style = ":::sandbox" if process.kind == "sandbox" else ""
-    return f'{_name(seat)}["{_label(process_name(process))}{own}"]{style}'
+    return f'{_name(member)}["{_label(process_name(process))}{own}"]{style}'
 
 
-def _shared(at: int, circle: Circle, *, bad: bool) -> str:
-    text = words(circle.types)
+def _shared(at: int, group: SharedGroup, *, bad: bool) -> str:
+    text = words(group.types)
     return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
 
 
-def _name(seat: Seat) -> str:
-    return f"p{seat.pod}r{seat.process}"
+def _name(member: ProcessIndex) -> str:
+    return f"p{member.pod}r{member.process}"
 
 
 def _label(text: str) -> str:

@@ -21,8 +21,8 @@ import msgspec
 
 from nsledger.model.judgement import HOST, UNKNOWN
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.history import Chronicle, Span
-from nsledger.query.sharing_graph import Picture
+from nsledger.query.history import History, Span
+from nsledger.query.sharing_graph import SharingGraph
 from nsledger.render.explanation import explain
 from nsledger.render.matrix import sharing_cell
 from nsledger.render.text import Screen, visible
@@ -47,8 +47,8 @@ _PLACE: Final = {type_: at for at, type_ in enumerate(ORDER)}
 class Report:
     """All that a page tells."""
 
-    picture: Picture
-    chronicle: Chronicle
+    picture: SharingGraph
+    history: History
     findings: Sequence[Finding]
     """Those about the pods of the picture, and about the node."""
     at: str | None
@@ -145,9 +145,9 @@ class _Finding(msgspec.Struct, omit_defaults=True, kw_only=True):
 
 def page_data(report: Report) -> bytes:
     """JSON for the page's script."""
-    picture, chronicle = report.picture, report.chronicle
+    picture, history = report.picture, report.history
     places = {matrix.pod.pod_sandbox_id: at for at, matrix in enumerate(picture.pods)}
-    node = chronicle.node
+    node = history.node
     told = {
         "types": ORDER,
         "usual": [_PLACE[type_] for type_ in ORDER if type_ in picture.usual],
@@ -160,10 +160,10 @@ def page_data(report: Report) -> bytes:
             "kernel": node.kernel_release if node else "",
             "version": node.version if node else "",
             "cgroup": node.cgroup_version if node else 0,
-            "boot": chronicle.boot_id,
-            "ledger": chronicle.ledger_id,
-            "first": chronicle.first,
-            "last": chronicle.last,
+            "boot": history.boot_id,
+            "ledger": history.ledger_id,
+            "first": history.first,
+            "last": history.last,
         },
         "pods": [_pod(matrix, picture.usual) for matrix in picture.pods],
         "namespaces": [
@@ -172,12 +172,12 @@ def page_data(report: Report) -> bytes:
                 one.identity.ino if one.identity else None,
                 one.identity.ns_id if one.identity else None,
                 one.is_host,
-                tuple((seat.pod, seat.process) for seat in one.members),
+                tuple((member.pod, member.process) for member in one.members),
             )
             for one in picture.namespaces
         ],
-        "spans": [_span(span, places[span.owner.pod.pod_sandbox_id]) for span in chronicle.spans()],
-        "holes": [(one.since, one.until, one.reason) for one in chronicle.holes],
+        "spans": [_span(span, places[span.owner.pod.pod_sandbox_id]) for span in history.spans()],
+        "holes": [(one.since, one.until, one.reason) for one in history.holes],
         "findings": [_finding(one) for one in report.findings],
     }
     return msgspec.json.encode(_visible(msgspec.to_builtins(told)))
@@ -325,7 +325,7 @@ def draw(report: Report) -> str:
     script = "".join(_asset(name) for name in _SCRIPTS)
     script = f'(() => {{\n"use strict";\n{script}}})();\n'
     style = _asset("page.css")
-    node = report.chronicle.node
+    node = report.history.node
     parts = {
         "TITLE": html.escape(visible(node.node_name if node else "") or "a node"),
         "POLICY": (

@@ -12,7 +12,7 @@ from typing import Final
 
 from nsledger.model.judgement import CONTAINER_PREFIX, HOST, UNKNOWN, Verdict
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.sharing_graph import Picture
+from nsledger.query.sharing_graph import SharingGraph
 from nsledger.render.matrix import CHANGED_SIGN, sharing_cell
 from nsledger.render.mermaid import pod_name, process_name
 from nsledger.render.text import Screen, shorten_middle, visible
@@ -65,7 +65,7 @@ text { fill: #e7e8ea; }
 """
 
 
-def draw(picture: Picture, types: Sequence[NamespaceType] = ()) -> str:
+def draw(picture: SharingGraph, types: Sequence[NamespaceType] = ()) -> str:
     """The picture; of `types` only, if there are any."""
     shown = types or ORDER
     width = 2 * _MARGIN + _NAMES + _COLUMN * len(shown)
@@ -91,7 +91,7 @@ def _legend() -> str:
     return "▲ the node's own · A B C same letter, same namespace · ≠ layers disagree"
 
 
-def _described(picture: Picture) -> str:
+def _described(picture: SharingGraph) -> str:
     return escape(
         "; ".join(
             f"{pod_name(picture, pod)}: {', '.join(process_name(one) for one in matrix.processes)}"
@@ -100,7 +100,9 @@ def _described(picture: Picture) -> str:
     )
 
 
-def _pod(picture: Picture, pod: int, types: Sequence[NamespaceType], top: int) -> Iterator[str]:
+def _pod(
+    picture: SharingGraph, pod: int, types: Sequence[NamespaceType], top: int
+) -> Iterator[str]:
     matrix = picture.pods[pod]
     yield _text(_MARGIN, top + 14, pod_name(picture, pod), "pod")
     head = top + _TITLE + 12

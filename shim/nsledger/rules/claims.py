@@ -25,7 +25,7 @@ from nsledger.model.namespaces import (
 
 
 @dataclass(frozen=True, slots=True)
-class Surroundings:
+class JudgementContext:
     """What was alive beside a container, read at the same moment as the container itself.
 
     The same moment matters: the kernel gives a dead process's inodes to the next one at once, so
@@ -89,12 +89,12 @@ def compatible(one: Claim, other: Claim) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class Viewpoint:
+class ClaimResolver:
     """One type of namespace, from where one process stands."""
 
     type_: NamespaceType
     actual: NamespaceReading
-    around: Surroundings
+    around: JudgementContext
 
     def seen(self) -> Claim:
         """The namespace that the process has."""
@@ -192,32 +192,32 @@ class Statement:
     rule: Rule
 
 
-Meaning = tuple[Rule, Callable[[Viewpoint], Claim]]
+Meaning = tuple[Rule, Callable[[ClaimResolver], Claim]]
 
 ASKED_OF_CONTAINER: Final[Mapping[NamespaceMode, Meaning]] = {
-    NamespaceMode.NODE: (Rule.REQUESTED_NODE, Viewpoint.hosts),
-    NamespaceMode.POD: (Rule.REQUESTED_POD, Viewpoint.pods),
-    NamespaceMode.CONTAINER: (Rule.REQUESTED_CONTAINER, Viewpoint.own),
-    NamespaceMode.TARGET: (Rule.REQUESTED_TARGET, Viewpoint.targets),
+    NamespaceMode.NODE: (Rule.REQUESTED_NODE, ClaimResolver.hosts),
+    NamespaceMode.POD: (Rule.REQUESTED_POD, ClaimResolver.pods),
+    NamespaceMode.CONTAINER: (Rule.REQUESTED_CONTAINER, ClaimResolver.own),
+    NamespaceMode.TARGET: (Rule.REQUESTED_TARGET, ClaimResolver.targets),
 }
 """What CRI's words mean for an application container."""
 
 ASKED_OF_SANDBOX: Final[Mapping[NamespaceMode, Meaning]] = {
-    NamespaceMode.NODE: (Rule.REQUESTED_NODE, Viewpoint.hosts),
-    NamespaceMode.POD: (Rule.REQUESTED_POD, Viewpoint.own),
-    NamespaceMode.CONTAINER: (Rule.REQUESTED_CONTAINER, Viewpoint.own),
-    NamespaceMode.TARGET: (Rule.REQUESTED_TARGET, Viewpoint.own),
+    NamespaceMode.NODE: (Rule.REQUESTED_NODE, ClaimResolver.hosts),
+    NamespaceMode.POD: (Rule.REQUESTED_POD, ClaimResolver.own),
+    NamespaceMode.CONTAINER: (Rule.REQUESTED_CONTAINER, ClaimResolver.own),
+    NamespaceMode.TARGET: (Rule.REQUESTED_TARGET, ClaimResolver.own),
 }
 """What they mean for a sandbox, which is nobody's guest: its own are the pod's."""
 
 _ASSIGNED: Final[Mapping[Assignment, Meaning]] = {
-    INHERITED: (Rule.ASSIGNED_INHERITED, Viewpoint.hosts),
-    NEW: (Rule.ASSIGNED_NEW, Viewpoint.own),
+    INHERITED: (Rule.ASSIGNED_INHERITED, ClaimResolver.hosts),
+    NEW: (Rule.ASSIGNED_NEW, ClaimResolver.own),
 }
 
 
 def requested(
-    view: Viewpoint, mode: RequestedMode | None, meanings: Mapping[NamespaceMode, Meaning]
+    view: ClaimResolver, mode: RequestedMode | None, meanings: Mapping[NamespaceMode, Meaning]
 ) -> Statement:
     """CRI's statement; None asks nothing, and a number is a mode that this version cannot read."""
     words = f"requested {mode}"
@@ -228,7 +228,7 @@ def requested(
     return Statement(words, NoneOf(doubt=doubt), Rule.REQUESTED_UNKNOWN)
 
 
-def assigned(view: Viewpoint, assignment: Assignment | None) -> Statement:
+def assigned(view: ClaimResolver, assignment: Assignment | None) -> Statement:
     """The OCI spec's statement; None is a spec that was not seen."""
     words = f"assigned {assignment}"
     if assignment is None:
@@ -239,6 +239,6 @@ def assigned(view: Viewpoint, assignment: Assignment | None) -> Statement:
     return Statement(words, view.behind(assignment), Rule.ASSIGNED_PATH)
 
 
-def actual(view: Viewpoint, sharing: Sharing) -> Statement:
+def actual(view: ClaimResolver, sharing: Sharing) -> Statement:
     """The kernel's statement."""
     return Statement(f"got {sharing}", view.seen(), Rule.ACTUAL_UNREAD)

@@ -32,7 +32,7 @@ from nsledger.model.namespaces import (
     shown,
 )
 from nsledger.rules import claims
-from nsledger.rules.claims import NoneOf, Surroundings, Viewpoint, compatible
+from nsledger.rules.claims import ClaimResolver, JudgementContext, NoneOf, compatible
 from nsledger.rules.sharing import container_sharing, sandbox_sharing
 
 
@@ -40,12 +40,12 @@ def judge_container(
     actual: NamespaceReading,
     requested: RequestedNamespaces,
     assigned: AssignedNamespaces,
-    around: Surroundings,
+    around: JudgementContext,
 ) -> dict[NamespaceType, Judgement]:
     """One judgement per type for an application container."""
     return {
         type_: _judge(
-            Viewpoint(type_, actual, around),
+            ClaimResolver(type_, actual, around),
             container_sharing(type_, actual, around),
             requested,
             assigned,
@@ -64,12 +64,12 @@ def judge_sandbox(
 ) -> dict[NamespaceType, Judgement]:
     """One judgement per type for the sandbox itself, whose own namespaces are the pod's.
 
-    `paths` is what assigned paths led to, as in `Surroundings`.
+    `paths` is what assigned paths led to, as in `JudgementContext`.
     """
-    around = Surroundings(host=host, sandbox=None, paths=paths or {})
+    around = JudgementContext(host=host, sandbox=None, paths=paths or {})
     return {
         type_: _judge(
-            Viewpoint(type_, actual, around),
+            ClaimResolver(type_, actual, around),
             sandbox_sharing(type_, actual, host),
             requested,
             assigned,
@@ -80,7 +80,7 @@ def judge_sandbox(
 
 
 def _judge(
-    view: Viewpoint,
+    view: ClaimResolver,
     sharing: Sharing,
     requested: RequestedNamespaces,
     assigned: AssignedNamespaces,

@@ -14,11 +14,11 @@ from nsledger.model.judgement import (
     Sharing,
 )
 from nsledger.model.namespaces import NamespaceReading, NamespaceType
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 
 
 def container_sharing(
-    type_: NamespaceType, actual: NamespaceReading, around: Surroundings
+    type_: NamespaceType, actual: NamespaceReading, around: JudgementContext
 ) -> Sharing:
     """Whose namespace of `type_` the container is in; the widest sharing wins.
 
@@ -47,7 +47,7 @@ def container_sharing(
     return UNKNOWN if None in theirs.values() else PRIVATE
 
 
-def _seniority(name: str, around: Surroundings) -> tuple[float, str]:
+def _seniority(name: str, around: JudgementContext) -> tuple[float, str]:
     born = around.siblings[name].start_ticks
     return (math.inf if born is None else born, name)
 

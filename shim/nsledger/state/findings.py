@@ -224,7 +224,7 @@ class _Case:
         )
 
 
-class Docket:
+class FindingCollector:
     """All that was found so far."""
 
     def __init__(self) -> None:

@@ -32,7 +32,7 @@ from nsledger.model.record import Record
 from nsledger.model.refs import PodRef
 from nsledger.state import process_findings
 from nsledger.state.coverage import Unwatched, Watch
-from nsledger.state.findings import Docket, Finding, Key, Kind, Severity, Sighting
+from nsledger.state.findings import Finding, FindingCollector, Key, Kind, Severity, Sighting
 from nsledger.state.process_findings import NodeFacts
 
 _MARGIN_NS: Final = 5_000_000_000
@@ -44,7 +44,7 @@ class Inspection:
     """Findings of the records taken in so far."""
 
     def __init__(self) -> None:
-        self._docket = Docket()
+        self._collector = FindingCollector()
         self._watch = Watch()
         self._node = NodeFacts()
         self._boot_id = ""
@@ -65,7 +65,7 @@ class Inspection:
     def apply(self, record: Record) -> None:
         """Take in the next record."""
         if record.boot_id != self._boot_id:
-            self._docket.end_all(record.time)
+            self._collector.end_all(record.time)
             self._boot_id = record.boot_id
         hole = self._watch.apply(record)
         if hole is not None:
@@ -88,7 +88,7 @@ class Inspection:
             case ContainerWitnessed():
                 self._witnessed(record, event)
             case NamespaceChanged():
-                self._docket.enter(process_findings.of_change(record, event, self._node))
+                self._collector.enter(process_findings.of_change(record, event, self._node))
             case PodStopped() | ContainerStopped():
                 self._enter(process_findings.of_end(record, event))
                 if event.ending is Ending.VANISHED:
@@ -100,7 +100,7 @@ class Inspection:
                 self._gap(record, event)
             case SegmentAltered():
                 said = f"{event.segment} was {event.alteration} by someone else"
-                self._docket.enter(
+                self._collector.enter(
                     Sighting(Kind.SEGMENT_ALTERED, Severity.HIGH, said, record, what=event.segment)
                 )
             case _:
@@ -110,22 +110,22 @@ class Inspection:
         """What is found by now: the worst first, and of equals what was seen first."""
         for key, (since, until) in list(self._past_shim.items()):
             if self._may_be_missed(since, until):
-                self._docket.withdraw(key)
+                self._collector.withdraw(key)
         if self._unhooked and not self._hook_ever_saw:
             self._blame_the_installation()
         return sorted(
-            self._docket.findings(), key=lambda one: (one.severity.rank, unix_ns(one.first_time))
+            self._collector.findings(), key=lambda one: (one.severity.rank, unix_ns(one.first_time))
         )
 
     def _enter(self, sightings: Iterable[Sighting]) -> None:
         for sighting in sightings:
-            self._docket.enter(sighting)
+            self._collector.enter(sighting)
 
     def _daemon_started(self, record: Record, event: DaemonStarted, hole: Unwatched | None) -> None:
         self._node = NodeFacts(event.host, event.cgroup_version)
         self._watched_since = self._watched_since or record.time
         if hole is not None:
-            self._docket.enter(
+            self._collector.enter(
                 Sighting(
                     Kind.UNWATCHED,
                     Severity.MEDIUM if "killed" in hole.reason else Severity.LOW,
@@ -156,7 +156,7 @@ class Inspection:
                 container=event.container,
                 lasts=True,
             )
-            self._docket.enter(self._unhooked[container_id])
+            self._collector.enter(self._unhooked[container_id])
 
     def _witnessed(self, record: Record, event: ContainerWitnessed) -> None:
         container_id = event.container.container_id
@@ -164,7 +164,7 @@ class Inspection:
         self._by_hook.add(container_id)
         late = self._unhooked.pop(container_id, None)
         if late is not None:
-            self._docket.withdraw(late.key)
+            self._collector.withdraw(late.key)
         self._enter(process_findings.partial(record, event, self._node))
         then = event.hook_time or record.time
         if container_id in self._by_shim or not self._watched_since:
@@ -179,7 +179,7 @@ class Inspection:
                 container=event.container,
                 lasts=True,
             )
-            self._docket.enter(sighting)
+            self._collector.enter(sighting)
             self._past_shim[sighting.key] = then, then
 
     def _found(
@@ -201,7 +201,7 @@ class Inspection:
             since=event.not_before,
             lasts=isinstance(event, PodAssigned | ContainerStarted),
         )
-        self._docket.enter(sighting)
+        self._collector.enter(sighting)
         self._past_shim[sighting.key] = event.not_before, record.time
 
     def _came_through_shim(self, id_: str) -> None:
@@ -209,18 +209,18 @@ class Inspection:
         for key in list(self._past_shim):
             if id_ == (key[2] or key[1]):
                 del self._past_shim[key]
-                self._docket.withdraw(key)
+                self._collector.withdraw(key)
 
     def _ended(
         self, record: Record, event: PodStopped | PodRemoved | ContainerStopped | ContainerRemoved
     ) -> None:
         if isinstance(event, PodStopped | PodRemoved):
-            self._docket.end(event.pod.pod_sandbox_id, record.time)
+            self._collector.end(event.pod.pod_sandbox_id, record.time)
             if isinstance(event, PodRemoved):
                 self._pods.pop(event.pod.pod_sandbox_id, None)
             return
         container_id = event.container.container_id
-        self._docket.end(container_id, record.time)
+        self._collector.end(container_id, record.time)
         if isinstance(event, ContainerRemoved):
             self._by_shim.discard(container_id)
             self._by_hook.discard(container_id)
@@ -230,7 +230,7 @@ class Inspection:
             return  # the start that follows is the same, as `unwatched`
         in_spool = event.reason.startswith(_SPOOL)
         said = f"set aside in the spool: {event.reason.removeprefix(_SPOOL)}"
-        self._docket.enter(
+        self._collector.enter(
             Sighting(
                 Kind.SPOOL_QUARANTINED if in_spool else Kind.GAP,
                 Severity.LOW if in_spool else Severity.MEDIUM,
@@ -252,8 +252,8 @@ class Inspection:
     def _blame_the_installation(self) -> None:
         """Where the hook never saw anything, one finding says so, not one for each container."""
         for sighting in self._unhooked.values():
-            self._docket.withdraw(sighting.key)
-            self._docket.enter(
+            self._collector.withdraw(sighting.key)
+            self._collector.enter(
                 Sighting(
                     Kind.HOOK_MISSING,
                     Severity.MEDIUM,

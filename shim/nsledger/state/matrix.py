@@ -26,7 +26,7 @@ from nsledger.model.namespaces import (
     RequestedNamespaces,
 )
 from nsledger.model.refs import PodRef
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.sharing import container_sharing, sandbox_sharing
 from nsledger.state.coverage import Unwatched
 from nsledger.state.pod import Container, LayerRecords, Pod
@@ -251,7 +251,7 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
     sharing: dict[NamespaceType, str] = {}
     if actual is not None and host is not None and container.running:
         siblings = pod.running_siblings(container.ref.container_id)
-        around = Surroundings(host=host, sandbox=pod.actual, siblings=siblings)
+        around = JudgementContext(host=host, sandbox=pod.actual, siblings=siblings)
         sharing = {type_: container_sharing(type_, actual, around) for type_ in ORDER}
         for type_, identity in actual.namespaces.items():
             if container.assigned.get(type_) == NEW and identity.ns_id is None:

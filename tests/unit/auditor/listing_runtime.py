@@ -159,10 +159,10 @@ def told(on_record: list[Event | UnknownEvent]) -> list[Event | UnknownEvent]:
 def adopt(node: Box, *, actual: NamespaceReading) -> None:
     """Put the one pod and container on record, as having been seen by the shim."""
     pod = PodRef(pod_sandbox_id="s1", name="pod-s1", k8s_namespace="shop")
-    node.picture.say(
+    node.node_state.record(
         PodAssigned(source=Source.CRI_PROXY, pod=pod, actual=read_namespaces(os.getpid()))
     )
     container = ContainerRef(container_id="c1", name="name-c1")
-    node.picture.say(
+    node.node_state.record(
         ContainerStarted(source=Source.CRI_PROXY, pod=pod, container=container, actual=actual)
     )

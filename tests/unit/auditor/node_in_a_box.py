@@ -11,19 +11,19 @@ from itertools import islice
 from pathlib import Path
 from typing import TypeVar
 
-from nsledger.auditor.annotation_cache import Foresight, Predictions
-from nsledger.auditor.call_outcomes import Evidence
+from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
+from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
-from nsledger.auditor.drift_recorder import Finds
-from nsledger.auditor.follow_up import Witness
-from nsledger.auditor.idle_gate import Courtesy
-from nsledger.auditor.interceptor import CallWatcher, Policy
+from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.follow_up import FollowUpWorker
+from nsledger.auditor.idle_gate import IdleGate
+from nsledger.auditor.interceptor import CriInterceptor, Policy
 from nsledger.auditor.jobs import Asked, FollowUp, LookUpSandbox
-from nsledger.auditor.node_state import Picture
+from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
 from nsledger.auditor.reconcile import Reconciliation
-from nsledger.auditor.restore_state import Recollection
-from nsledger.auditor.runtime_status import Inquiry
+from nsledger.auditor.restore_state import RestoredState
+from nsledger.auditor.runtime_status import RuntimeStatusClient
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -136,29 +136,29 @@ class FakeCall:
 @dataclass
 class Box:
     recorder: Recorder
-    picture: Picture
+    node_state: NodeState
     observer: Observer
-    evidence: Evidence
-    inquiry: Inquiry
+    evidence: CallOutcomes
+    runtime_status: RuntimeStatusClient
     spool: Inbox
     reconciliation: Reconciliation
     in_flight: InFlight
-    witness: Witness
-    watcher: CallWatcher
+    follow_up: FollowUpWorker
+    interceptor: CriInterceptor
     runtime: FakeRuntime
     ledger: Path
 
     def settle(self) -> None:
-        """Wait until the witness has worked what it was given so far."""
+        """Wait until the follow-up worker has worked what it was given so far."""
         worked = threading.Event()
-        self.witness.put(LookUpSandbox("s1", worked.set))
+        self.follow_up.put(LookUpSandbox("s1", worked.set))
         assert worked.wait(30)
 
     def finish(self) -> list[Event | UnknownEvent]:
         """Work everything off; what is on record, but for the ledger's own first entry."""
-        self.witness.close(5)
+        self.follow_up.close(5)
         self.recorder.close(5 if self.ledger.exists() else 0.2)
-        self.inquiry.close()
+        self.runtime_status.close()
         self.spool.close()
         if not self.ledger.exists():
             return []
@@ -176,7 +176,7 @@ def box(
     alone: bool = True,
     ahead: WriteAhead | None = None,
 ) -> Iterator[Box]:
-    """A box that runs until `finish`; it recollects and reconciles if it is given an interval."""
+    """A box that runs until `finish`; it restores and reconciles if it is given an interval."""
     clock = FixedClock()
     ledger = tmp_path / "ledger"
     recorder = Recorder(
@@ -190,62 +190,66 @@ def box(
     spool = Inbox(
         str(tmp_path / "spool"), now=clock.now, on_refused=lambda *_: None, on_missed=lambda _: None
     )
-    inquiry = Inquiry(
+    runtime_status = RuntimeStatusClient(
         lambda: used, on_unanswered=lambda reason: recorder.gap("status_unavailable", detail=reason)
     )
-    picture = Picture(recorder=recorder, clock=clock, host=read_namespaces(os.getpid()))
-    observer = Observer(inquiry=inquiry, picture=picture)
+    node_state = NodeState(recorder=recorder, clock=clock, host=read_namespaces(os.getpid()))
+    observer = Observer(runtime_status=runtime_status, node_state=node_state)
     in_flight = InFlight()
     predictions = Predictions()
-    foresight = Foresight(predictions, cgroup_version=1)
-    evidence = Evidence(
+    annotation_cache = AnnotationCache(predictions, cgroup_version=1)
+    evidence = CallOutcomes(
         observer=observer,
-        picture=picture,
+        node_state=node_state,
         predictions=predictions,
-        foresight=foresight,
+        annotation_cache=annotation_cache,
         spool=spool,
     )
-    recollection = Recollection(picture=picture, spool=spool, recorder=recorder, ledger=str(ledger))
+    restored_state = RestoredState(
+        node_state=node_state, spool=spool, recorder=recorder, ledger=str(ledger)
+    )
     reconciliation = Reconciliation(
-        inquiry=inquiry,
-        picture=picture,
-        finds=Finds(inquiry=inquiry, observer=observer, picture=picture, clock=clock),
+        runtime_status=runtime_status,
+        node_state=node_state,
+        drift_recorder=DriftRecorder(
+            runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
+        ),
         interval_s=reconcile_interval_s,
     )
-    witness = Witness(
+    follow_up = FollowUpWorker(
         evidence=evidence,
         reconciliation=reconciliation,
         in_flight=in_flight,
         recorder=recorder,
-        recollect=recollection.recollect if reconcile_interval_s else lambda: None,
+        restore=restored_state.restore if reconcile_interval_s else lambda: None,
         alone=lambda: alone,
-        courtesy=Courtesy(lambda: 0),
+        idle_gate=IdleGate(lambda: 0),
         pause=lambda: None,
     )
-    watcher = CallWatcher(
+    interceptor = CriInterceptor(
         recorder=recorder,
-        witness=witness,
+        follow_up=follow_up,
         in_flight=in_flight,
-        foresight=foresight,
+        annotation_cache=annotation_cache,
         clock=clock,
         policy=policy,
     )
     recorder.start()
     if reconcile_interval_s:
         begins = DaemonStopped(source=Source.DAEMON, reason="a new daemon begins")
-        recollection.first = recorder.record(begins, at=clock.now())
-    witness.start()
+        restored_state.first = recorder.record(begins, at=clock.now())
+    follow_up.start()
     made = Box(
         recorder,
-        picture,
+        node_state,
         observer,
         evidence,
-        inquiry,
+        runtime_status,
         spool,
         reconciliation,
         in_flight,
-        witness,
-        watcher,
+        follow_up,
+        interceptor,
         runtime,
         ledger,
     )
@@ -291,8 +295,8 @@ def asked(method: Method, request: bytes) -> Asked:
 def answered(
     node: Box, method: Method, request: bytes, answer: bytes = b"", grpc_status: int | None = 0
 ) -> None:
-    """Give the witness the answer of a call."""
-    node.witness.put(FollowUp(asked(method, request), answer, grpc_status))
+    """Give the follow-up worker the answer of a call."""
+    node.follow_up.put(FollowUp(asked(method, request), answer, grpc_status))
 
 
 def only(kind: type[E], events: Sequence[object]) -> E:

@@ -4,30 +4,30 @@ import threading
 import time
 from itertools import count
 
-from nsledger.auditor.idle_gate import Courtesy
+from nsledger.auditor.idle_gate import IdleGate
 
 
 def test_it_waits_for_a_rest_of_the_relay() -> None:
     relayed = iter([100, 200, 300, 300])
 
-    Courtesy(lambda: next(relayed)).wait(threading.Event())
+    IdleGate(lambda: next(relayed)).wait(threading.Event())
 
     assert next(relayed, None) is None
 
 
 def test_a_rest_lasts_until_something_is_relayed_again() -> None:
     relayed = [100]
-    courtesy = Courtesy(lambda: relayed[0])
-    courtesy.wait(threading.Event())
+    idle_gate = IdleGate(lambda: relayed[0])
+    idle_gate.wait(threading.Event())
     began_s = time.monotonic()
 
     for _ in range(100):
-        courtesy.wait(threading.Event())
+        idle_gate.wait(threading.Event())
 
     assert time.monotonic() - began_s < 0.5
     relayed[0] = 200
     began_s = time.monotonic()
-    courtesy.wait(threading.Event())
+    idle_gate.wait(threading.Event())
     assert time.monotonic() - began_s >= 0.01
 
 
@@ -35,17 +35,17 @@ def test_a_relay_that_never_rests_is_not_waited_for() -> None:
     relayed = count()
     began_s = time.monotonic()
 
-    Courtesy(lambda: next(relayed)).wait(threading.Event())
+    IdleGate(lambda: next(relayed)).wait(threading.Event())
 
     assert 1 <= time.monotonic() - began_s < 5
     assert next(relayed) > 20
 
 
 def test_what_is_urgent_waits_for_nothing() -> None:
-    hurry = threading.Event()
-    hurry.set()
+    urgent = threading.Event()
+    urgent.set()
     relayed = count()
 
-    Courtesy(lambda: next(relayed)).wait(hurry)
+    IdleGate(lambda: next(relayed)).wait(urgent)
 
     assert next(relayed) == 1

@@ -53,8 +53,8 @@ def test_a_whole_life_is_on_record_in_its_order(tmp_path: Path) -> None:
     removed = only(ContainerRemoved, on_record)
     assert removed.pod.full_name == "shop/cart"
     assert removed.container.name == "app"
-    assert not node.picture.known
-    assert not node.picture.workloads.pods
+    assert not node.node_state.known
+    assert not node.node_state.workloads.pods
 
 
 def test_a_restored_pod_has_its_containers_on_record_and_they_are_started_like_any(

@@ -95,15 +95,15 @@ def test_what_the_runtime_no_longer_has_vanished_and_is_forgotten(tmp_path: Path
     ]
     assert only(ContainerStopped, on_record).ending is Ending.VANISHED
     assert only(PodStopped, on_record).ending is Ending.VANISHED
-    assert not node.picture.workloads.pods
-    assert not node.picture.known
+    assert not node.node_state.workloads.pods
+    assert not node.node_state.known
     assert not [event for event in on_record if isinstance(event, Gap)]
 
 
 def test_what_is_not_listed_but_runs_is_left_alone(tmp_path: Path) -> None:
     """The hook may serve other engines than the runtime that is asked."""
     with box(tmp_path, runtime=ListingRuntime(), reconcile_interval_s=INTERVAL_S) as node:
-        node.picture.say(
+        node.node_state.record(
             ContainerWitnessed(
                 source=Source.OCI_HOOK,
                 pod=PodRef(),
@@ -224,7 +224,7 @@ def test_a_request_that_was_seen_is_not_put_on_record_again(tmp_path: Path) -> N
         source=Source.CRI_PROXY, audit_id="a1", pod=PodRef(), requested=RequestedNamespaces()
     )
     with box(tmp_path, runtime=there) as node:
-        node.picture.workloads.apply(asked)
+        node.node_state.workloads.apply(asked)
         pod = PodRef(pod_sandbox_id="s1")
         node.observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id="a1")
         on_record = node.finish()

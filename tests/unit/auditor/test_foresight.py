@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.auditor import annotation_cache as module
-from nsledger.auditor.annotation_cache import Foresight, Predictions
+from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.node_state import Known
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -50,8 +50,12 @@ def disproving(type_: NamespaceType) -> Predictions:
 
 
 def test_what_was_disproved_is_foreseen_no_more() -> None:
-    before = Foresight(Predictions(), cgroup_version=1).of(ASKED, RUNC, None, privileged=False)
-    after = Foresight(disproving(CGROUP), cgroup_version=1).of(ASKED, RUNC, None, privileged=False)
+    before = AnnotationCache(Predictions(), cgroup_version=1).get(
+        ASKED, RUNC, None, privileged=False
+    )
+    after = AnnotationCache(disproving(CGROUP), cgroup_version=1).get(
+        ASKED, RUNC, None, privileged=False
+    )
 
     assert before.predicted[CGROUP] == INHERITED
     assert after.predicted == {t: one for t, one in before.predicted.items() if t is not CGROUP}
@@ -59,17 +63,19 @@ def test_what_was_disproved_is_foreseen_no_more() -> None:
 
 @pytest.mark.parametrize("sandbox", [None, Known(4711, {}, "io.containerd.kata.v2")])
 def test_nothing_is_foreseen_where_the_rules_are_not_known(sandbox: Known | None) -> None:
-    foreseen = Foresight(Predictions(), cgroup_version=2).of(ASKED, sandbox, None, privileged=False)
+    cached = AnnotationCache(Predictions(), cgroup_version=2).get(
+        ASKED, sandbox, None, privileged=False
+    )
 
-    assert foreseen.predicted == {}
+    assert cached.predicted == {}
 
 
 def test_a_target_that_was_not_seen_leaves_its_type_open() -> None:
-    foresight = Foresight(Predictions(), cgroup_version=2)
+    annotation_cache = AnnotationCache(Predictions(), cgroup_version=2)
     asked = RequestedNamespaces(pid=NamespaceMode.TARGET, target_id="c1")
 
-    assert PID not in foresight.of(asked, RUNC, None, privileged=False).predicted
-    with_target = foresight.of(asked, RUNC, Known(99, {}), privileged=False)
+    assert PID not in annotation_cache.get(asked, RUNC, None, privileged=False).predicted
+    with_target = annotation_cache.get(asked, RUNC, Known(99, {}), privileged=False)
     assert with_target.predicted[PID] == "/proc/99/ns/pid"
 
 
@@ -85,7 +91,9 @@ def test_a_container_that_asks_as_its_pod_did_finds_all_made_ready(tmp_path: Pat
         request = pb.CreateContainerRequest.FromString(create_container())
         as_the_pod = pb.NamespaceOption(network=pb.NODE)
         request.config.linux.security_context.namespace_options.CopyFrom(as_the_pod)
-        node.watcher.request_held(FakeCall(Method.CREATE_CONTAINER), request.SerializeToString())
+        node.interceptor.request_held(
+            FakeCall(Method.CREATE_CONTAINER), request.SerializeToString()
+        )
         found = module._foreseen.cache_info()
         on_record = node.finish()
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from nsledger.auditor.runtime_status import Inquiry, Unanswered
+from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.status import ContainerStatus, SandboxStatus
 from tests.unit.auditor.node_in_a_box import FakeRuntime
@@ -12,7 +12,9 @@ class Garbling(FakeRuntime):
         raise UndecodableError(message_type="ContainerInfo", reason="of no known shape")
 
 
-def inquiry(runtime: FakeRuntime) -> tuple[Inquiry, list[FakeRuntime], list[str]]:
+def runtime_status(
+    runtime: FakeRuntime,
+) -> tuple[RuntimeStatusClient, list[FakeRuntime], list[str]]:
     connected: list[FakeRuntime] = []
     reasons: list[str] = []
 
@@ -20,11 +22,11 @@ def inquiry(runtime: FakeRuntime) -> tuple[Inquiry, list[FakeRuntime], list[str]
         connected.append(runtime)
         return runtime
 
-    return Inquiry(connect, on_unanswered=reasons.append), connected, reasons
+    return RuntimeStatusClient(connect, on_unanswered=reasons.append), connected, reasons
 
 
 def test_the_connection_is_made_at_the_first_question_and_once() -> None:
-    asking, connected, reasons = inquiry(FakeRuntime())
+    asking, connected, reasons = runtime_status(FakeRuntime())
     assert not connected
 
     sandbox, container = asking.sandbox("s1"), asking.container("c1")
@@ -35,21 +37,23 @@ def test_the_connection_is_made_at_the_first_question_and_once() -> None:
 
 
 def test_a_runtime_that_does_not_tell_is_said_in_our_words() -> None:
-    asking, _, reasons = inquiry(FakeRuntime(unavailable=True))
+    asking, _, reasons = runtime_status(FakeRuntime(unavailable=True))
 
-    assert asking.sandbox("s1") == Unanswered("Status: the runtime answered DEADLINE_EXCEEDED")
+    assert asking.sandbox("s1") == StatusUnavailable(
+        "Status: the runtime answered DEADLINE_EXCEEDED"
+    )
     assert reasons == ["Status: the runtime answered DEADLINE_EXCEEDED"]
 
 
 def test_an_answer_that_cannot_be_read_is_no_answer() -> None:
-    asking, _, reasons = inquiry(Garbling())
+    asking, _, reasons = runtime_status(Garbling())
 
-    assert asking.container("c1") == Unanswered("ContainerInfo: of no known shape")
+    assert asking.container("c1") == StatusUnavailable("ContainerInfo: of no known shape")
     assert len(reasons) == 1
 
 
 def test_an_inquiry_that_never_asked_has_nothing_to_close() -> None:
-    asking, connected, _ = inquiry(FakeRuntime())
+    asking, connected, _ = runtime_status(FakeRuntime())
 
     asking.close()
 
@@ -64,7 +68,7 @@ def test_a_connection_that_nobody_needs_is_given_back_and_made_again() -> None:
         connected.append(runtime)
         return runtime
 
-    asking = Inquiry(connect, on_unanswered=lambda _: None, now_s=lambda: now_s[0])
+    asking = RuntimeStatusClient(connect, on_unanswered=lambda _: None, now_s=lambda: now_s[0])
     asking.sandbox("s1")
 
     now_s[0] += 1

@@ -16,7 +16,7 @@ POD = PodRef(pod_sandbox_id="s1", k8s_namespace="shop", name="cart")
 
 
 def started(node: Box, name: str, actual: NamespaceReading) -> None:
-    node.picture.say(
+    node.node_state.record(
         ContainerStarted(
             source=Source.CRI_PROXY,
             pod=POD,
@@ -27,21 +27,21 @@ def started(node: Box, name: str, actual: NamespaceReading) -> None:
 
 
 def sharing_of_ipc(node: Box, name: str) -> str:
-    known = node.picture.workloads.container(f"c-{name}")
+    known = node.node_state.workloads.container(f"c-{name}")
     assert known is not None
     pod, container = known
     assert container.actual is not None
-    return node.picture.judge(pod, container, container.actual)[NamespaceType.IPC].sharing
+    return node.node_state.judge(pod, container, container.actual)[NamespaceType.IPC].sharing
 
 
 def test_what_is_said_is_in_the_picture_and_on_record(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        node.picture.say(PodAssigned(source=Source.CRI_PROXY, pod=POD))
+        node.node_state.record(PodAssigned(source=Source.CRI_PROXY, pod=POD))
         on_record = node.finish()
 
     assert only(PodAssigned, on_record).pod == POD
-    assert node.picture.pod_ref("s1") == POD
-    assert node.picture.pod_ref("s2") == PodRef(pod_sandbox_id="s2")
+    assert node.node_state.pod_ref("s1") == POD
+    assert node.node_state.pod_ref("s2") == PodRef(pod_sandbox_id="s2")
 
 
 @pytest.mark.root
@@ -65,20 +65,20 @@ def test_nothing_is_known_of_a_pod_that_was_forgotten(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         node.evidence.adopt("s1")
         node.observer.look_at_started("c1", source=Source.CRI_PROXY)
-        assert set(node.picture.known) == {"s1", "c1"}
+        assert set(node.node_state.known) == {"s1", "c1"}
 
-        node.picture.forget_container("c1")
-        assert set(node.picture.known) == {"s1"}
-        node.picture.forget_pod("s1")
+        node.node_state.forget_container("c1")
+        assert set(node.node_state.known) == {"s1"}
+        node.node_state.forget_pod("s1")
 
-        assert not node.picture.known
+        assert not node.node_state.known
         assert [e for e in node.finish() if isinstance(e, Gap)] == []
 
 
 @pytest.mark.root
 def test_a_container_is_held_against_where_its_assigned_path_leads(tmp_path: Path) -> None:
     with box(tmp_path) as node, sleeping("unshare --ipc") as stranger, sleeping() as app:
-        node.picture.say(
+        node.node_state.record(
             ContainerAssigned(
                 source=Source.CRI_PROXY,
                 pod=POD,
@@ -87,12 +87,12 @@ def test_a_container_is_held_against_where_its_assigned_path_leads(tmp_path: Pat
             )
         )
         started(node, "app", read_namespaces(app.pid))
-        known = node.picture.workloads.container("c-app")
+        known = node.node_state.workloads.container("c-app")
         assert known is not None
         actual = known[1].actual
         assert actual is not None
 
-        judged = node.picture.judge(*known, actual)[NamespaceType.IPC]
+        judged = node.node_state.judge(*known, actual)[NamespaceType.IPC]
 
     assert judged.verdict is Verdict.MISMATCH
     assert judged.differ == (LayerPair.ASSIGNED_ACTUAL,)

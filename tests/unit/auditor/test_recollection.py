@@ -23,8 +23,8 @@ def test_a_new_daemon_has_the_picture_of_the_one_before(tmp_path: Path) -> None:
     with box(tmp_path, reconcile_interval_s=NEVER_AGAIN_S) as node:
         began(node)
 
-        assert node.picture.refs("c1")[0].full_name == "shop/pod-s1"
-        assert {id_: known.pid for id_, known in node.picture.known.items()} == {
+        assert node.node_state.refs("c1")[0].full_name == "shop/pod-s1"
+        assert {id_: known.pid for id_, known in node.node_state.known.items()} == {
             "s1": os.getpid(),
             "c1": os.getpid(),
         }
@@ -34,8 +34,8 @@ def test_what_could_not_be_looked_at_before_is_not_taken_for_known(tmp_path: Pat
     pod = PodRef(pod_sandbox_id="s1")
     late = "PodSandboxStatus: the runtime answered UNAVAILABLE"
     with box(tmp_path) as before:
-        before.picture.say(PodAssigned(source=Source.CRI_PROXY, pod=pod, unobservable=late))
-        before.picture.say(
+        before.node_state.record(PodAssigned(source=Source.CRI_PROXY, pod=pod, unobservable=late))
+        before.node_state.record(
             ContainerStarted(
                 source=Source.CRI_PROXY,
                 pod=pod,
@@ -44,9 +44,9 @@ def test_what_could_not_be_looked_at_before_is_not_taken_for_known(tmp_path: Pat
             )
         )
     with box(tmp_path, runtime=ListingRuntime(), reconcile_interval_s=NEVER_AGAIN_S) as node:
-        until(lambda: "s1" in node.picture.workloads.pods or node.reconciliation.rounds == 1)
+        until(lambda: "s1" in node.node_state.workloads.pods or node.reconciliation.rounds == 1)
 
-        assert not node.picture.known
+        assert not node.node_state.known
 
 
 def test_a_hook_record_that_is_in_the_ledger_already_is_known_again(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_hook_record_that_is_in_the_ledger_already_is_known_again(tmp_path: Pa
         hook_time="2026-11-24T00:00:00Z",
     )
     with box(tmp_path) as before:
-        before.picture.say(witnessed)
+        before.node_state.record(witnessed)
     with box(tmp_path, reconcile_interval_s=NEVER_AGAIN_S) as node:
         began(node)
 

@@ -112,8 +112,8 @@ def test_after_a_restart_a_known_sandbox_can_be_joined_at_once(tmp_path: Path) -
     with box(tmp_path, runtime=there) as node:
         adopt(node, actual=read_namespaces(os.getpid()))
     with box(tmp_path, runtime=there, reconcile_interval_s=3600) as node:
-        until(lambda: node.witness.known("s1") is not None)
-        known = node.witness.known("s1")
+        until(lambda: node.follow_up.known("s1") is not None)
+        known = node.follow_up.known("s1")
 
     assert known is not None
     assert known.pid == os.getpid()
@@ -138,8 +138,8 @@ def test_what_another_process_put_on_record_is_no_find(tmp_path: Path) -> None:
     )
     with box(tmp_path, runtime=ListingRuntime(), reconcile_interval_s=INTERVAL_S) as node:
         for event in told_before:
-            node.witness.put(Learn(event, Moment(1, 1, "boot")))
-        until(lambda: set(node.picture.known) == {"s1", "c1"})
+            node.follow_up.put(Learn(event, Moment(1, 1, "boot")))
+        until(lambda: set(node.node_state.known) == {"s1", "c1"})
         assert isinstance(node.runtime, ListingRuntime)
         node.runtime.sandboxes.update(there.sandboxes)
         node.runtime.containers.update(there.containers)
@@ -203,7 +203,7 @@ def test_what_comes_while_the_lists_are_made_is_not_missing_from_them(tmp_path: 
             there.asked.clear()
 
         there.meanwhile = a_pod_starts
-        until(lambda: "c1" in node.picture.known)
+        until(lambda: "c1" in node.node_state.known)
         rounds(node)
 
         assert set(there.asked) == {"sandboxes", "containers"}

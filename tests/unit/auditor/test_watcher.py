@@ -44,7 +44,7 @@ def until_decided(call: FakeCall) -> None:
 
 def test_only_what_creates_is_held_and_the_rest_passes(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        treatment = node.watcher.treatment
+        treatment = node.interceptor.treatment
 
         assert treatment(Method.RUN_POD_SANDBOX.path) is Treatment.HOLD
         assert treatment(Method.START_CONTAINER.path) is Treatment.TAP
@@ -55,7 +55,7 @@ def test_only_what_creates_is_held_and_the_rest_passes(tmp_path: Path) -> None:
 def test_a_pod_goes_on_annotated_once_its_request_is_on_record(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(call, run_pod_sandbox())
+        node.interceptor.request_held(call, run_pod_sandbox())
         until_decided(call)
         on_record = node.finish()
 
@@ -73,7 +73,7 @@ def test_a_pod_goes_on_annotated_once_its_request_is_on_record(tmp_path: Path) -
 def test_without_annotating_the_bytes_go_on_as_they_came(tmp_path: Path) -> None:
     with box(tmp_path, policy=SILENT) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(call, run_pod_sandbox())
+        node.interceptor.request_held(call, run_pod_sandbox())
         until_decided(call)
         on_record = node.finish()
 
@@ -84,7 +84,7 @@ def test_without_annotating_the_bytes_go_on_as_they_came(tmp_path: Path) -> None
 def test_a_container_of_an_unknown_sandbox_waits_until_it_was_looked_up(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.CREATE_CONTAINER)
-        node.watcher.request_held(call, create_container())
+        node.interceptor.request_held(call, create_container())
         until_decided(call)
         on_record = node.finish()
 
@@ -101,7 +101,7 @@ def test_a_container_of_an_unknown_sandbox_waits_until_it_was_looked_up(tmp_path
 def test_a_container_goes_on_even_if_its_sandbox_cannot_be_looked_up(tmp_path: Path) -> None:
     with box(tmp_path, runtime=FakeRuntime(unavailable=True)) as node:
         call = FakeCall(Method.CREATE_CONTAINER)
-        node.watcher.request_held(call, create_container())
+        node.interceptor.request_held(call, create_container())
         until_decided(call)
         on_record = node.finish()
 
@@ -117,7 +117,7 @@ def test_nothing_is_predicted_where_containerds_rules_may_not_hold(
 ) -> None:
     with box(tmp_path, runtime=FakeRuntime(runtime_type=runtime_type)) as node:
         call = FakeCall(Method.CREATE_CONTAINER)
-        node.watcher.request_held(call, create_container())
+        node.interceptor.request_held(call, create_container())
         until_decided(call)
         on_record = node.finish()
 
@@ -131,9 +131,9 @@ def test_a_type_that_was_predicted_wrongly_is_not_predicted_again(tmp_path: Path
     with box(tmp_path) as node:
         for _ in range(2):
             call = FakeCall(Method.CREATE_CONTAINER)
-            node.watcher.request_held(call, create_container())
+            node.interceptor.request_held(call, create_container())
             until_decided(call)
-            node.watcher.answered(call, container_answer(), 0)
+            node.interceptor.answered(call, container_answer(), 0)
             node.settle()
         on_record = node.finish()
 
@@ -145,7 +145,7 @@ def test_a_type_that_was_predicted_wrongly_is_not_predicted_again(tmp_path: Path
 def test_an_undecodable_request_passes_and_is_a_gap(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(call, NOTHING)
+        node.interceptor.request_held(call, NOTHING)
         until_decided(call)
         on_record = node.finish()
 
@@ -158,7 +158,7 @@ def test_an_undecodable_request_passes_and_is_a_gap(tmp_path: Path) -> None:
 def test_a_ledger_that_cannot_be_written_lets_pods_pass(tmp_path: Path) -> None:
     with box(tmp_path, open_ledger=no_ledger) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(call, run_pod_sandbox())
+        node.interceptor.request_held(call, run_pod_sandbox())
         until_decided(call)
 
     assert call.released
@@ -171,11 +171,11 @@ def test_what_is_kept_ahead_waits_for_no_disk(tmp_path: Path) -> None:
         ahead = WriteAhead.create(memory, str(tmp_path / "ledger"))
         with box(tmp_path, ahead=ahead) as node:
             first, second = FakeCall(Method.RUN_POD_SANDBOX), FakeCall(Method.RUN_POD_SANDBOX)
-            node.watcher.request_held(first, run_pod_sandbox())
+            node.interceptor.request_held(first, run_pod_sandbox())
             until_decided(first)  # the ledger is open now
             disk.waits(hangs.wait)
 
-            node.watcher.request_held(second, run_pod_sandbox())
+            node.interceptor.request_held(second, run_pod_sandbox())
 
             decided = len(second.released)
             hangs.set()
@@ -188,8 +188,8 @@ def test_what_is_kept_ahead_waits_for_no_disk(tmp_path: Path) -> None:
 def test_fail_closed_refuses_what_cannot_be_recorded(tmp_path: Path) -> None:
     with box(tmp_path, policy=FAIL_CLOSED, open_ledger=no_ledger) as node:
         unwritten, undecodable = FakeCall(Method.RUN_POD_SANDBOX), FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(unwritten, run_pod_sandbox())
-        node.watcher.request_held(undecodable, NOTHING)
+        node.interceptor.request_held(unwritten, run_pod_sandbox())
+        node.interceptor.request_held(undecodable, NOTHING)
         until_decided(unwritten)
 
     assert unwritten.refused
@@ -199,7 +199,7 @@ def test_fail_closed_refuses_what_cannot_be_recorded(tmp_path: Path) -> None:
 
 def test_what_the_relay_overlooked_is_a_gap_by_method(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        node.watcher.overlooked("oversized", Method.CREATE_CONTAINER.path)
+        node.interceptor.overlooked("oversized", Method.CREATE_CONTAINER.path)
         on_record = node.finish()
 
     gap = next(event for event in on_record if isinstance(event, Gap))
@@ -209,9 +209,9 @@ def test_what_the_relay_overlooked_is_a_gap_by_method(tmp_path: Path) -> None:
 def test_no_finished_call_is_remembered(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.RUN_POD_SANDBOX)
-        node.watcher.request_held(call, run_pod_sandbox())
+        node.interceptor.request_held(call, run_pod_sandbox())
         until_decided(call)
-        node.watcher.answered(call, sandbox_answer(), 0)
+        node.interceptor.answered(call, sandbox_answer(), 0)
 
         assert not len(node.in_flight)
 
@@ -222,9 +222,9 @@ def test_restore_pod_is_recorded_like_a_pod_that_is_run(tmp_path: Path) -> None:
     request.container_configs.add().metadata.name = "app"
     with box(tmp_path) as node:
         call = FakeCall(Method.RESTORE_POD)
-        node.watcher.request_seen(call, request.SerializeToString())
+        node.interceptor.request_seen(call, request.SerializeToString())
         answer = pb.RestorePodResponse(pod_sandbox_id="s1").SerializeToString()
-        node.watcher.answered(call, answer, 0)
+        node.interceptor.answered(call, answer, 0)
         on_record = node.finish()
 
     asked = next(event for event in on_record if isinstance(event, PodRequested))
@@ -243,7 +243,7 @@ def test_nothing_of_a_request_is_kept_for_its_answer_but_what_was_read_of_it(
     request.config.annotations["password-file"] = "planted-secret"
     with box(tmp_path) as node:
         call = FakeCall(Method.CREATE_CONTAINER)
-        node.watcher.request_held(call, request.SerializeToString())
+        node.interceptor.request_held(call, request.SerializeToString())
         until_decided(call)
         kept = node.in_flight.asked(call)
 
@@ -255,8 +255,8 @@ def test_nothing_of_a_request_is_kept_for_its_answer_but_what_was_read_of_it(
 def test_a_tapped_request_that_cannot_be_read_is_one_gap_and_no_more(tmp_path: Path) -> None:
     with box(tmp_path) as node:
         call = FakeCall(Method.START_CONTAINER)
-        node.watcher.request_seen(call, b"\xff")
-        node.watcher.answered(call, b"", 0)
+        node.interceptor.request_seen(call, b"\xff")
+        node.interceptor.answered(call, b"", 0)
         on_record = node.finish()
 
     (gap,) = (event for event in on_record if isinstance(event, Gap))

@@ -23,8 +23,8 @@ UNREADABLE = FollowUp(asked(Method.RUN_POD_SANDBOX, run_pod_sandbox()), b"\xff",
 
 def test_a_job_that_fails_is_a_gap_and_the_next_one_is_worked(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        node.witness.put(UNREADABLE)
-        node.witness.put(FollowUp(UNREADABLE.asked, sandbox_answer(), 0))
+        node.follow_up.put(UNREADABLE)
+        node.follow_up.put(FollowUp(UNREADABLE.asked, sandbox_answer(), 0))
         on_record = node.finish()
 
     assert any(isinstance(e, Gap) and e.reason == "witness_failed" for e in on_record)
@@ -38,7 +38,7 @@ def test_the_error_of_a_job_is_named_and_never_quoted(
         raise ValueError("password=hunter2")
 
     with box(tmp_path) as node:
-        node.witness.put(LookUpSandbox("s1", leak))
+        node.follow_up.put(LookUpSandbox("s1", leak))
         on_record = node.finish()
 
     gap = next(event for event in on_record if isinstance(event, Gap))
@@ -53,8 +53,8 @@ def test_a_full_queue_drops_a_follow_up_and_never_holds_a_call(
     monkeypatch.setattr(module, "_QUEUE_LIMIT", 0)
     went_on = threading.Event()
     with box(tmp_path) as node:
-        node.witness.put(UNREADABLE)
-        node.witness.put(LookUpSandbox("s1", went_on.set))
+        node.follow_up.put(UNREADABLE)
+        node.follow_up.put(LookUpSandbox("s1", went_on.set))
         on_record = node.finish()
 
     assert went_on.is_set()
@@ -64,10 +64,10 @@ def test_a_full_queue_drops_a_follow_up_and_never_holds_a_call(
 
 def test_a_process_is_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None:
     with box(tmp_path) as node:
-        assert node.witness.known("s1") is None
+        assert node.follow_up.known("s1") is None
         node.evidence.adopt("s1")
 
-        assert node.witness.known("s1") == Known(
+        assert node.follow_up.known("s1") == Known(
             node.runtime.pid, OF_THE_HOST, node.runtime.runtime_type
         )
-        assert node.witness.known(None) is None
+        assert node.follow_up.known(None) is None

@@ -13,7 +13,7 @@ import structlog
 from nsledger.index import lock
 from nsledger.index import updater as module
 from nsledger.index.opening import NAME, reading, usable
-from nsledger.index.updater import IndexKeeper
+from nsledger.index.updater import IndexUpdater
 from tests.synthetic_node import SyntheticNode, example_node
 
 
@@ -31,8 +31,8 @@ def node(tmp_path: Path) -> SyntheticNode:
 
 
 @pytest.fixture
-def keeper(node: SyntheticNode, tmp_path: Path) -> Iterator[IndexKeeper]:
-    keeper = IndexKeeper(str(tmp_path))
+def keeper(node: SyntheticNode, tmp_path: Path) -> Iterator[IndexUpdater]:
+    keeper = IndexUpdater(str(tmp_path))
     keeper.start()
     yield keeper
     keeper.close(5)
@@ -54,7 +54,7 @@ def indexed(ledger: Path) -> int:
     return 0 if reached is None else reached.seq
 
 
-def test_it_follows_the_ledger(keeper: IndexKeeper, node: SyntheticNode, tmp_path: Path) -> None:
+def test_it_follows_the_ledger(keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
     node.gap("queue_full")
     node.write(tmp_path)
@@ -64,14 +64,14 @@ def test_it_follows_the_ledger(keeper: IndexKeeper, node: SyntheticNode, tmp_pat
 
 
 def test_a_next_one_goes_on_where_the_last_one_ended(
-    keeper: IndexKeeper, node: SyntheticNode, tmp_path: Path
+    keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path
 ) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
     keeper.close(5)
     inode = os.stat(tmp_path / NAME).st_ino
     node.gap("queue_full")
     node.write(tmp_path)
-    other = IndexKeeper(str(tmp_path))
+    other = IndexUpdater(str(tmp_path))
     other.start()
 
     wait_for(lambda: other.seq == len(node.records))
@@ -81,7 +81,7 @@ def test_a_next_one_goes_on_where_the_last_one_ended(
 
 
 def test_an_index_that_is_taken_away_is_built_again(
-    keeper: IndexKeeper, node: SyntheticNode, tmp_path: Path
+    keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path
 ) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
 
@@ -95,7 +95,7 @@ def test_an_index_of_nonsense_is_dropped_and_built_again(
     node: SyntheticNode, tmp_path: Path
 ) -> None:
     (tmp_path / NAME).write_bytes(b"no database" * 1000)
-    keeper = IndexKeeper(str(tmp_path))
+    keeper = IndexUpdater(str(tmp_path))
     keeper.start()
 
     wait_for(lambda: indexed(tmp_path) == len(node.records))
@@ -105,7 +105,7 @@ def test_an_index_of_nonsense_is_dropped_and_built_again(
 
 
 def test_the_index_goes_first_when_the_disk_gets_full(
-    keeper: IndexKeeper, node: SyntheticNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
 
@@ -117,10 +117,10 @@ def test_the_index_goes_first_when_the_disk_gets_full(
 
 
 def test_two_never_write_one_index_and_the_second_waits_for_the_first(
-    keeper: IndexKeeper, tmp_path: Path
+    keeper: IndexUpdater, tmp_path: Path
 ) -> None:
     wait_for(lambda: keeper.seq > 0)
-    other = IndexKeeper(str(tmp_path))
+    other = IndexUpdater(str(tmp_path))
     with structlog.testing.capture_logs() as logged:
         other.start()
         wait_for(lambda: len(logged) > 1)
@@ -135,7 +135,7 @@ def test_two_never_write_one_index_and_the_second_waits_for_the_first(
 
 
 def test_a_ledger_that_is_not_there_yet_is_waited_for_and_is_no_failure(tmp_path: Path) -> None:
-    keeper = IndexKeeper(str(tmp_path / "ledger"))
+    keeper = IndexUpdater(str(tmp_path / "ledger"))
     keeper.start()
     time.sleep(0.1)
 
@@ -148,7 +148,7 @@ def test_a_ledger_that_is_not_there_yet_is_waited_for_and_is_no_failure(tmp_path
 
 
 def test_a_reader_is_never_in_the_way_of_the_writer(
-    keeper: IndexKeeper, node: SyntheticNode, tmp_path: Path
+    keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path
 ) -> None:
     wait_for(lambda: keeper.seq == len(node.records))
     database = reading(str(tmp_path / NAME))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from nsledger.model.events import DaemonStarted, Source
 from nsledger.model.namespaces import NamespaceReading
-from nsledger.query.history import Chronicle, Span
+from nsledger.query.history import History, Span
 from nsledger.state.inspection import inspect
 from nsledger.state.intervals import End, OwnerKind
 from nsledger.state.ownership import intervals
@@ -89,22 +89,22 @@ def test_all_that_whois_knows_of_pods_is_in_the_spans() -> None:
 def test_only_of_the_pods_that_are_asked_for_spans_are_kept() -> None:
     node = example_node()
     job = next(id_ for id_, pod in node.folded().pods.items() if pod.ref.name == "job-29184")
-    chronicle = Chronicle([job])
+    history = History([job])
 
     for record in node.decoded():
-        chronicle.apply(record)
+        history.apply(record)
 
-    assert {one.owner.pod.pod_sandbox_id for one in chronicle.spans()} == {job}
-    assert len(chronicle.findings()) == 1
+    assert {one.owner.pod.pod_sandbox_id for one in history.spans()} == {job}
+    assert len(history.findings()) == 1
 
 
 def test_findings_and_holes_are_those_of_the_other_commands() -> None:
     node = odd_node()
 
-    chronicle = chronicle_of(node)
+    history = chronicle_of(node)
 
-    assert chronicle.findings() == inspect(node.decoded())
-    assert [one.reason for one in chronicle.holes] == [
+    assert history.findings() == inspect(node.decoded())
+    assert [one.reason for one in history.holes] == [
         "gap: queue_full (3)",
         "nsledger serve was stopped",
     ]
@@ -113,21 +113,21 @@ def test_findings_and_holes_are_those_of_the_other_commands() -> None:
 def test_it_knows_the_node_and_how_far_the_record_goes() -> None:
     node = example_node()
 
-    chronicle = chronicle_of(node)
+    history = chronicle_of(node)
 
-    assert chronicle.node is not None
-    assert chronicle.node.node_name == "node-1"
-    assert chronicle.ledger_id == "3f" * 16
-    assert chronicle.boot_id == node.boot_id
-    assert chronicle.first is not None
-    assert chronicle.first[0] == 1
-    assert chronicle.last == (len(node.records), node.now)
+    assert history.node is not None
+    assert history.node.node_name == "node-1"
+    assert history.ledger_id == "3f" * 16
+    assert history.boot_id == node.boot_id
+    assert history.first is not None
+    assert history.first[0] == 1
+    assert history.last == (len(node.records), node.now)
 
 
 def test_of_an_empty_ledger_it_knows_nothing() -> None:
-    chronicle = Chronicle(["x"])
+    history = History(["x"])
 
-    assert (chronicle.node, chronicle.first, chronicle.last) == (None, None, None)
-    assert list(chronicle.spans()) == []
-    assert chronicle.findings() == []
-    assert not chronicle.facts.host.namespaces
+    assert (history.node, history.first, history.last) == (None, None, None)
+    assert list(history.spans()) == []
+    assert history.findings() == []
+    assert not history.facts.host.namespaces

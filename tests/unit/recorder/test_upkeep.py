@@ -17,7 +17,7 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import LedgerPruned, PruneRule
 from nsledger.recorder import maintenance as upkeep_module
 from nsledger.recorder.disk_gate import WriterLimits
-from nsledger.recorder.maintenance import Upkeep
+from nsledger.recorder.maintenance import Maintenance
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.retention import RetentionLimits
 from nsledger.recorder.rotation import RotationLimits
@@ -61,8 +61,8 @@ def fill(recorder: Recorder, segments: int) -> None:
 
 def upkeep_of(
     recorder: Recorder, directory: Path, *, max_bytes: int = 0, prune_bytes: int = 0
-) -> Upkeep:
-    return Upkeep(
+) -> Maintenance:
+    return Maintenance(
         recorder,
         str(directory),
         limits=RetentionLimits(max_bytes=max_bytes),
@@ -79,16 +79,16 @@ def names(directory: Path, pattern: str) -> list[str]:
 def test_closed_segments_are_compressed_while_records_go_on(
     tmp_path: Path, recorder: Recorder
 ) -> None:
-    upkeep = upkeep_of(recorder, tmp_path)
-    upkeep.start()
+    maintenance = upkeep_of(recorder, tmp_path)
+    maintenance.start()
 
     fill(recorder, 6)
     eventually(lambda: len(names(tmp_path, "*.jsonl")) == 1)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
 
     assert len(names(tmp_path, "*.zst")) >= 5
     assert verify(str(tmp_path)).head.seq == recorder.appended
-    assert upkeep.failures == {}
+    assert maintenance.failures == {}
 
 
 def test_the_ledger_is_kept_below_its_size_and_says_what_is_gone(
@@ -118,10 +118,10 @@ def test_nothing_is_removed_while_the_ledger_cannot_say_so(
 ) -> None:
     monkeypatch.setattr(upkeep_module, "_PATIENCE_S", 0.1)
     fill(recorder, 6)
-    upkeep = upkeep_of(recorder, tmp_path)
-    upkeep.start()
+    maintenance = upkeep_of(recorder, tmp_path)
+    maintenance.start()
     eventually(lambda: len(names(tmp_path, "*.jsonl")) == 1)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
     compressed = names(tmp_path, "*.zst")
     disk.fails(errno.EIO)
 
@@ -178,14 +178,14 @@ def test_a_failing_disk_is_counted_and_asked_again(
     tmp_path: Path, recorder: Recorder, disk: FailingDisk
 ) -> None:
     fill(recorder, 3)
-    upkeep = upkeep_of(recorder, tmp_path)
+    maintenance = upkeep_of(recorder, tmp_path)
     disk.fails(errno.EIO, at="rename")
-    upkeep.start()
-    eventually(lambda: upkeep.failures["EIO"])
+    maintenance.start()
+    eventually(lambda: maintenance.failures["EIO"])
     disk.works()
 
     eventually(lambda: len(names(tmp_path, "*.jsonl")) == 1)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
     assert verify(str(tmp_path)).head.seq == recorder.appended
 
 
@@ -194,12 +194,12 @@ def test_an_idle_daemon_notices_that_its_segment_is_gone(
 ) -> None:
     recorder.record(recording.event("one"), at=recording.now(), sync=True).wait(SOON_S)
     (live,) = names(tmp_path, "*.jsonl")
-    upkeep = upkeep_of(recorder, tmp_path)
-    upkeep.start()
+    maintenance = upkeep_of(recorder, tmp_path)
+    maintenance.start()
 
     (tmp_path / live).unlink()
 
     eventually((tmp_path / live).exists)
-    upkeep.close(SOON_S)
+    maintenance.close(SOON_S)
     eventually(lambda: recording.words(tmp_path)[-1] == "segment.altered")
     assert verify(str(tmp_path)).head.seq == recorder.appended

@@ -6,11 +6,11 @@ from typing import cast
 import pytest
 
 from nsledger.relay.connection import Link
-from nsledger.relay.dispatch import FailurePolicy, RelayOptions, Watching
+from nsledger.relay.dispatch import Dispatcher, FailurePolicy, RelayOptions
 from nsledger.relay.h2.calls import HeldCall, Treatment
 from nsledger.relay.h2.counters import Counters
 from nsledger.relay.h2.streams import Answered, Overlooked, RequestHeld, RequestSeen, Unfollowed
-from tests.integration.relaying import Watching as Watcher
+from tests.integration.relaying import RecordingInterceptor as Interceptor
 
 SECOND_NS = 1_000_000_000
 
@@ -49,24 +49,24 @@ class FakeLink:
 
 
 class Room:
-    """The desk between a link and a watcher, and what became of it."""
+    """The desk between a link and an interceptor, and what became of it."""
 
     def __init__(self, policy: FailurePolicy = "ignore") -> None:
         self.wakes = 0
         self.link = FakeLink()
-        self.watcher = Watcher({"/h": Treatment.HOLD}, on_held=lambda _call, _message: None)
+        self.interceptor = Interceptor({"/h": Treatment.HOLD}, on_held=lambda _call, _message: None)
         self.counters = Counters()
         options = RelayOptions(hold_limit_s=1, failure_policy=policy)
-        self.watching = Watching(self.watcher, self.counters, options, self._wake)
+        self.dispatcher = Dispatcher(self.interceptor, self.counters, options, self._wake)
 
     def _wake(self) -> None:
         self.wakes += 1
 
     def tell(self, event: RequestHeld | RequestSeen | Answered | Overlooked | Unfollowed) -> None:
-        self.watching.tell(cast("Link", self.link), event)
+        self.dispatcher.tell(cast("Link", self.link), event)
 
     def carry_out(self, after_s: float = 0) -> None:
-        self.watching.carry_out(time.monotonic_ns() + int(after_s * SECOND_NS))
+        self.dispatcher.carry_out(time.monotonic_ns() + int(after_s * SECOND_NS))
 
 
 def test_the_first_decision_counts() -> None:
@@ -76,7 +76,7 @@ def test_the_first_decision_counts() -> None:
         call.release(b"first")
         call.refuse()
 
-    room.watcher.on_held = decide_twice
+    room.interceptor.on_held = decide_twice
 
     room.tell(RequestHeld(1, "/h", b"m"))
     room.carry_out()
@@ -86,7 +86,7 @@ def test_the_first_decision_counts() -> None:
 
 def test_what_is_decided_at_once_goes_out_with_the_bytes_of_its_moment() -> None:
     room = Room()
-    room.watcher.on_held = lambda call, message: call.release(message)
+    room.interceptor.on_held = lambda call, message: call.release(message)
 
     room.tell(RequestHeld(1, "/h", b"m"))
 
@@ -99,7 +99,7 @@ def test_what_is_decided_later_wakes_the_relay_and_goes_out_in_one_piece() -> No
     room = Room()
     for stream_id in (1, 3, 5):
         room.tell(RequestHeld(stream_id, "/h", b"m"))
-    for call, _ in room.watcher.held:
+    for call, _ in room.interceptor.held:
         cast("HeldCall", call).release()
     assert room.link.core.decided == []
     assert room.wakes
@@ -118,16 +118,16 @@ def test_the_hold_limit_decides_once_it_is_over(
 ) -> None:
     room = Room(policy)
     room.tell(RequestHeld(1, "/h", b"m"))
-    assert room.watching.next_deadline_ns is not None
+    assert room.dispatcher.next_deadline_ns is not None
 
     room.carry_out(after_s=0.9)
     assert room.link.core.decided == []
     room.carry_out(after_s=1.1)
 
     assert room.link.core.decided == [decision]
-    assert room.watcher.overlooks == [("hold_limit", "/h")]
+    assert room.interceptor.overlooks == [("hold_limit", "/h")]
     assert room.counters.overlooked == {"hold_limit": 1}
-    assert room.watching.next_deadline_ns is None
+    assert room.dispatcher.next_deadline_ns is None
 
 
 def test_a_call_that_is_over_is_not_waited_for() -> None:
@@ -136,8 +136,8 @@ def test_a_call_that_is_over_is_not_waited_for() -> None:
 
     room.tell(Answered(1, None, 4))
 
-    assert room.watching.next_deadline_ns is None
-    assert [facts for _, *facts in room.watcher.answers] == [[None, 4]]
+    assert room.dispatcher.next_deadline_ns is None
+    assert [facts for _, *facts in room.interceptor.answers] == [[None, 4]]
 
 
 def test_a_fault_of_the_relays_own_costs_one_connection_and_is_said() -> None:
@@ -157,5 +157,5 @@ def test_gaps_of_a_call_and_of_a_connection_are_told_and_counted() -> None:
     room.tell(Overlooked("oversized", "/h"))
     room.tell(Unfollowed("not_http2"))
 
-    assert room.watcher.overlooks == [("oversized", "/h"), ("not_http2", None)]
+    assert room.interceptor.overlooks == [("oversized", "/h"), ("not_http2", None)]
     assert room.counters.overlooked == {"oversized": 1, "not_http2": 1}

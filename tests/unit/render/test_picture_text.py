@@ -27,7 +27,7 @@ def test_on_cgroup_v1_an_ordinary_pod_is_in_the_hosts_cgroup_namespace_too() -> 
 def test_a_process_is_told_with_its_restart_and_its_end() -> None:
     drawn = picture_of(odd_node(), "odd", "job-29184")
 
-    names = [mermaid.process_name(drawn.process(seat)) for seat in drawn.seats()]
+    names = [mermaid.process_name(drawn.process(member)) for member in drawn.members()]
 
     assert "unhooked #1" in names
     assert "work (ended)" in names
@@ -53,17 +53,17 @@ def test_what_reaches_over_pods_or_should_not_be_is_told_as_bad() -> None:
     node.run_container(spy, "shell", joins={NET: victim})
     drawn = picture_of(node)
 
-    across = [one for one in drawn.circles([NET]) if mermaid.home(one) is None]
+    across = [one for one in drawn.shared_groups([NET]) if mermaid.home(one) is None]
 
     assert len(across) == 1
     assert mermaid.is_bad(drawn, across[0])
-    plain = [one for one in drawn.circles([IPC]) if mermaid.home(one) == 0]
+    plain = [one for one in drawn.shared_groups([IPC]) if mermaid.home(one) == 0]
     assert not any(mermaid.is_bad(drawn, one) for one in plain)
 
 
 def test_who_is_in_the_hosts_against_what_was_asked_has_a_sign() -> None:
     drawn = picture_of(odd_node(), "odd", "node-agent-x7k2p")
 
-    said = [mermaid.in_host(drawn, seat, types) for seat, types in drawn.in_hosts([PID]).items()]
+    said = [mermaid.in_host(drawn, one, types) for one, types in drawn.in_hosts([PID]).items()]
 
     assert sorted(said) == ["pid", "pid", "\u2260 pid"]

@@ -19,7 +19,7 @@ from nsledger.model.namespaces import (
     RequestedNamespaces,
     UserNamespaceRequest,
 )
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.judgement import judge_container, judge_sandbox
 from tests.property.conforming_node import ContainerSpec, Node, PodSpec
 
@@ -87,7 +87,7 @@ def process(identity: NamespaceIdentity, pid: int = 30) -> NamespaceReading:
     return NamespaceReading(pid=pid, namespaces=dict.fromkeys(NamespaceType, identity))
 
 
-AROUND = Surroundings(host=process(HOST, 1), sandbox=process(SANDBOX, 20))
+AROUND = JudgementContext(host=process(HOST, 1), sandbox=process(SANDBOX, 20))
 
 
 def test_which_layers_differ_tells_who_did_not_do_as_asked() -> None:

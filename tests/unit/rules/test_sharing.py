@@ -4,7 +4,7 @@ import pytest
 
 from nsledger.model.judgement import HOST, POD, PRIVATE, UNKNOWN, UNNAMED_CONTAINER
 from nsledger.model.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 from nsledger.rules.sharing import container_sharing, sandbox_sharing
 
 PID = NamespaceType.PID
@@ -21,7 +21,7 @@ HOSTS, SANDBOX = process(1), process(2)
 
 @pytest.mark.parametrize(("ino", "sharing"), [(1, HOST), (2, POD), (3, PRIVATE), (None, UNKNOWN)])
 def test_a_container_is_in_the_hosts_in_the_pods_or_alone(ino: int | None, sharing: str) -> None:
-    around = Surroundings(host=HOSTS, sandbox=SANDBOX)
+    around = JudgementContext(host=HOSTS, sandbox=SANDBOX)
 
     assert container_sharing(PID, process(ino), around) == sharing
 
@@ -32,7 +32,7 @@ def test_what_a_sandbox_has_of_its_own_is_the_pods(ino: int | None, sharing: str
 
 
 def test_the_pod_of_a_host_namespace_is_the_host() -> None:
-    around = Surroundings(host=HOSTS, sandbox=HOSTS, siblings={"app": HOSTS})
+    around = JudgementContext(host=HOSTS, sandbox=HOSTS, siblings={"app": HOSTS})
 
     assert container_sharing(PID, process(1), around) == HOST
 
@@ -43,13 +43,13 @@ def test_of_several_in_one_namespace_the_eldest_is_named() -> None:
         "a-debugger": process(3, start_ticks=20),
         "b-of-unknown-age": process(3),
     }
-    around = Surroundings(host=HOSTS, sandbox=SANDBOX, siblings=siblings)
+    around = JudgementContext(host=HOSTS, sandbox=SANDBOX, siblings=siblings)
 
     assert container_sharing(PID, process(3, start_ticks=30), around) == "container:z-app"
 
 
 def test_a_target_that_is_not_among_the_siblings_has_no_name() -> None:
-    around = Surroundings(host=HOSTS, sandbox=SANDBOX, target=process(3))
+    around = JudgementContext(host=HOSTS, sandbox=SANDBOX, target=process(3))
 
     assert container_sharing(PID, process(3), around) == UNNAMED_CONTAINER
 
@@ -57,20 +57,20 @@ def test_a_target_that_is_not_among_the_siblings_has_no_name() -> None:
 @pytest.mark.parametrize(
     "around",
     [
-        Surroundings(host=process(None), sandbox=SANDBOX),
-        Surroundings(host=HOSTS, sandbox=process(None)),
-        Surroundings(host=HOSTS, sandbox=SANDBOX, siblings={"app": process(None)}),
+        JudgementContext(host=process(None), sandbox=SANDBOX),
+        JudgementContext(host=HOSTS, sandbox=process(None)),
+        JudgementContext(host=HOSTS, sandbox=SANDBOX, siblings={"app": process(None)}),
     ],
     ids=["host", "sandbox", "sibling"],
 )
-def test_nobody_is_called_private_before_all_were_looked_at(around: Surroundings) -> None:
+def test_nobody_is_called_private_before_all_were_looked_at(around: JudgementContext) -> None:
     assert container_sharing(PID, process(3), around) == UNKNOWN
 
 
 def test_a_pod_whose_host_was_not_read_may_be_the_host() -> None:
-    assert container_sharing(PID, process(2), Surroundings(process(None), SANDBOX)) == UNKNOWN
+    assert container_sharing(PID, process(2), JudgementContext(process(None), SANDBOX)) == UNKNOWN
     assert sandbox_sharing(PID, SANDBOX, process(None)) == UNKNOWN
 
 
 def test_a_sandbox_without_a_process_is_in_no_namespace() -> None:
-    assert container_sharing(PID, process(3), Surroundings(HOSTS, sandbox=None)) == PRIVATE
+    assert container_sharing(PID, process(3), JudgementContext(HOSTS, sandbox=None)) == PRIVATE

@@ -12,7 +12,7 @@ from nsledger.model.namespaces import (
     NamespaceType,
 )
 from nsledger.rules import claims
-from nsledger.rules.claims import Exactly, NoneOf, Surroundings, Viewpoint
+from nsledger.rules.claims import ClaimResolver, Exactly, JudgementContext, NoneOf
 
 PID = NamespaceType.PID
 HOST, SANDBOX, TARGET, APP = (NamespaceIdentity(dev=4, ino=ino) for ino in (1, 2, 3, 4))
@@ -22,10 +22,12 @@ def process(identity: NamespaceIdentity, pid: int) -> NamespaceReading:
     return NamespaceReading(pid=pid, namespaces={PID: identity})
 
 
-VIEW = Viewpoint(
+VIEW = ClaimResolver(
     PID,
     process(APP, 40),
-    Surroundings(host=process(HOST, 1), sandbox=process(SANDBOX, 20), target=process(TARGET, 30)),
+    JudgementContext(
+        host=process(HOST, 1), sandbox=process(SANDBOX, 20), target=process(TARGET, 30)
+    ),
 )
 
 

@@ -1,11 +1,11 @@
 from __future__ import annotations
 
 from nsledger.model.namespaces import NamespaceReading
-from nsledger.rules.claims import Surroundings
+from nsledger.rules.claims import JudgementContext
 
 
 def test_nobody_is_beside_a_container_unless_it_is_said() -> None:
-    alone = Surroundings(host=NamespaceReading(pid=1), sandbox=None)
+    alone = JudgementContext(host=NamespaceReading(pid=1), sandbox=None)
 
     assert not alone.siblings
     assert not alone.paths

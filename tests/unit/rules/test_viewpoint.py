@@ -11,7 +11,7 @@ from nsledger.model.namespaces import (
     NamespaceType,
     RequestedNamespaces,
 )
-from nsledger.rules.claims import Exactly, NoneOf, Surroundings, Viewpoint
+from nsledger.rules.claims import ClaimResolver, Exactly, JudgementContext, NoneOf
 
 NET = NamespaceType.NET
 HOST, SANDBOX, APP = (NamespaceIdentity(dev=4, ino=ino) for ino in (1, 2, 3))
@@ -24,19 +24,19 @@ def process(
     return NamespaceReading(pid=pid, start_ticks=ticks, namespaces=namespaces)
 
 
-AROUND = Surroundings(host=process(HOST, pid=1), sandbox=process(SANDBOX, pid=20))
+AROUND = JudgementContext(host=process(HOST, pid=1), sandbox=process(SANDBOX, pid=20))
 
 
-def view(around: Surroundings, *, ticks: int | None = 100) -> Viewpoint:
-    return Viewpoint(NET, process(APP, pid=30, ticks=ticks), around)
+def view(around: JudgementContext, *, ticks: int | None = 100) -> ClaimResolver:
+    return ClaimResolver(NET, process(APP, pid=30, ticks=ticks), around)
 
 
 def test_a_process_sees_what_it_has_or_why_that_was_not_read() -> None:
     unread = NamespaceReading(pid=30, missing={NET: "EACCES"})
 
     assert view(AROUND).seen() == Exactly(APP)
-    assert Viewpoint(NET, unread, AROUND).seen() == NoneOf(doubt="EACCES")
-    assert Viewpoint(NET, process(None), AROUND).seen() == NoneOf(doubt="not read")
+    assert ClaimResolver(NET, unread, AROUND).seen() == NoneOf(doubt="EACCES")
+    assert ClaimResolver(NET, process(None), AROUND).seen() == NoneOf(doubt="not read")
 
 
 def test_its_own_is_none_of_those_that_were_there_before() -> None:
@@ -65,7 +65,9 @@ def test_its_own_is_none_of_those_that_were_there_before() -> None:
         ),
     ],
 )
-def test_its_own_is_in_doubt_where_not_all_were_looked_at(around: Surroundings, doubt: str) -> None:
+def test_its_own_is_in_doubt_where_not_all_were_looked_at(
+    around: JudgementContext, doubt: str
+) -> None:
     own = view(around).own()
 
     assert isinstance(own, NoneOf)

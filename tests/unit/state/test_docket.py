@@ -3,7 +3,7 @@ from __future__ import annotations
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.record import Record
 from nsledger.model.refs import ContainerRef, PodRef
-from nsledger.state.findings import Docket, Kind, Severity, Sighting
+from nsledger.state.findings import FindingCollector, Kind, Severity, Sighting
 from tests.synthetic_node import example_node
 
 POD = PodRef(pod_sandbox_id="p1", name="web")
@@ -28,67 +28,67 @@ def sighting(record: Record, **more: object) -> Sighting:
 
 
 def test_the_same_thing_seen_again_is_one_finding_seen_longer() -> None:
-    docket = Docket()
+    collector = FindingCollector()
 
-    docket.enter(sighting(RECORDS[3]))
-    docket.enter(sighting(RECORDS[7], types=(NamespaceType.NET,)))
+    collector.enter(sighting(RECORDS[3]))
+    collector.enter(sighting(RECORDS[7], types=(NamespaceType.NET,)))
 
-    (one,) = docket.findings()
+    (one,) = collector.findings()
     assert one.summary == "in net pid, 2"
     assert (one.first_time, one.last_time) == (RECORDS[3].time, RECORDS[7].time)
     assert (one.records, one.count, one.ongoing) == ((4, 8), 2, True)
 
 
 def test_the_worst_sighting_tells_the_severity() -> None:
-    docket = Docket()
+    collector = FindingCollector()
 
-    docket.enter(sighting(RECORDS[3]))
-    docket.enter(
+    collector.enter(sighting(RECORDS[3]))
+    collector.enter(
         Sighting(Kind.HOST_NAMESPACE, Severity.HIGH, "bad", RECORDS[4], POD, APP, lasts=True)
     )
 
-    assert [(one.severity, one.summary) for one in docket.findings()] == [(Severity.HIGH, "bad")]
+    assert [(one.severity, one.summary) for one in collector.findings()] == [(Severity.HIGH, "bad")]
 
 
 def test_what_tells_two_apart_keeps_them_apart() -> None:
-    docket = Docket()
+    collector = FindingCollector()
 
-    docket.enter(sighting(RECORDS[3]))
-    docket.enter(sighting(RECORDS[3], what="x"))
-    docket.enter(sighting(RECORDS[3], container=None))
+    collector.enter(sighting(RECORDS[3]))
+    collector.enter(sighting(RECORDS[3], what="x"))
+    collector.enter(sighting(RECORDS[3], container=None))
 
-    assert len(list(docket.findings())) == 3
+    assert len(list(collector.findings())) == 3
 
 
 def test_what_goes_on_ends_with_its_pod_or_its_container() -> None:
     for id_ in ("p1", "c1"):
-        docket = Docket()
-        docket.enter(sighting(RECORDS[3]))
+        collector = FindingCollector()
+        collector.enter(sighting(RECORDS[3]))
 
-        docket.end("other", RECORDS[8].time)
-        docket.end(id_, RECORDS[9].time)
-        docket.end(id_, RECORDS[11].time)
+        collector.end("other", RECORDS[8].time)
+        collector.end(id_, RECORDS[9].time)
+        collector.end(id_, RECORDS[11].time)
 
-        (one,) = docket.findings()
+        (one,) = collector.findings()
         assert (one.ongoing, one.last_time) == (False, RECORDS[9].time)
 
 
 def test_what_turned_out_to_be_nothing_is_withdrawn() -> None:
-    docket = Docket()
-    docket.enter(sighting(RECORDS[3]))
+    collector = FindingCollector()
+    collector.enter(sighting(RECORDS[3]))
 
-    docket.withdraw(sighting(RECORDS[3]).key)
-    docket.end("p1", RECORDS[9].time)
+    collector.withdraw(sighting(RECORDS[3]).key)
+    collector.end("p1", RECORDS[9].time)
 
-    assert list(docket.findings()) == []
+    assert list(collector.findings()) == []
 
 
 def test_of_very_many_records_the_first_and_the_last_are_named() -> None:
-    docket = Docket()
+    collector = FindingCollector()
     for seq in range(1, 1001):
         record = Record(seq, "", RECORDS[0].time, 0, "", RECORDS[0].event)
-        docket.enter(sighting(record))
+        collector.enter(sighting(record))
 
-    (one,) = docket.findings()
+    (one,) = collector.findings()
     assert one.count == 1000
     assert one.records == (*range(1, 33), *range(969, 1001))

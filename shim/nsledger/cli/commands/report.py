@@ -15,8 +15,8 @@ from nsledger.cli.reading import folded, pod_in, reading_a_ledger, records
 from nsledger.errors import WrongUsageError
 from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.history import Chronicle
-from nsledger.query.sharing_graph import Picture, picture
+from nsledger.query.history import History
+from nsledger.query.sharing_graph import SharingGraph, picture
 from nsledger.render import mermaid, page, svg
 from nsledger.render.page import Report
 from nsledger.state.findings import Finding
@@ -62,21 +62,21 @@ def run(
     with reading_a_ledger():
         then = folded(ledger, at)
         matrices, left_out = _matrices(ledger, then, pods, k8s_namespaces, ended=ended)
-        chronicle = _chronicle(ledger, then, matrices)
+        history = _chronicle(ledger, then, matrices)
     if output != "html" and len(matrices) > _MOST_IN_A_PICTURE:
         raise WrongUsageError(
             f"found {len(matrices)} pods, needed at most {_MOST_IN_A_PICTURE} for {output}",
             hint="Name the pods, choose with -n, or draw the page: nsledger report -f node.html.",
         )
-    drawn = picture(matrices, chronicle.facts)
+    drawn = picture(matrices, history.facts)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
     match output:
         case "html":
             text = page.draw(
                 Report(
                     picture=drawn,
-                    chronicle=chronicle,
-                    findings=_about(chronicle.findings(), drawn, pods or k8s_namespaces),
+                    history=history,
+                    findings=_about(history.findings(), drawn, pods or k8s_namespaces),
                     at=then.at,
                     unwatched=then.unwatched,
                     left_out=left_out,
@@ -139,17 +139,19 @@ def _matrices(
     return selected(made, wanted), len(left_out)
 
 
-def _chronicle(ledger: str, then: Past, matrices: Sequence[Matrix]) -> Chronicle:
+def _chronicle(ledger: str, then: Past, matrices: Sequence[Matrix]) -> History:
     """Read once more, now that it is known whose spans are to be kept: a year has many."""
-    chronicle = Chronicle(matrix.pod.pod_sandbox_id for matrix in matrices)
+    history = History(matrix.pod.pod_sandbox_id for matrix in matrices)
     for record in records(ledger):
         if record.seq > then.last_seq:
             break
-        chronicle.apply(record)
-    return chronicle
+        history.apply(record)
+    return history
 
 
-def _about(findings: Sequence[Finding], drawn: Picture, narrowed: Sequence[str]) -> list[Finding]:
+def _about(
+    findings: Sequence[Finding], drawn: SharingGraph, narrowed: Sequence[str]
+) -> list[Finding]:
     """Those about the node and about the pods drawn; all of them, if no pods were chosen."""
     ids = {matrix.pod.pod_sandbox_id for matrix in drawn.pods}
     return [

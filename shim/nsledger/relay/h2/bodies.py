@@ -23,7 +23,7 @@ class UnreadableMessageError(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-        """A word for `Watcher.overlooked`: `compressed` or `malformed`."""
+        """A word for `Interceptor.overlooked`: `compressed` or `malformed`."""
 
 
 def prefix(size_bytes: int) -> bytes:
@@ -138,8 +138,8 @@ class TappedRequest(_Copy):
     __slots__ = ()
 
 
-class WatchedAnswer(_Copy):
-    """What is known so far of the answer to a call that a watcher follows."""
+class CopiedResponse(_Copy):
+    """What is known so far of the answer to a call that an interceptor follows."""
 
     __slots__ = ("grpc_status",)
 

@@ -1,7 +1,7 @@
 """The seam between the relay and whoever watches its calls.
 
-The relay knows streams and bytes, a watcher knows what a message means. Neither imports the other:
-both import this.
+The relay knows streams and bytes, an interceptor knows what a message means. Neither imports the
+other: both import this.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Protocol
 
 
 class Treatment(enum.Enum):
-    """What the relay does with a method that a watcher cares about. All others just pass."""
+    """What the relay does with a method that an interceptor cares about. All others just pass."""
 
     HOLD = "hold"
-    """Keep the request back until the watcher releases it; copy the answer."""
+    """Keep the request back until the interceptor releases it; copy the answer."""
     TAP = "tap"
-    """Let everything pass, and give the watcher a copy of the request and of the answer."""
+    """Let everything pass, and give the interceptor a copy of the request and of the answer."""
 
 
 class Call(Protocol):
@@ -34,18 +34,18 @@ class Call(Protocol):
 
 
 class HeldCall(Call, Protocol):
-    """A call whose request waits for the watcher. Both methods may be called from any thread.
+    """A call whose request waits for the interceptor. Both methods may be called from any thread.
 
     The first call of either decides. The relay itself releases the request unchanged when the
     hold limit is over (or refuses it, under `failure_policy = "fail"`), and says so by
-    `Watcher.overlooked`.
+    `Interceptor.overlooked`.
     """
 
     def release(self, appended: bytes = b"") -> None:
         """Send the request on, with `appended` behind its message.
 
-        Nothing that the client sent can be changed or left out, so this is all that a watcher may
-        do to it: protobuf reads what follows a message as more of its fields.
+        Nothing that the client sent can be changed or left out, so this is all that an interceptor
+        may do to it: protobuf reads what follows a message as more of its fields.
         """
         ...
 
@@ -54,7 +54,7 @@ class HeldCall(Call, Protocol):
         ...
 
 
-class Watcher(Protocol):
+class Interceptor(Protocol):
     """What the relay tells. Called on the relay's thread: must return at once, must not raise."""
 
     def treatment(self, path: str) -> Treatment | None:
@@ -84,7 +84,7 @@ class Watcher(Protocol):
     def overlooked(self, reason: str, path: str | None) -> None:
         """The relay could not watch something: a gap. `reason` is a word, `path` the method.
 
-        One call was not seen by this watcher, or not in time: `compressed`, `oversized`,
+        One call was not seen by this interceptor, or not in time: `compressed`, `oversized`,
         `malformed`, `crowded` (too much was held already), `answered_early`, `hold_limit`,
         `watcher_error`. Of an answer, its message: `answer_compressed`, `answer_oversized`,
         `answer_malformed`. Without a path, no later call of one connection will be seen:

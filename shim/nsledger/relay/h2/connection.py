@@ -1,8 +1,8 @@
 """One client's connection to the runtime, as the relay carries it: bytes in, bytes and events out.
 
 No socket, no clock. Everything passes as the bytes it was, but for the DATA of requests that a
-watcher holds. Whoever drives it sends `for_runtime` and `for_client`, tells the watcher `events`,
-and empties all three.
+interceptor holds. Whoever drives it sends `for_runtime` and `for_client`, tells the interceptor
+`events`, and empties all three.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from nsledger.relay.h2.calls import Treatment
 from nsledger.relay.h2.counters import Counters
 from nsledger.relay.h2.frames import LAST_STREAM_ID, PING, frame, goaway
 from nsledger.relay.h2.hpack import HeaderDecoder
-from nsledger.relay.h2.requests import FAREWELL, RequestDirection
+from nsledger.relay.h2.requests import DRAIN_PING, RequestDirection
 from nsledger.relay.h2.responses import AnswerDirection
 from nsledger.relay.h2.streams import Event, Limits, Streams
 
@@ -39,7 +39,7 @@ class RelayedConnection:
             answer_decoder, request_decoder, self._streams, self._requests
         )
         self._leaving = False
-        self._said_farewell = False
+        self._sent_drain_ping = False
         self.for_runtime: list[bytes] = self._requests.out
         self.for_client: list[bytes] = self._answers.out
         self.events: list[Event] = self._streams.events
@@ -61,11 +61,11 @@ class RelayedConnection:
 
         Returns False if it is not held, or no longer.
         """
-        return self._send(self._requests.backlog.release(stream_id, appended))
+        return self._send(self._requests.held_requests.release(stream_id, appended))
 
     def refuse(self, stream_id: int) -> bool:
         """Reset a held request's stream on both sides; False if it is not held, or no longer."""
-        return self._send(self._requests.backlog.refuse(stream_id))
+        return self._send(self._requests.held_requests.refuse(stream_id))
 
     def go_away(self) -> None:
         """Ask the client to open no more streams here; those that run go on."""
@@ -102,7 +102,7 @@ class RelayedConnection:
         if not self._leaving or self._requests.copying:
             return False
         return (
-            self._requests.farewell_heard
+            self._requests.drain_ping_acked
             and not self._streams.open
             and self._requests.idle
             and self._answers.between_frames
@@ -125,14 +125,14 @@ class RelayedConnection:
         requests = self._requests
         if requests.waiting_for is not None:
             requests.unblock()
-        if requests.backlog.for_client:
-            self._answers.inject(requests.backlog.for_client)
-            requests.backlog.for_client.clear()
-        if self._leaving and self._answers.started and not self._said_farewell:
-            self._said_farewell = True
-            requests.listen_for_farewell()
-            farewell = [frame(PING, 0, 0, FAREWELL)]
+        if requests.held_requests.for_client:
+            self._answers.inject(requests.held_requests.for_client)
+            requests.held_requests.for_client.clear()
+        if self._leaving and self._answers.started and not self._sent_drain_ping:
+            self._sent_drain_ping = True
+            requests.expect_drain_ping_ack()
+            drain_ping = [frame(PING, 0, 0, DRAIN_PING)]
             if not self._answers.goaway_passed:
                 # A second GOAWAY may not name a higher stream than the first one.
-                farewell.insert(0, goaway(LAST_STREAM_ID))
-            self._answers.inject(farewell)
+                drain_ping.insert(0, goaway(LAST_STREAM_ID))
+            self._answers.inject(drain_ping)

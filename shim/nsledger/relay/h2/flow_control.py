@@ -3,8 +3,8 @@
 As long as every DATA frame passes, a client that keeps to the runtime's windows is all it takes.
 Two things part them. A held message leaves with another length than it came in; and the client of
 an incomplete one gets its window back from the relay at once, since it could not go on otherwise.
-The difference is the *debt*: so much of the runtime's next WINDOW_UPDATEs is for bytes that the
-client never sent, or was paid for already, and is kept from it. Until a debt is paid, the client
+The difference is the *deficit*: so much of the runtime's next WINDOW_UPDATEs is for bytes that the
+client never sent, or was paid for already, and is kept from it. Until a deficit is paid, the client
 may send more than the runtime takes: then DATA waits here, and everything else goes on.
 
 Source: RFC 9113 sections 5.2 and 6.9.
@@ -27,12 +27,12 @@ from nsledger.relay.h2.frames import (
 class _Stream:
     """One stream whose DATA the relay frames itself."""
 
-    __slots__ = ("chunks", "debt", "ends", "window")
+    __slots__ = ("chunks", "deficit", "ends", "window")
 
     def __init__(self, window: int | None) -> None:
         self.window = window
         """None where the client's own view of the stream's window is the runtime's."""
-        self.debt = 0
+        self.deficit = 0
         self.chunks: deque[memoryview] = deque()
         self.ends = False
         """Whether the last of `chunks` ends the request."""
@@ -41,12 +41,12 @@ class _Stream:
 class Pacer:
     """The runtime's windows for requests, and the DATA that waits for them."""
 
-    __slots__ = ("_initial_window", "_streams", "_waiting", "debt", "queued_bytes", "window")
+    __slots__ = ("_initial_window", "_streams", "_waiting", "deficit", "queued_bytes", "window")
 
     def __init__(self) -> None:
         self.window = INITIAL_WINDOW_BYTES
         """Of the connection; may fall below zero only by a client's own fault."""
-        self.debt = 0
+        self.deficit = 0
         """Bytes that the client may send on the connection and the runtime has not granted."""
         self.queued_bytes = 0
         self._initial_window = INITIAL_WINDOW_BYTES
@@ -84,27 +84,27 @@ class Pacer:
         self.queued_bytes -= dropped
         return dropped
 
-    def owe(self, byte_count: int) -> int:
+    def defer(self, byte_count: int) -> int:
         """Keep `byte_count` of what the runtime grants the connection next from the client.
 
-        A negative count lowers the debt: the runtime got less than the client has sent. Returns
-        what is due to the client at once, where that is more than there was debt.
+        A negative count lowers the deficit: the runtime got less than the client has sent. Returns
+        what is due to the client at once, where that is more than there was deficit.
         """
-        self.debt += byte_count
-        due = max(0, -self.debt)
-        self.debt += due
+        self.deficit += byte_count
+        due = max(0, -self.deficit)
+        self.deficit += due
         return due
 
-    def owe_on_stream(self, stream_id: int, byte_count: int) -> None:
+    def defer_on_stream(self, stream_id: int, byte_count: int) -> None:
         """The same for a followed stream's own window."""
-        self._streams[stream_id].debt += byte_count
+        self._streams[stream_id].deficit += byte_count
 
-    def spend(self, byte_count: int) -> bool:
+    def consume(self, byte_count: int) -> bool:
         """Whether DATA of a stream that is not followed fits the connection, taken if so.
 
-        Without a debt it is the client's own business to keep to the window.
+        Without a deficit it is the client's own business to keep to the window.
         """
-        if byte_count > self.window and self.debt:
+        if byte_count > self.window and self.deficit:
             return False
         self.window -= byte_count
         return True
@@ -113,15 +113,15 @@ class Pacer:
         """The runtime's WINDOW_UPDATE; returns how much of it is the client's."""
         if not stream_id:
             self.window += increment
-            kept = min(self.debt, increment)
-            self.debt -= kept
+            kept = min(self.deficit, increment)
+            self.deficit -= kept
             return increment - kept
         stream = self._streams.get(stream_id)
         if stream is None or stream.window is None:
             return increment
         stream.window += increment
-        kept = min(stream.debt, increment)
-        stream.debt -= kept
+        kept = min(stream.deficit, increment)
+        stream.deficit -= kept
         return increment - kept
 
     def send(self, stream_id: int, data: list[bytes], *, ends: bool) -> list[bytes]:

@@ -49,8 +49,8 @@ class _Refused:
 _Attended = HeldRequest | TappedRequest | _Refused
 
 
-class Backlog:
-    """The requests of one connection that somebody attends to, and what waits for the runtime."""
+class HeldRequests:
+    """The requests of one connection that somebody tracks, and what waits for the runtime."""
 
     def __init__(self, streams: Streams) -> None:
         self.for_client: list[bytes] = []
@@ -67,7 +67,7 @@ class Backlog:
         """Held, or waiting for the runtime's windows."""
         return self._held_bytes + self.pacer.queued_bytes
 
-    def attend(self, stream_id: int, path: str, treatment: Treatment) -> None:
+    def track(self, stream_id: int, path: str, treatment: Treatment) -> None:
         """The DATA of a new stream is of interest."""
         match treatment:
             case Treatment.HOLD:
@@ -84,7 +84,7 @@ class Backlog:
         pacer = self.pacer
         if stream_id in self._attended or stream_id in pacer:
             return False
-        return pacer.spend(length)
+        return pacer.consume(length)
 
     def blocks(self, stream_id: int) -> bool:
         """Whether a header block of the stream would overtake DATA that is kept back."""
@@ -104,7 +104,7 @@ class Backlog:
                 if ends:
                     self._tap_ends(stream_id, state)
             case _Refused():
-                self._pay(length)
+                self._credit(length)
                 if ends:
                     del self._attended[stream_id]
                 return []
@@ -170,7 +170,7 @@ class Backlog:
         if isinstance(state, HeldRequest):
             self._held_bytes -= state.size
             unpaid_bytes += state.unpaid_bytes
-        self._pay(self.pacer.owe(-unpaid_bytes))
+        self._credit(self.pacer.defer(-unpaid_bytes))
         return isinstance(state, _Refused)
 
     def _tap_ends(self, stream_id: int, tapped: TappedRequest) -> None:
@@ -199,8 +199,8 @@ class Backlog:
         if ends:
             held.unpaid_bytes += length
         else:
-            self._pay(length)
-            self._pay(length, stream_id)
+            self._credit(length)
+            self._credit(length, stream_id)
         if problem is not None:
             return self._cannot_hold(stream_id, held, problem)
         if ends:
@@ -228,7 +228,7 @@ class Backlog:
         """Send on what was kept back; what comes behind it is only paced."""
         self._unhold(stream_id, held)
         if not held.complete:
-            self.pacer.owe_on_stream(stream_id, held.size)
+            self.pacer.defer_on_stream(stream_id, held.size)
         return self._send_on(stream_id, [held.joined()], held.unpaid_bytes, ends=held.complete)
 
     def _unhold(self, stream_id: int, held: HeldRequest) -> None:
@@ -238,16 +238,16 @@ class Backlog:
     def _send_on(
         self, stream_id: int, body: list[bytes], unpaid_bytes: int, *, ends: bool
     ) -> list[bytes]:
-        self._pay(self.pacer.owe(sum(map(len, body)) - unpaid_bytes))
+        self._credit(self.pacer.defer(sum(map(len, body)) - unpaid_bytes))
         return self.pacer.send(stream_id, body, ends=ends)
 
     def _pass_or_queue(self, stream_id: int, payload: bytes, length: int, *, ends: bool) -> Outcome:
-        if stream_id not in self.pacer and self.pacer.spend(length):
+        if stream_id not in self.pacer and self.pacer.consume(length):
             return Verdict.PASS
         padding_bytes = length - len(payload)
-        self._pay(padding_bytes)
+        self._credit(padding_bytes)
         if not ends:
-            self._pay(padding_bytes, stream_id)
+            self._credit(padding_bytes, stream_id)
         return self.pacer.send(stream_id, [payload], ends=ends)
 
     def _reset(self, stream_id: int, held: HeldRequest) -> list[bytes]:
@@ -261,6 +261,6 @@ class Backlog:
         self.for_client.append(rst_stream(stream_id, REFUSED_STREAM))
         return [rst_stream(stream_id, CANCEL)]
 
-    def _pay(self, byte_count: int, stream_id: int = 0) -> None:
+    def _credit(self, byte_count: int, stream_id: int = 0) -> None:
         if byte_count:
             self.for_client.append(window_update(stream_id, byte_count))

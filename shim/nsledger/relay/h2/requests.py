@@ -1,4 +1,4 @@
-"""Client to runtime: which call a stream is, and whether its request is to be attended to.
+"""Client to runtime: which call a stream is, and whether its request is to be tracked.
 
 Source: RFC 9113 sections 3.4 and 5.1; gRPC over HTTP/2, section "Requests".
 """
@@ -12,11 +12,11 @@ from typing import Final
 from nsledger.relay.h2.calls import Treatment
 from nsledger.relay.h2.direction import Direction, Outcome, Verdict
 from nsledger.relay.h2.frames import ACK, PING, PREFACE, RST_STREAM
-from nsledger.relay.h2.held_requests import Backlog
+from nsledger.relay.h2.held_requests import HeldRequests
 from nsledger.relay.h2.hpack import Field, HeaderDecoder
 from nsledger.relay.h2.streams import Streams
 
-FAREWELL: Final = b"nsledger"
+DRAIN_PING: Final = b"nsledger"
 """Opaque data of the relay's own PING: the answer says that the client has seen the GOAWAY."""
 _MOST_ROUTES: Final = 256
 
@@ -39,8 +39,8 @@ class RequestDirection(Direction):
     ) -> None:
         super().__init__(decoder, opposite_decoder)
         self._handlers[RST_STREAM] = self._on_rst_stream
-        self.backlog = Backlog(streams)
-        self.farewell_heard = False
+        self.held_requests = HeldRequests(streams)
+        self.drain_ping_acked = False
         self._streams = streams
         self._treatment = treatment
         self._routes: dict[bytes, _Route] = {}
@@ -67,47 +67,47 @@ class RequestDirection(Direction):
     @property
     def idle(self) -> bool:
         """Whether nothing that the client sent is kept back."""
-        return self.waiting_for is None and not self.backlog.kept_bytes
+        return self.waiting_for is None and not self.held_requests.kept_bytes
 
     @property
     def wants_bytes(self) -> bool:
         """Whether the client should be read: what is kept back has a bound."""
         limit_bytes = self._streams.limits.held_bytes
-        return self.waiting_for is None and self.backlog.pacer.queued_bytes <= limit_bytes
+        return self.waiting_for is None and self.held_requests.pacer.queued_bytes <= limit_bytes
 
     def unblock(self) -> None:
         """Go on past a header block that had to stay behind DATA of its stream, if it can."""
         while (stream_id := self.waiting_for) is not None:
-            self.inject(self.backlog.unblock(stream_id))
-            if self.backlog.blocks(stream_id):
+            self.inject(self.held_requests.unblock(stream_id))
+            if self.held_requests.blocks(stream_id):
                 return
             self.resume()
 
-    def listen_for_farewell(self) -> None:
+    def expect_drain_ping_ack(self) -> None:
         """Look out for the answer to the relay's PING; the runtime did not ask for it."""
         self._handlers[PING] = self._on_ping
 
     def _passes(self, stream_id: int, _flags: int, length: int, /) -> bool:
-        return self.backlog.passes(stream_id, length)
+        return self.held_requests.passes(stream_id, length)
 
     def _on_data(self, flags: int, stream_id: int, payload: bytes, /) -> Outcome:
-        return self.backlog.data(flags, stream_id, payload)
+        return self.held_requests.data(flags, stream_id, payload)
 
     def _on_headers(self, flags: int, stream_id: int, payload: bytes) -> Outcome:
-        if stream_id <= self._streams.last_opened and self.backlog.blocks(stream_id):
+        if stream_id <= self._streams.last_opened and self.held_requests.blocks(stream_id):
             self.waiting_for = stream_id
             return Verdict.WAIT
         return super()._on_headers(flags, stream_id, payload)
 
     def _on_rst_stream(self, _flags: int, stream_id: int, _payload: bytes) -> Outcome:
-        runtime_knows = self.backlog.abandon(stream_id)
+        runtime_knows = self.held_requests.abandon(stream_id)
         self._streams.end(stream_id, reset=True)
         return [] if runtime_knows else Verdict.PASS
 
     def _on_ping(self, flags: int, _stream_id: int, payload: bytes) -> Outcome:
-        if self.farewell_heard or not flags & ACK or payload != FAREWELL:
+        if self.drain_ping_acked or not flags & ACK or payload != DRAIN_PING:
             return Verdict.PASS
-        self.farewell_heard = True
+        self.drain_ping_acked = True
         return []
 
     def _must_read(self, _stream_id: int, /) -> bool:
@@ -122,7 +122,7 @@ class RequestDirection(Direction):
     def _on_block(self, stream_id: int, fields: list[Field] | None, *, ends: bool) -> None:
         if stream_id <= self._streams.last_opened:
             if ends:
-                self.backlog.trailers(stream_id)
+                self.held_requests.trailers(stream_id)
             return
         route = self._route(fields)
         self._streams.begin(stream_id, None if route is None else route.path)
@@ -131,7 +131,7 @@ class RequestDirection(Direction):
         if ends:
             self._streams.overlook("malformed", route.path)
         else:
-            self.backlog.attend(stream_id, route.path, route.treatment)
+            self.held_requests.track(stream_id, route.path, route.treatment)
 
     def _route(self, fields: list[Field] | None) -> _Route | None:
         for name, value in fields or ():

@@ -43,7 +43,7 @@ class AnswerDirection(Direction):
         self.goaway_passed = False
         self._streams = streams
         self._requests = requests
-        self._backlog = requests.backlog
+        self._held_requests = requests.held_requests
 
     def _passes(self, stream_id: int, flags: int, _length: int, /) -> bool:
         if stream_id in self._streams.answers:
@@ -75,12 +75,12 @@ class AnswerDirection(Direction):
 
     def _ended(self, stream_id: int) -> None:
         self._streams.end(stream_id)
-        self._requests.inject(self._backlog.answered(stream_id))
+        self._requests.inject(self._held_requests.answered(stream_id))
 
     def _on_setting(self, identifier: int, value: int, /) -> None:
         if identifier == SETTINGS_INITIAL_WINDOW_SIZE:
-            self._backlog.pacer.set_initial_window(value)
-            self._requests.inject(self._backlog.pacer.take())
+            self._held_requests.pacer.set_initial_window(value)
+            self._requests.inject(self._held_requests.pacer.take())
 
     def _on_settings(self, flags: int, stream_id: int, payload: bytes) -> Outcome:
         self.started = True
@@ -88,7 +88,7 @@ class AnswerDirection(Direction):
 
     def _on_window_update(self, _flags: int, stream_id: int, payload: bytes) -> Outcome:
         increment = uint31_of(payload)
-        pacer = self._backlog.pacer
+        pacer = self._held_requests.pacer
         rest = pacer.grant(increment, stream_id)
         if pacer.queued_bytes:
             self._requests.inject(pacer.take())
@@ -97,7 +97,7 @@ class AnswerDirection(Direction):
         return [window_update(stream_id, rest)] if rest else []
 
     def _on_rst_stream(self, _flags: int, stream_id: int, _payload: bytes) -> Outcome:
-        self._backlog.abandon(stream_id)
+        self._held_requests.abandon(stream_id)
         self._streams.end(stream_id, reset=True)
         return Verdict.PASS
 
@@ -105,7 +105,7 @@ class AnswerDirection(Direction):
         self.goaway_passed = True
         last = uint31_of(payload)
         for unserved in [opened for opened in self._streams.open if opened > last]:
-            self._backlog.abandon(unserved)
+            self._held_requests.abandon(unserved)
             self._streams.end(unserved, reset=True)
         return Verdict.PASS
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import msgspec
 
-from nsledger.relay.h2.bodies import UnreadableMessageError, WatchedAnswer
+from nsledger.relay.h2.bodies import CopiedResponse, UnreadableMessageError
 from nsledger.relay.h2.counters import OTHER_PATHS, Counters
 
-# What a watcher wants to know of a relayed connection: the core's output beside bytes.
+# What an interceptor wants to know of a relayed connection: the core's output beside bytes.
 #
-# The counterpart of `calls.Watcher`: the relay turns each event into a call of the watcher.
+# The counterpart of `calls.Interceptor`: the relay turns each event into a call of the interceptor.
 
 
 class RequestHeld(msgspec.Struct, frozen=True):
@@ -80,9 +80,9 @@ class Streams:
         """The highest stream the client has opened; identifiers only rise."""
         self.unfollowed = False
         """Whether header blocks of one direction can no longer be read."""
-        self.answers: dict[int, WatchedAnswer] = {}
+        self.answers: dict[int, CopiedResponse] = {}
         self.events: list[Event] = []
-        """What happened; whoever tells the watcher empties the list."""
+        """What happened; whoever tells the interceptor empties the list."""
 
     def begin(self, stream_id: int, path: str | None) -> None:
         """A client opened a stream."""
@@ -92,8 +92,8 @@ class Streams:
         self.counters.count_call(path or OTHER_PATHS)
 
     def watch_answer(self, stream_id: int, path: str) -> None:
-        """Follow the answer of a call whose request the watcher gets to see."""
-        self.answers[stream_id] = WatchedAnswer(path, self.limits.copied_message_bytes)
+        """Follow the answer of a call whose request the interceptor gets to see."""
+        self.answers[stream_id] = CopiedResponse(path, self.limits.copied_message_bytes)
 
     def end(self, stream_id: int, *, reset: bool = False) -> None:
         """The runtime has answered, or somebody reset the stream."""

@@ -207,7 +207,7 @@ def test_a_flood_of_refused_streams_is_not_remembered_for_ever() -> None:
         wire.for_runtime()
         wire.for_client()
 
-    assert len(wire.relay._requests.backlog._attended) <= 1024
+    assert len(wire.relay._requests.held_requests._attended) <= 1024
 
 
 def test_all_that_one_connection_holds_has_a_bound() -> None:

@@ -3,12 +3,12 @@ from __future__ import annotations
 from nsledger.relay.h2.connection import RelayedConnection
 from nsledger.relay.h2.counters import Counters
 from nsledger.relay.h2.frames import ACK, LAST_STREAM_ID, PING, PREFACE, SETTINGS, frame, goaway
-from nsledger.relay.h2.requests import FAREWELL
+from nsledger.relay.h2.requests import DRAIN_PING
 from nsledger.relay.h2.streams import Answered, Limits, Unfollowed
 from tests.http2_wire import HOLD, PASS, Wire, data, request
 
-ASK = frame(PING, 0, 0, FAREWELL)
-HEARD = frame(PING, ACK, 0, FAREWELL)
+ASK = frame(PING, 0, 0, DRAIN_PING)
+HEARD = frame(PING, ACK, 0, DRAIN_PING)
 
 
 def test_a_client_that_leaves_has_its_running_calls_finished() -> None:

@@ -9,21 +9,21 @@ from tests.http2_wire import frames
 def test_without_a_debt_the_client_answers_for_the_window_itself() -> None:
     pacer = Pacer()
 
-    assert pacer.spend(70_000)
+    assert pacer.consume(70_000)
     assert pacer.window == 65_535 - 70_000
 
 
 def test_with_a_debt_nothing_passes_that_the_runtime_did_not_grant() -> None:
     pacer = Pacer()
-    pacer.owe(10)
+    pacer.defer(10)
 
-    assert pacer.spend(65_535)
-    assert not pacer.spend(1)
+    assert pacer.consume(65_535)
+    assert not pacer.consume(1)
 
 
 def test_a_debt_is_paid_out_of_what_the_runtime_grants() -> None:
     pacer = Pacer()
-    pacer.owe(100)
+    pacer.defer(100)
 
     assert pacer.grant(60, 0) == 0
     assert pacer.grant(60, 0) == 20
@@ -33,10 +33,10 @@ def test_a_debt_is_paid_out_of_what_the_runtime_grants() -> None:
 
 def test_less_sent_than_received_is_due_to_the_client_at_once() -> None:
     pacer = Pacer()
-    pacer.owe(30)
+    pacer.defer(30)
 
-    assert pacer.owe(-100) == 70
-    assert pacer.debt == 0
+    assert pacer.defer(-100) == 70
+    assert pacer.deficit == 0
 
 
 def test_queued_data_keeps_to_both_windows_and_to_the_frame_size() -> None:
