@@ -25,6 +25,7 @@ def environment(ledger: Path, **more: str) -> dict[str, str]:
         "TERM": "xterm",
         "TZ": "UTC",
         "NSLEDGER_LEDGER": str(ledger),
+        "NSLEDGER_PAGER": "",
         **more,
     }
 

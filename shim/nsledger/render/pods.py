@@ -32,8 +32,9 @@ def draw_pod_table(
     *,
     types: Sequence[NamespaceType] = (),
     wide: bool = False,
+    headers: bool = True,
 ) -> Iterator[str]:
-    """One line per pod.
+    """One line per pod; without `headers` nothing else.
 
     The host's user and time namespaces, which every ordinary pod is in, are only shown if `types`
     asks for them, or wide.
@@ -48,8 +49,8 @@ def draw_pod_table(
         titles += ["SHARED", "SANDBOX ID", "UID", "IP", "HANDLER"]
     hidden = set[NamespaceType]() if wide or types else HOSTS_BY_DEFAULT
     rows = [_row(line, screen, hidden)[: len(titles)] for line in lines]
-    yield from tables.draw(titles, rows, screen, flexible=("POD",))
-    if hidden and any(hidden & set(line.host) for line in lines):
+    yield from tables.draw(titles, rows, screen, flexible=("POD",), headers=headers)
+    if headers and hidden and any(hidden & set(line.host) for line in lines):
         note = "user and time are left out, which are the host's for every ordinary pod: -o wide"
         yield paint(note, Tone.FAINT, color=screen.color)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,6 +23,7 @@ from nsledger.ledger.line import Entry
 from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
 from nsledger.model.events import Source
 from nsledger.model.record import decode
+from nsledger.render.text import visible
 
 _SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
 
@@ -57,11 +59,12 @@ def run(
     ledger: str,
     since: int | None,
     until: int | None,
-    lines: int | None,
+    tail: int | None,
     reverse: bool,
     follow: bool,
     cursor: str | None,
     checkpoints: str | None,
+    k8s_namespaces: Sequence[str],
     pod: Sequence[str],
     container: Sequence[str],
     event: Sequence[str],
@@ -78,7 +81,9 @@ def run(
         raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
     if checkpoints and (output != "jsonl" or reverse):
         raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
+    k8s_namespaces, tail = _numbers_are_lines(k8s_namespaces, tail)
     selection = Selection(
+        k8s_namespaces=k8s_namespaces,
         since_ns=since,
         until_ns=until,
         pods=pod,
@@ -93,14 +98,31 @@ def run(
     end_seq = 0 if last is None else last.seq
     writer.begin()
     span = range(start_seq, end_seq + 1)
-    for entry in _listed(ledger, selection, span, newest=lines, reverse=reverse):
+    is_empty = True
+    for entry in _listed(ledger, selection, span, newest=tail, reverse=reverse):
         writer.write(entry)
+        is_empty = False
     if follow:
         newer = _followed(ledger, max(start_seq, end_seq + 1), writer)
         for entry in _selected(newer, selection):
             writer.write(entry)
     writer.end()
+    named = [*pod, *container]
+    if is_empty and named and not follow and tail != 0:
+        sys.stderr.write(visible(f"no record is about {' or '.join(named)}, as selected") + "\n")
+        return exit_codes.NO_ANSWER
     return exit_codes.OK
+
+
+def _numbers_are_lines(
+    k8s_namespaces: Sequence[str], tail: int | None
+) -> tuple[Sequence[str], int | None]:
+    """What -n meant in 0.1: a number of lines. No namespace is taken for one if --tail is given."""
+    if len(k8s_namespaces) != 1 or not k8s_namespaces[0].isdecimal() or tail is not None:
+        return k8s_namespaces, tail
+    count = k8s_namespaces[0]
+    sys.stderr.write(f"hint: the newest {count} are --tail {count}; -n is a Kubernetes namespace\n")
+    return (), int(count)
 
 
 def _behind(ledger: str, text: str) -> int:
@@ -174,7 +196,7 @@ command = click.Command(
         "nsledger log -f --event gap --event 'container.*'",
         "nsledger log --pod default/web -o wide",
         "nsledger log --since yesterday --until today --source oci_hook",
-        "nsledger log -n 1 -o jsonl",
+        "nsledger log --tail 1 -o jsonl",
         "nsledger log -o jsonl | sha256sum",
         "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
         "nsledger log -o jsonl --checkpoints checkpoints",
@@ -184,7 +206,7 @@ command = click.Command(
         click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
         click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
         click.Option(
-            ["-n", "--lines"],
+            ["--tail", "--lines", "tail"],
             type=click.IntRange(min=0),
             metavar="N",
             help="Only the newest N of what is selected.",
@@ -206,6 +228,9 @@ command = click.Command(
             metavar="FILE",
             help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
         ),
+        options.k8s_namespaces(),
+        options.all_k8s_namespaces(),
+        options.selector(),
         click.Option(
             ["--pod"],
             multiple=True,

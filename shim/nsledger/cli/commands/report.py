@@ -173,6 +173,8 @@ command = click.Command(
     params=[
         click.Argument(["pods"], metavar="[POD]...", nargs=-1),
         options.k8s_namespaces(),
+        options.all_k8s_namespaces(),
+        options.selector(),
         options.types("Only this type, in svg and mermaid; may be given again."),
         options.ended(),
         options.at("The pods that ran then."),
