@@ -65,6 +65,7 @@ _PURPOSES: Final = {
     "explain": "Say in plain sentences who shares what in a pod, and why.",
     "pods": "List the pods with the host's namespaces that they use.",
     "findings": "Tell what is not as it should be, with evidence and remedy.",
+    "accept": "Accept findings that one can live with, for a time.",
     "report": "Draw who shares what: a page for a browser, svg, mermaid.",
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",

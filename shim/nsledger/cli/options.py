@@ -119,6 +119,23 @@ class MomentType(_IntType):
             )
 
 
+def in_future(_context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """A time to come, in nanoseconds of Unix time: `90d` is in 90 days.
+
+    Raises:
+        click.BadParameter: it is no time.
+    """
+    now_ns = time.time_ns()
+    try:
+        moment_ns = parse_moment(value, now_ns=now_ns, zone=None)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"found {visible(value)!r}, needed a time to come such as 90d or 2027-03-01",
+            param=parameter,
+        ) from error
+    return 2 * now_ns - moment_ns if _AGO(value.strip()) else moment_ns
+
+
 DEFAULT_LEDGER: Final = "/var/lib/nsledger/ledger"
 
 

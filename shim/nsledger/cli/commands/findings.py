@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
-from typing import Literal
+import time
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
 
 import click
 
 from nsledger.cli import exit_codes, options
+from nsledger.cli.commands.accept import DIRECTORY, acceptances
 from nsledger.cli.options import IN_HELP, MomentType, require_order
 from nsledger.cli.output import ColorChoice, screen, write_answer
 from nsledger.cli.reading import reading_a_ledger, records
 from nsledger.errors import WrongUsageError
 from nsledger.model.instants import unix_ns
 from nsledger.render import finding_table
+from nsledger.state.acceptance import Told, parted
 from nsledger.state.findings import Finding, Kind, Severity
 from nsledger.state.inspection import inspect
 
+_SHORTEST_ID: Final = 4
 _SEVERITIES = ("high", "medium", "low", "info")
 
 _HELP = """\
@@ -45,7 +49,8 @@ what to do. The kinds are stable words:
 In the node's user and time namespaces every ordinary pod is, and on cgroup v1 in its cgroup
 namespace: these are no findings. What happened while nobody watched is not held against anybody.
 
-The exit status is 1 if there is a finding, with --fail-on only if one is as bad.
+The exit status is 1 if there is a finding, with --fail-on only if one is as bad. What somebody
+accepted with `nsledger accept` is told apart, below the others, and does not count.
 """
 
 
@@ -57,6 +62,9 @@ def run(
     until: int | None,
     severity: str,
     kinds: Sequence[str],
+    k8s_namespaces: Sequence[str],
+    pods: Sequence[str],
+    accept_directory: str,
     fail_on: str,
     output: Literal["table", "wide", "json", "yaml"],
     utc: bool,
@@ -65,19 +73,25 @@ def run(
     """Tell the findings of the ledger at `ledger`; the exit status."""
     require_order(since, until)
     _need_kinds(kinds)
-    found = [
+    selected = [
         one
         for one in inspect(records(ledger))
         if one.severity.rank <= Severity(severity).rank
         and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
         and _is_within(one, since, until)
+        and _is_of(one, k8s_namespaces, pods)
     ]
+    rules = [rule for _, rule in acceptances(accept_directory)]
+    found, accepted = parted(selected, rules, time.time_ns())
     draw = finding_table.draw_wide if output == "wide" else finding_table.draw
-    write_answer(
-        found,
-        output,
-        lambda: draw(found, screen(color=color, utc=utc)) if found else ["no findings"],
-    )
+
+    def draw_all() -> Iterator[str]:
+        drawn_for = screen(color=color, utc=utc)
+        yield from draw(found, drawn_for) if found else ["no findings"]
+        yield from finding_table.draw_accepted(accepted, drawn_for)
+
+    told = [Told.of(one) for one in found] + [Told.of(one, rule) for one, rule in accepted]
+    write_answer(told, output, draw_all)
     if fail_on == "never":
         return exit_codes.OK
     bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
@@ -89,6 +103,26 @@ def _need_kinds(patterns: Sequence[str]) -> None:
     for pattern in patterns:
         if not any(fnmatch.fnmatchcase(kind, pattern) for kind in Kind):
             raise WrongUsageError(f"no kind is called {pattern!r}; there are:", details=[*Kind])
+
+
+def _is_of(one: Finding, k8s_namespaces: Sequence[str], pods: Sequence[str]) -> bool:
+    if not k8s_namespaces and not pods:
+        return True
+    pod = one.pod
+    if pod is None:
+        return False
+    names = pod.name, pod.full_name, pod.uid
+    return (
+        not k8s_namespaces
+        or any(fnmatch.fnmatchcase(pod.k8s_namespace, pattern) for pattern in k8s_namespaces)
+    ) and (
+        not pods
+        or any(
+            any(fnmatch.fnmatchcase(name, pattern) for name in names)
+            or (len(pattern) >= _SHORTEST_ID and pod.pod_sandbox_id.startswith(pattern))
+            for pattern in pods
+        )
+    )
 
 
 def _is_within(one: Finding, since: int | None, until: int | None) -> bool:
@@ -123,6 +157,22 @@ command = click.Command(
             multiple=True,
             metavar="KIND",
             help="Only this kind, or a shell pattern; may be given again.",
+        ),
+        options.k8s_namespaces(),
+        options.all_k8s_namespaces(),
+        options.selector(),
+        click.Option(
+            ["--pod", "pods"],
+            multiple=True,
+            metavar="POD",
+            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--accept-directory"],
+            metavar="DIR",
+            default=DIRECTORY,
+            show_default=True,
+            help="Where it stands what was accepted.",
         ),
         click.Option(
             ["--fail-on"],
