@@ -33,11 +33,12 @@ def draw_pod_table(
     types: Sequence[NamespaceType] = (),
     wide: bool = False,
     headers: bool = True,
+    cgroup_version: int = 0,
 ) -> Iterator[str]:
     """One line per pod; without `headers` nothing else.
 
-    The host's user and time namespaces, which every ordinary pod is in, are only shown if `types`
-    asks for them, or wide.
+    The host's namespaces that every ordinary pod is in (user, time; on cgroup v1 cgroup) are only
+    shown if `types` asks for them, or wide.
     """
     if not lines:
         return
@@ -47,11 +48,15 @@ def draw_pod_table(
         titles.append(f"SINCE ({zone})")
     if wide:
         titles += ["SHARED", "SANDBOX ID", "UID", "IP", "HANDLER"]
-    hidden = set[NamespaceType]() if wide or types else HOSTS_BY_DEFAULT
+    usual = HOSTS_BY_DEFAULT | ({NamespaceType.CGROUP} if cgroup_version == 1 else set())
+    hidden = set[NamespaceType]() if wide or types else usual
     rows = [_row(line, screen, hidden)[: len(titles)] for line in lines]
     yield from tables.draw(titles, rows, screen, flexible=("POD",), headers=headers)
     if headers and hidden and any(hidden & set(line.host) for line in lines):
-        note = "user and time are left out, which are the host's for every ordinary pod: -o wide"
+        left_out = (
+            "cgroup (v1), user and time" if len(usual) > len(HOSTS_BY_DEFAULT) else "user and time"
+        )
+        note = f"{left_out} are left out, which are the host's for every ordinary pod: -o wide"
         yield paint(note, Tone.FAINT, color=screen.color)
 
 

@@ -58,3 +58,15 @@ def test_a_hostile_name_is_inert_and_gives_way(width: int) -> None:
     for line in pods.draw_pod_table(lines(node), Screen(width=width)):
         assert line.isprintable()
         assert columns(line) <= max(width, 90)
+
+
+def test_on_cgroup_v1_the_hosts_cgroup_namespace_is_a_note_and_no_flag() -> None:
+    node = odd_node()
+
+    of_v1 = list(pods.draw_pod_table(lines(node), Screen(), cgroup_version=1))
+    of_v2 = list(pods.draw_pod_table(lines(node), Screen(), cgroup_version=2))
+
+    assert of_v1[-1].startswith("cgroup (v1), user and time are left out")
+    assert of_v2[-1].startswith("user and time are left out")
+    assert not any("cgroup" in line for line in of_v1[:-1])
+    assert any("cgroup" in line for line in of_v2[:-1])

@@ -84,6 +84,7 @@ def run(
                     types=wanted.types,
                     wide=output == "wide",
                     headers=not no_headers,
+                    cgroup_version=then.workloads.cgroup_version,
                 )
             )
             if not lines:
@@ -121,7 +122,7 @@ def _watch(
         if place.find(ledger).size_bytes == size_bytes:
             continue
         size_bytes = place.find(ledger).size_bytes
-        _, now = _lines(ledger, None, replace(wanted, ended=True))
+        then, now = _lines(ledger, None, replace(wanted, ended=True))
         changed = [
             line
             for line in now
@@ -133,7 +134,12 @@ def _watch(
             write_lines(visible(line.pod.full_name) for line in changed)
             continue
         drawn = draw_pod_table(
-            changed, drawn_for, types=wanted.types, wide=output == "wide", headers=False
+            changed,
+            drawn_for,
+            types=wanted.types,
+            wide=output == "wide",
+            headers=False,
+            cgroup_version=then.workloads.cgroup_version,
         )
         write_lines(drawn)
 

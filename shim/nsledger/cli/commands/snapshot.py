@@ -208,7 +208,6 @@ command = click.Command(
         ),
         click.Option(
             ["--root"],
-            type=click.Path(exists=True, file_okay=False),
             metavar="DIR",
             default="/",
             show_default=True,
