@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from nsledger.model.namespaces import NamespaceType
 from nsledger.render import pods
@@ -61,10 +62,12 @@ def test_a_hostile_name_is_inert_and_gives_way(width: int) -> None:
 
 
 def test_on_cgroup_v1_the_hosts_cgroup_namespace_is_a_note_and_no_flag() -> None:
-    node = odd_node()
+    found = [
+        replace(line, host=(NamespaceType.CGROUP, NamespaceType.USER)) for line in lines(odd_node())
+    ]
 
-    of_v1 = list(pods.draw_pod_table(lines(node), Screen(), cgroup_version=1))
-    of_v2 = list(pods.draw_pod_table(lines(node), Screen(), cgroup_version=2))
+    of_v1 = list(pods.draw_pod_table(found, Screen(), cgroup_version=1))
+    of_v2 = list(pods.draw_pod_table(found, Screen(), cgroup_version=2))
 
     assert of_v1[-1].startswith("cgroup (v1), user and time are left out")
     assert of_v2[-1].startswith("user and time are left out")
