@@ -12,7 +12,7 @@ import itertools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Union, cast
 
 import msgspec
 
@@ -110,6 +110,8 @@ def _said_beside(one: type) -> dict[str, str]:
 
 def _holds(annotation: Any) -> str:  # noqa: ANN401 - the same
     """A field's type in words."""
+    if hasattr(annotation, "__metadata__"):  # the range of a number
+        annotation = annotation.__origin__
     if annotation in _PLAIN:
         return _PLAIN[annotation]
     if isinstance(annotation, type) and issubclass(annotation, msgspec.Struct | enum.Enum):
@@ -120,7 +122,7 @@ def _holds(annotation: Any) -> str:  # noqa: ANN401 - the same
     inner = [_holds(one) for one in annotation.__args__ if one is not Ellipsis]
     if origin in {tuple, list}:
         return f"array of {', '.join(dict.fromkeys(inner))}"
-    if origin is None:
+    if origin in {None, Union}:
         return " or ".join(inner)
     return f"object: {inner[0]} to {inner[1]}"
 

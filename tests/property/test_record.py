@@ -26,7 +26,7 @@ def values_of(type_: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  # a type h
     """Values of a field's type, as far as events use types."""
     if type_ == NamespaceMode | int:
         return st.sampled_from(NamespaceMode) | st.integers(4, 2**31 - 1)
-    if isinstance(type_, types.UnionType):
+    if typing.get_origin(type_) in {types.UnionType, typing.Union}:
         return st.one_of(*(values_of(one) for one in typing.get_args(type_)))
     match typing.get_origin(type_):
         case origin if origin is dict:
@@ -34,6 +34,9 @@ def values_of(type_: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  # a type h
             return st.dictionaries(values_of(key), values_of(value), max_size=3)
         case origin if origin is tuple:
             return st.lists(values_of(typing.get_args(type_)[0]), max_size=3).map(tuple)
+        case typing.Annotated:
+            (meta,) = type_.__metadata__
+            return st.integers(meta.ge, meta.le)
         case _:
             pass
     if type_ is bool:
@@ -46,7 +49,7 @@ def values_of(type_: Any) -> st.SearchStrategy[Any]:  # noqa: ANN401  # a type h
 
 def structs_of(struct: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     """Structs with every field drawn."""
-    hints = typing.get_type_hints(struct)
+    hints = typing.get_type_hints(struct, include_extras=True)
     names = struct.__struct_fields__
     return st.builds(struct, **{name: values_of(hints[name]) for name in names})
 

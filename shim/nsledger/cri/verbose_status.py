@@ -20,8 +20,15 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.cri.messages import UndecodableError, namespace_mode
-from nsledger.model.namespaces import IdMapping, RequestedNamespaces, UserNamespaceRequest
+from nsledger.model.namespaces import (
+    IdMapping,
+    ProcessId,
+    RequestedNamespaces,
+    UserId,
+    UserNamespaceRequest,
+)
 
 
 class OciNamespace(msgspec.Struct, frozen=True):
@@ -36,9 +43,9 @@ class OciNamespace(msgspec.Struct, frozen=True):
 class OciIdMapping(msgspec.Struct, frozen=True):
     """An entry of `linux.uidMappings` or `linux.gidMappings`."""
 
-    container_id: int = msgspec.field(name="containerID")
-    host_id: int = msgspec.field(name="hostID")
-    size: int
+    container_id: UserId = msgspec.field(name="containerID")
+    host_id: UserId = msgspec.field(name="hostID")
+    size: UserId
 
 
 class OciLinux(msgspec.Struct, frozen=True):
@@ -86,7 +93,7 @@ class VersionedSandboxMetadata(msgspec.Struct, frozen=True):
 class SandboxInfo(msgspec.Struct, frozen=True):
     """Of a PodSandboxStatusResponse."""
 
-    pid: int = 0
+    pid: ProcessId = 0
     runtime_type: str = msgspec.field(name="runtimeType", default="")
     """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
@@ -100,7 +107,7 @@ class SandboxInfo(msgspec.Struct, frozen=True):
 class ContainerInfo(msgspec.Struct, frozen=True):
     """Of a ContainerStatusResponse."""
 
-    pid: int = 0
+    pid: ProcessId = 0
     runtime_type: str = msgspec.field(name="runtimeType", default="")
     """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
@@ -133,11 +140,17 @@ def container_info(info: Mapping[str, str]) -> ContainerInfo:
 
 def _decode(decoder: msgspec.json.Decoder[_Info], info: Mapping[str, str]) -> _Info:
     try:
-        return decoder.decode(info[INFO_KEY])
-    except msgspec.DecodeError as error:
+        return decoder.decode(_within_bounds(info[INFO_KEY]))
+    except (msgspec.DecodeError, bounds.OutOfBoundsError) as error:
         raise UndecodableError(
             message_type=decoder.type.__name__, reason="`info` is not the JSON of a status"
         ) from error
+
+
+def _within_bounds(info: str) -> bytes:
+    data = info.encode()
+    bounds.check(data, most_bytes=bounds.INFO_BYTES, depth=bounds.INFO_DEPTH)
+    return data
 
 
 # What a container was asked for, as containerd repeats it: `config` in the JSON of its status.
@@ -149,9 +162,9 @@ def _decode(decoder: msgspec.json.Decoder[_Info], info: Mapping[str, str]) -> _I
 
 
 class _Mapping(msgspec.Struct, frozen=True):
-    host_id: int = 0
-    container_id: int = 0
-    length: int = 0
+    host_id: UserId = 0
+    container_id: UserId = 0
+    length: UserId = 0
 
 
 class _UserNamespace(msgspec.Struct, frozen=True):
@@ -190,8 +203,8 @@ _decode_config: Final = msgspec.json.Decoder(_ConfigInfo).decode
 def requested_in(info: str) -> RequestedNamespaces | None:
     """What the container of a verbose status asked for; None if its JSON does not tell."""
     try:
-        config = _decode_config(info).config
-    except msgspec.DecodeError:
+        config = _decode_config(_within_bounds(info)).config
+    except (msgspec.DecodeError, bounds.OutOfBoundsError):
         return None
     linux = config.linux if config else None
     context = linux.security_context if linux else None

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.errors import WrongUsageError
+from nsledger.ledger import files
 
 DEFAULT_FILE: Final = "/etc/nsledger/nsledger.toml"
 
@@ -199,8 +200,11 @@ def read(path: str) -> dict[str, Any]:
     """
     text = _text_of(path)
     try:
+        bounds.check(
+            text.encode(), most_bytes=bounds.CONFIGURATION_BYTES, depth=bounds.CONFIGURATION_DEPTH
+        )
         found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, bounds.OutOfBoundsError) as error:  # an integer of 4,301 digits is one
         at = re.search(r"at line (\d+)", str(error))
         line = int(at[1]) if at else None
         raise ConfigurationError(
@@ -221,7 +225,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def _text_of(path: str) -> str:
-    data = Path(path).read_bytes()
+    data = files.read_file(path, bounds.CONFIGURATION_BYTES)
     try:
         return data.decode()
     except UnicodeDecodeError as error:

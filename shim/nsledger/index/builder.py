@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
 from nsledger.index.scan import ABOUT_PODS, Watching
 from nsledger.index.skim import Opening, Skimmed, opening, skim
@@ -115,9 +116,12 @@ class Builder:
         record: Skimmed | Opening
         for offset, line in lines(self._ledger, self.reached.seq, self.reached.end):
             try:
+                bounds.check_depth(line, bounds.RECORD_DEPTH)
                 record = skim(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                record = opening(line)
+                record = _opening(line)
+            except bounds.OutOfBoundsError as error:
+                raise NotAnEntryError(line=line, reason=str(error)) from error
             if before is not None:
                 # What a line hashes to stands in the line after it.
                 apply(before, before_at, before_line, record.prev)
@@ -168,6 +172,13 @@ class Builder:
         with self._database:
             self._store.save(scan, watching, reached)
         self.reached = reached
+
+
+def _opening(line: bytes) -> Opening:
+    try:
+        return opening(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise NotAnEntryError(line=line, reason=str(error)) from error
 
 
 @contextlib.contextmanager

@@ -11,6 +11,8 @@ import msgspec
 
 from nsledger.model.events import Ending, Source
 from nsledger.model.instants import unix_ns
+from nsledger.model.namespaces import KernelNumber, ProcessId
+from nsledger.model.refs import Attempt
 
 TypeName = Literal["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]
 
@@ -18,14 +20,14 @@ TypeName = Literal["cgroup", "ipc", "mnt", "net", "pid", "time", "user", "uts"]
 class Identity(msgspec.Struct, frozen=True, gc=False):
     """Of `domain.namespaces.NamespaceIdentity`."""
 
-    ino: int
+    ino: KernelNumber
     ns_id: str | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """Of `domain.namespaces.NamespaceReading`."""
 
-    pid: int
+    pid: ProcessId
     namespaces: dict[TypeName, Identity] = {}
 
 
@@ -36,7 +38,7 @@ class Pod(msgspec.Struct, frozen=True, gc=False):
     k8s_namespace: str = ""
     name: str = ""
     uid: str = ""
-    attempt: int = 0
+    attempt: Attempt = 0
 
 
 class Container(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +46,7 @@ class Container(msgspec.Struct, frozen=True, gc=False):
 
     container_id: str = ""
     name: str = ""
-    attempt: int = 0
+    attempt: Attempt = 0
 
 
 class Skimmed(msgspec.Struct, frozen=True, gc=False):

@@ -12,11 +12,12 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterator
+from typing import BinaryIO, Final
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.ledger import files
 from nsledger.ledger.checkpoint import FORMAT, LINE_BYTES, Checkpoint, NotACheckpointError
 from nsledger.ledger.errors import LedgerError
@@ -87,8 +88,21 @@ def read(path: str) -> tuple[Checkpoint, ...]:
     """
     if path == STANDARD_INPUT:
         return _parse(sys.stdin.buffer, "standard input")
-    with open(path, "rb") as file:
+    descriptor = _opened(path)
+    with open(descriptor, "rb") as file:
         return _parse(file, path)
+
+
+def _opened(path: str) -> int:
+    """A regular file, or a pipe that the shell made of a command: `<(…)`, a descriptor of ours."""
+    if path.startswith(("/dev/fd/", "/proc/self/fd/")):
+        return os.open(path, os.O_RDONLY)
+    return files.open_file(path, follow_links=True)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    """The lines of `file`; of one that is too long, as much as tells that."""
+    yield from iter(lambda: file.readline(bounds.CHECKPOINT_LINE_BYTES + 1), b"")
 
 
 class _Told(msgspec.Struct):
@@ -97,19 +111,20 @@ class _Told(msgspec.Struct):
 
 def _text_of(line: bytes) -> str:
     """The line, or of a JSON object what it says under `checkpoint`; empty if it says nothing."""
+    bounds.check(line, most_bytes=bounds.CHECKPOINT_LINE_BYTES, depth=bounds.CHECKPOINT_DEPTH)
     if line.startswith(b"{"):
         return msgspec.json.decode(line, type=_Told).checkpoint
     return line.decode("ascii", errors="backslashreplace")
 
 
-def _parse(lines: Iterable[bytes], path: str) -> tuple[Checkpoint, ...]:
+def _parse(file: BinaryIO, path: str) -> tuple[Checkpoint, ...]:
     found: list[Checkpoint] = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(_lines(file), start=1):
         try:
             text = _text_of(line)
             if text:
                 found.append(Checkpoint.parse(text))
-        except (NotACheckpointError, msgspec.DecodeError) as error:
+        except (NotACheckpointError, msgspec.DecodeError, bounds.OutOfBoundsError) as error:
             if not line.endswith(b"\n") and found:
                 break
             raise NoCheckpointsError(path=path, line_number=number, found=str(error)) from error

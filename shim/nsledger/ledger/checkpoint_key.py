@@ -84,7 +84,10 @@ class SigningKey:
             KeyUnusableError: it is none, or others may read it.
             OSError: it cannot be read.
         """
-        mode = stat.S_IMODE(os.stat(path).st_mode)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            raise KeyUnusableError(path=path, found="no regular file", needed="a private key")
+        mode = stat.S_IMODE(status.st_mode)
         if mode & _OTHERS:
             raise KeyUnusableError(path=path, found=f"mode {mode:04o}", needed="mode 0600")
         from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - see above

@@ -12,6 +12,7 @@ import contextlib
 import errno
 import fcntl
 import os
+import stat
 
 _NEW_FILE = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
 
@@ -122,9 +123,44 @@ def replace_file(path: str, data: bytes, mode: int) -> None:
     sync_directory(os.path.dirname(path))
 
 
-def open_file(path: str, *, writable: bool = False) -> int:
-    """An existing file; a symbolic link is refused (ELOOP)."""
-    return os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_NOFOLLOW)
+class NotARegularFileError(OSError):
+    """A name leads to a link, a FIFO, a device, a socket or a directory, needed a file."""
+
+    def __init__(self, path: str, *, link: bool = False) -> None:
+        why = (errno.ELOOP, os.strerror(errno.ELOOP)) if link else (errno.EINVAL, "no regular file")
+        super().__init__(*why, path)
+
+
+def open_file(path: str, *, writable: bool = False, follow_links: bool = False) -> int:
+    """An existing regular file, open; never waits for whatever else may have its name.
+
+    Raises:
+        NotARegularFileError: it is something else; a symbolic link is, but for `follow_links`.
+    """
+    flags = (os.O_RDWR if writable else os.O_RDONLY) | os.O_NONBLOCK | os.O_NOCTTY
+    try:
+        descriptor = os.open(path, flags | (0 if follow_links else os.O_NOFOLLOW))
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENXIO, errno.EISDIR}:
+            raise NotARegularFileError(path, link=error.errno == errno.ELOOP) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise NotARegularFileError(path)
+    return descriptor
+
+
+def read_file(path: str, most_bytes: int, *, follow_links: bool = True) -> bytes:
+    """What the regular file at `path` holds, and one byte more than `most_bytes` if there is more.
+
+    Raises:
+        NotARegularFileError: it is something else.
+    """
+    descriptor = open_file(path, follow_links=follow_links)
+    try:
+        return read_at(descriptor, most_bytes + 1, 0)
+    finally:
+        os.close(descriptor)
 
 
 def lock_file(path: str, mode: int) -> int:

@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.ledger.errors import NotAnEntryError, NotARecordError
 
 # How one entry follows another: pure, the only place where a link is made.
@@ -23,6 +24,7 @@ MAX_RECORD_BYTES: Final = 1 << 20
 """A reader's memory is bounded by the longest line; a record of nsledger has about 1 KB."""
 MAX_LINE_BYTES: Final = MAX_RECORD_BYTES + 128
 """The same with `seq`, `prev` and the newline."""
+TOO_LONG: Final = f"needed a newline in {MAX_LINE_BYTES} bytes"
 
 
 class Head(msgspec.Struct, frozen=True):
@@ -68,7 +70,7 @@ def link(head: Head, records: Iterable[bytes]) -> tuple[bytes, Head]:
     return b"".join(lines), Head(seq, digest)
 
 
-_OPENING: Final = re.compile(rb'\{"seq":([1-9][0-9]{0,18}),"prev":"([0-9a-f]{64})",(?=")').match
+_OPENING: Final = re.compile(rb'\{"seq":([1-9][0-9]{0,17}),"prev":"([0-9a-f]{64})",(?=")').match
 _check_json: Final = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -88,6 +90,8 @@ class Entry(msgspec.Struct, frozen=True):
         Raises:
             NotAnEntryError: it does not open with `seq` and `prev`, or does not end an object.
         """
+        if len(line) > MAX_LINE_BYTES:
+            raise NotAnEntryError(line=line, reason=TOO_LONG)
         opening = _OPENING(line)
         if opening is None:
             raise NotAnEntryError(line=line, reason="needed a line that opens with seq and prev")
@@ -105,11 +109,12 @@ def check_whole(line: bytes) -> None:
     """Refuse a line that no JSON parser would read: checked apart because it costs.
 
     Raises:
-        NotAnEntryError: it is not JSON, or not UTF-8.
+        NotAnEntryError: it is not JSON, or not UTF-8, or deeper than `bounds.RECORD_DEPTH`.
     """
     try:
+        bounds.check_depth(line, bounds.RECORD_DEPTH)
         _check_json(line)
         if not line.isascii():
             line.decode()
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
         raise NotAnEntryError(line=line, reason=str(error)) from error

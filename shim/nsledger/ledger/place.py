@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from nsledger.ledger import layout
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
 from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head
-from nsledger.ledger.pruned import Pruned, load
+from nsledger.ledger.pruned import Pruned, PrunedFileError, load
 from nsledger.ledger.segment import Segment
 
 
@@ -40,6 +40,8 @@ class Place:
     """What the first segment has to follow."""
     pruned: Pruned | None = None
     """What `before` was taken from, if not from the genesis."""
+    pruned_error: PrunedFileError | None = None
+    """`pruned.json` is there and says nothing: what is there is read as if that were all."""
 
     @property
     def size_bytes(self) -> int:
@@ -56,7 +58,6 @@ def find(path: str) -> Place:
 
     Raises:
         NoLedgerError: neither a directory with segments nor a file that begins with an entry.
-        PrunedFileError: its oldest segments were removed, and what is said about that is no sense.
         OSError: it is not there, or cannot be looked at.
     """
     mode = os.stat(path).st_mode
@@ -76,7 +77,10 @@ def opened(segment_path: str) -> contextlib.AbstractContextManager[Segment | Non
     try:
         return Segment.open(segment_path)
     except FileNotFoundError:
-        pruned = load(os.path.dirname(segment_path))
+        try:
+            pruned = load(os.path.dirname(segment_path))
+        except PrunedFileError:
+            pruned = None
         named = layout.first_seqs([os.path.basename(segment_path)])
         if pruned is None or not named or named[0] >= pruned.first_seq:
             raise
@@ -86,13 +90,17 @@ def opened(segment_path: str) -> contextlib.AbstractContextManager[Segment | Non
 def _directory(path: str) -> Place:
     # In this order: what is removed after it was listed is known to be removed.
     names = layout.segment_names(os.listdir(path))
-    pruned = load(path)
+    pruned, unread = None, None
+    try:
+        pruned = load(path)
+    except PrunedFileError as error:
+        unread = error
     first_kept = 1 if pruned is None else pruned.first_seq
     segments = tuple((seq, os.path.join(path, name)) for seq, name in names if seq >= first_kept)
     if not segments:
         raise NoLedgerError(path=path, found="a directory without segments")
     before = GENESIS if pruned is None else pruned.before
-    return Place(segments, before, pruned)
+    return Place(segments, before, pruned, unread)
 
 
 def _lone_segment(path: str) -> Place:

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.ledger import files, layout
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.line import Head
-
-PRUNING: Final = b'"event":"ledger.pruned"'
-_MAX_BYTES: Final = 4096
 
 
 class PrunedFileError(LedgerError):
@@ -38,11 +36,11 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
     """The newest removal of segments."""
 
     v: Literal[1] = 1
-    first_seq: Annotated[int, msgspec.Meta(ge=2)]
+    first_seq: Annotated[int, msgspec.Meta(ge=2, le=2**63 - 1)]
     """The first entry that was kept; a segment begins with it."""
-    prev: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+    prev: Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
     """SHA-256 of the line before it, which was removed."""
-    from_seq: Annotated[int, msgspec.Meta(ge=1)]
+    from_seq: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     """The first entry of this removal; the last is `first_seq - 1`. Older ones went before."""
     time: str
     """RFC 3339: when it was decided."""
@@ -57,23 +55,6 @@ class Pruned(msgspec.Struct, frozen=True, kw_only=True):
         return Head(seq=self.first_seq - 1, digest=self.prev)
 
 
-class _Told(msgspec.Struct):
-    through_seq: int
-    digest: str
-
-
-def removed_through(line: bytes) -> tuple[Head, ...]:
-    """The last entry that is removed by the `ledger.pruned` record on `line`; none if it is none.
-
-    `PRUNING` is in every such line, and in no other that a writer of records made.
-    """
-    try:
-        told = msgspec.json.decode(line, type=_Told)
-    except msgspec.DecodeError:
-        return ()
-    return (Head(seq=told.through_seq, digest=told.digest),)
-
-
 def load(directory: str) -> Pruned | None:
     """What the ledger in `directory` says about its beginning; None if it was never pruned.
 
@@ -83,16 +64,14 @@ def load(directory: str) -> Pruned | None:
     """
     path = os.path.join(directory, layout.PRUNED_NAME)
     try:
-        descriptor = files.open_file(path)
+        data = files.read_file(path, bounds.PRUNED_BYTES, follow_links=False)
+        bounds.check(data, most_bytes=bounds.PRUNED_BYTES, depth=bounds.PRUNED_DEPTH)
+        return msgspec.json.decode(data, type=Pruned)
     except FileNotFoundError:
         return None
-    try:
-        data = files.read_at(descriptor, _MAX_BYTES, 0)
-    finally:
-        os.close(descriptor)
-    try:
-        return msgspec.json.decode(data, type=Pruned)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except files.NotARegularFileError as error:
+        raise PrunedFileError(path=path, reason="found no regular file") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
         raise PrunedFileError(path=path, reason=str(error)) from error
 
 

@@ -18,7 +18,7 @@ import msgspec
 
 from nsledger.ledger import files, place
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
-from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head
+from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, TOO_LONG, Entry, Head
 from nsledger.ledger.segment import Segment
 
 _PROBE_BYTES: Final = 1 << 14
@@ -74,10 +74,21 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         data = rest + piece
         end = data.rfind(b"\n") + 1
-        yield from io.BytesIO(data[:end])
+        yield from _within_bounds(io.BytesIO(data[:end]), end)
         rest = data[end:]
         if len(rest) > MAX_LINE_BYTES:
-            raise NotAnEntryError(line=rest, reason=f"needed a newline in {MAX_LINE_BYTES} bytes")
+            raise NotAnEntryError(line=rest, reason=TOO_LONG)
+
+
+def _within_bounds(lines: Iterable[bytes], size_bytes: int) -> Iterator[bytes]:
+    """`lines`, all together `size_bytes`, as far as each is one that an entry can have."""
+    if size_bytes <= MAX_LINE_BYTES:
+        yield from lines
+        return
+    for line in lines:
+        if len(line) > MAX_LINE_BYTES:
+            raise NotAnEntryError(line=line, reason=TOO_LONG)
+        yield line
 
 
 def _offset_near(segment: int, seq: int) -> int:
@@ -185,7 +196,17 @@ def check(path: str, cursor: Head) -> None:
 
 
 class _First(msgspec.Struct):
+    seq: int
     ledger_id: str = ""
+
+
+def id_told_by(line: bytes) -> str | None:
+    """The id of the ledger that begins with `line`; None if it does not tell, or is a later one."""
+    try:
+        first = msgspec.json.decode(line, type=_First)
+    except msgspec.DecodeError:
+        return None
+    return (first.ledger_id or None) if first.seq == 1 else None
 
 
 def ledger_id(path: str) -> str | None:
@@ -201,14 +222,8 @@ def ledger_id(path: str) -> str | None:
     pruned = place.find(path).pruned
     if pruned is not None:
         return pruned.ledger_id or None
-    for entry in entries(path):
-        if entry.seq != 1:
-            return None
-        try:
-            return msgspec.json.decode(entry.line, type=_First).ledger_id or None
-        except msgspec.DecodeError:
-            return None
-    return None
+    first = next(entries(path), None)
+    return None if first is None else id_told_by(first.line)
 
 
 _CHUNK_BYTES: Final = 1 << 16
@@ -259,7 +274,7 @@ def lines_backwards(descriptor: int, chunk_bytes: int = _CHUNK_BYTES) -> Iterato
             data = data[: data.rfind(b"\n") + 1]
             unfinished = not data
         begin = data.find(b"\n") + 1 if offset else 0
-        yield from reversed(list(io.BytesIO(data[begin:])))
+        yield from _within_bounds(reversed(list(io.BytesIO(data[begin:]))), len(data))
         kept = data[:begin]
         if len(kept) > MAX_LINE_BYTES:
-            raise NotAnEntryError(line=kept, reason=f"needed a newline in {MAX_LINE_BYTES} bytes")
+            raise NotAnEntryError(line=kept, reason=TOO_LONG)

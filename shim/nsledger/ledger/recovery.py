@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 from collections import deque
 from dataclasses import dataclass
 from typing import Final
@@ -16,29 +17,23 @@ from typing import Final
 from nsledger.ledger import files, layout
 from nsledger.ledger.errors import LedgerUnusableError, NotAnEntryError
 from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head, check_whole
-from nsledger.ledger.pruned import load
+from nsledger.ledger.pruned import PrunedFileError, load
 from nsledger.ledger.reader import whole_lines
 from nsledger.ledger.segment import Segment
 
-# Where a writer goes on: the end of a segment, and what a crash left torn there.
-#
 # What a crash can leave: a last line without its newline (the process died), or pages that never
-# reached the disk and read as NUL bytes, with newer lines behind them (the power failed). Both
-# lie
-# in what was not synced yet, and `UNSYNCED_LIMIT_BYTES` bounds that. Only such bytes, and
-# trailing
+# reached the disk and read as NUL bytes, with newer lines behind them (the power failed). Both lie
+# in what was not synced yet, and `UNSYNCED_LIMIT_BYTES` bounds that. Only such bytes, and trailing
 # lines that are no entries, count as torn. A well-formed last entry stays, even if it does not
-# follow
-# the one before it: that is no crash but an edit, and cutting it off would hide what `verify`
-# must
-# show.
-#
-# Only looks; the writer cuts.
+# follow the one before it: that is no crash but an edit, and cutting it off would hide what
+# `verify` must show.
 
 UNSYNCED_LIMIT_BYTES: Final = 4 << 20
 """A writer syncs before more than this is unsynced."""
 WINDOW_BYTES: Final = 2 * UNSYNCED_LIMIT_BYTES + MAX_LINE_BYTES
-"""How much of a segment's end is looked at, and held in memory meanwhile."""
+"""How much of a segment is held in memory at once while its last entry is looked for."""
+_KEPT_BYTES: Final = 64 << 20
+"""The most that is copied of what is moved aside: a crash leaves a few MiB at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +43,37 @@ class End:
     size_bytes: int
     """Everything from here on is torn."""
     head: Head | None
-    """None where no entry is in the window: the segment is new, or unusable."""
+    """None where there is no entry in it."""
 
 
 def find_end(descriptor: int, size: int) -> End:
-    """Where the sound part of a segment of `size` bytes ends. Reads at most `WINDOW_BYTES`."""
+    """Where the sound part of a segment of `size` bytes ends.
+
+    Nearly always one window of `WINDOW_BYTES` is read; behind a longer end that holds no entry,
+    which no crash makes, as many as it takes.
+    """
     start = max(0, size - WINDOW_BYTES)
     window = files.read_at(descriptor, size - start, start)
     hole = window.find(b"\0", -UNSYNCED_LIMIT_BYTES)
     sound = window if hole < 0 else window[:hole]
-    end = sound.rfind(b"\n") + 1
-    while end > 0:
-        begin = sound.rfind(b"\n", 0, end - 1) + 1
-        line = sound[begin:end]
-        try:
-            entry = Entry.parse(line)
-            check_whole(line)
-        except NotAnEntryError:
-            end = begin
-        else:
-            return End(size_bytes=start + end, head=entry.head)
-    return End(size_bytes=start, head=None)
+    while True:
+        end = sound.rfind(b"\n") + 1
+        while end > 0:
+            begin = sound.rfind(b"\n", 0, end - 1) + 1
+            line = sound[begin:end]
+            try:
+                entry = Entry.parse(line)
+                check_whole(line)
+            except NotAnEntryError:
+                end = begin
+            else:
+                return End(size_bytes=start + end, head=entry.head)
+        if start == 0:
+            return End(size_bytes=0, head=None)
+        # A line that begins before this window may end up to this far into it.
+        stop = start + min(MAX_LINE_BYTES, WINDOW_BYTES // 2)
+        start = max(0, stop - WINDOW_BYTES)
+        sound = files.read_at(descriptor, stop - start, start)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,32 +102,41 @@ class Opened:
 def open_last(directory: str) -> Opened:
     """The newest segment, or a new one where there is none to append to.
 
+    What has a segment's name and is no regular file is renamed: it holds no entry.
+
     Raises:
         LedgerUnusableError: the end of the ledger holds nothing to go on from.
         OSError: the disk refuses.
     """
     names = layout.segment_names(os.listdir(directory))
-    while names and not names[-1][1].endswith(layout.COMPRESSED_SUFFIX):
-        first_seq, name = names.pop()
+    while names:
+        first_seq, name = names[-1]
         path = os.path.join(directory, name)
+        if not stat.S_ISREG(os.stat(path, follow_symlinks=False).st_mode):
+            aside = free_name(directory, layout.torn_name(first_seq, 1))
+            os.rename(path, os.path.join(directory, aside))
+            names.pop()
+            continue
+        if name.endswith(layout.COMPRESSED_SUFFIX):
+            break
+        names.pop()
         with contextlib.ExitStack() as on_failure:
             segment = files.open_file(path, writable=True)
             on_failure.callback(os.close, segment)
             size = os.fstat(segment).st_size
             end = find_end(segment, size)
-            if end.head is None and end.size_bytes > 0:
-                raise LedgerUnusableError(path=path, looked_at_bytes=WINDOW_BYTES)
             head = end.head or _head_before(directory, names)
-            if size == 0 and head.seq + 1 != first_seq:
+            if end.size_bytes < size:
+                kept = min(size - end.size_bytes, _KEPT_BYTES)
+                torn = files.read_at(segment, kept, end.size_bytes)
+                set_aside(directory, torn, layout.torn_name(head.seq + 1, 1))
+                files.cut_at(segment, end.size_bytes)
+                os.fsync(segment)
+            if end.size_bytes == 0 and head.seq + 1 != first_seq:
                 # It was made behind entries that never reached the disk: those to come will have
                 # the numbers of these, and belong elsewhere.
                 os.unlink(path)
                 continue
-            if end.size_bytes < size:
-                torn = files.read_at(segment, size - end.size_bytes, end.size_bytes)
-                set_aside(directory, torn, layout.torn_name(head.seq + 1, 1))
-                files.cut_at(segment, end.size_bytes)
-                os.fsync(segment)
             recoveries = _recoveries(directory, head.seq + 1)
             on_failure.pop_all()
         return Opened(segment, name, end.size_bytes, head, recoveries)
@@ -172,10 +186,10 @@ def _head_before(directory: str, names: list[tuple[int, str]]) -> Head:
             end = find_end(segment.descriptor, os.fstat(segment.descriptor).st_size)
         if end.head is not None:
             return end.head
-        if end.size_bytes > 0:
-            raise LedgerUnusableError(path=path, looked_at_bytes=WINDOW_BYTES)
-    pruned = load(directory)
-    return GENESIS if pruned is None else pruned.before
+    with contextlib.suppress(PrunedFileError):
+        pruned = load(directory)
+        return GENESIS if pruned is None else pruned.before
+    return GENESIS
 
 
 def _head_of_compressed(segment: Segment, path: str) -> Head:
@@ -190,7 +204,9 @@ def _recoveries(directory: str, seq: int) -> tuple[Recovery, ...]:
     """What lies aside that would have been entry `seq`."""
     return tuple(
         Recovery(
-            torn_bytes=os.stat(os.path.join(directory, name)).st_size, kept_as=name, at_seq=seq
+            torn_bytes=os.stat(os.path.join(directory, name), follow_symlinks=False).st_size,
+            kept_as=name,
+            at_seq=seq,
         )
         for name in layout.torn_names(os.listdir(directory), seq)
     )

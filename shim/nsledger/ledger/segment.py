@@ -23,8 +23,6 @@ from nsledger.ledger.layout import COMPRESSED_SUFFIX
 from nsledger.ledger.line import MAX_LINE_BYTES
 
 CHUNK_BYTES: Final = 1 << 16
-_LARGEST_WINDOW_BYTES: Final = 1 << 27
-"""What `zstd -d` takes without being told to; memory is bounded by it."""
 _FRAME_HEADER_BYTES: Final = 18
 _GUESS_BYTES: Final = 2048
 """Most lines are shorter."""
@@ -87,6 +85,21 @@ class Segment:
             self.read_bytes += len(piece)
             yield piece
 
+    def check_whole(self) -> None:
+        """Refuse a compressed segment that `zstd -d` would read otherwise, or not to its end.
+
+        Of many frames each is checked when it is read; a single one is decompressed here, so that
+        nothing of one that is damaged is believed.
+
+        Raises:
+            NotAnEntryError: it would.
+        """
+        if self.compressed:
+            zstd_frames.check_whole(self.descriptor)
+            if not zstd_frames.frames_of(self.descriptor):
+                for _ in self._streamed(CHUNK_BYTES):
+                    pass
+
     def line_at(self, offset: int) -> bytes:
         """The line that begins at `offset` of the uncompressed bytes; b"" if none ends there.
 
@@ -132,14 +145,14 @@ class Segment:
         header = files.read_at(self.descriptor, _FRAME_HEADER_BYTES, 0)
         try:
             size_bytes = zstandard.frame_content_size(header)
-            if zstd_frames.end_of_first(self.descriptor) != os.fstat(self.descriptor).st_size:
+            if zstd_frames.end_of(self.descriptor, 0) != os.fstat(self.descriptor).st_size:
                 raise NotAnEntryError(line=header, reason="needed one whole zstd frame")
             os.lseek(self.descriptor, 0, os.SEEK_SET)
             with (
                 os.fdopen(self.descriptor, "rb", closefd=False) as file,
-                zstandard.ZstdDecompressor(max_window_size=_LARGEST_WINDOW_BYTES).stream_reader(
-                    file, read_size=CHUNK_BYTES
-                ) as frame,
+                zstandard.ZstdDecompressor(
+                    max_window_size=zstd_frames.LARGEST_WINDOW_BYTES
+                ).stream_reader(file, read_size=CHUNK_BYTES) as frame,
             ):
                 while piece := frame.read(piece_bytes):
                     size_bytes -= len(piece)

@@ -18,8 +18,17 @@ from nsledger.ledger.errors import Damage, LedgerDamagedError, LedgerError
 from nsledger.ledger.line import Head
 from nsledger.ledger.place import Place
 from nsledger.ledger.pruned import Pruned
-from nsledger.ledger.reader import ledger_id
-from nsledger.ledger.walk import Early, Progress, check_mark, out_of_sequence, walk, walked_ahead
+from nsledger.ledger.reader import id_told_by
+from nsledger.ledger.walk import (
+    Early,
+    Note,
+    Progress,
+    check_mark,
+    first_entry,
+    out_of_sequence,
+    walk,
+    walked_ahead,
+)
 
 
 class NothingComparedError(LedgerError):
@@ -47,6 +56,8 @@ class Verified:
     """The newest entry that a checkpoint vouches for, and with it all before; 0 without any."""
     compared: int = 0
     """Checkpoints whose entry is here and is the one that was signed."""
+    notes: tuple[Note, ...] = ()
+    """What entries tell of others that were removed, moved aside or are not vouched for."""
 
 
 def verify(
@@ -73,9 +84,8 @@ def verify(
         NoLedgerError: there is none.
         OSError: a segment cannot be read.
     """
-    _refuse_others(path, checkpoints)
     marks = Marks.of(checkpoints)
-    ledger, verified = _walk_what_is_there(path, marks, processes, progress)
+    ledger, verified = _walk_what_is_there(path, checkpoints, processes, progress)
     if os.path.isdir(path):
         _refuse_shorter(path, verified, marks)
     if checkpoints and not verified.compared:
@@ -84,14 +94,15 @@ def verify(
 
 
 def _walk_what_is_there(
-    path: str, marks: Marks, processes: int, progress: Progress | None
+    path: str, checkpoints: Sequence[Checkpoint], processes: int, progress: Progress | None
 ) -> tuple[Place, Verified]:
     """From where the ledger begins; again, if it begins later by the time a segment is needed."""
+    marks = Marks.of(checkpoints)
     while True:
         ledger = place.find(path)
         try:
             with contextlib.closing(_ahead(ledger, marks, processes)) as ahead:
-                return ledger, _walk_all(ledger, marks, ahead, progress)
+                return ledger, _walk_all(ledger, checkpoints, marks, ahead, progress)
         except FileNotFoundError:
             if place.find(path).before.seq <= ledger.before.seq:
                 raise
@@ -104,10 +115,22 @@ def _ahead(ledger: Place, marks: Marks, processes: int) -> Generator[Early | Non
 
 
 def _walk_all(
-    ledger: Place, marks: Marks, ahead: Iterator[Early | None], progress: Progress | None
+    ledger: Place,
+    checkpoints: Sequence[Checkpoint],
+    marks: Marks,
+    ahead: Iterator[Early | None],
+    progress: Progress | None,
 ) -> Verified:
     head, unfinished, signed = ledger.before, 0, 0
-    prunings: set[Head] = set()
+    if ledger.pruned_error is not None:
+        raise LedgerDamagedError(
+            damage=Damage.MISSING,
+            seq=1,
+            path=ledger.segments[0][1],
+            line_number=0,
+            detail=str(ledger.pruned_error),
+        )
+    notes: list[Note] = []
     for mark in marks.within(head.seq - 1, head.seq).marks:
         check_mark(mark, head.digest, ledger.segments[0][1], 0, signed)
         signed = head.seq
@@ -129,6 +152,8 @@ def _walk_all(
                 detail=detail,
                 signed_through=signed,
             )
+        if head == ledger.before:
+            _refuse_others(ledger, segment_path, checkpoints)
         early = next(ahead, None)
         if early is not None and early.before == head:
             walked = early.walked
@@ -138,21 +163,39 @@ def _walk_all(
             walked = walk(segment_path, head, marks=marks, signed_through=signed, progress=progress)
         head, unfinished = walked.head, walked.unfinished_bytes
         signed = max(signed, walked.signed_through)
-        prunings.update(walked.prunings)
-    if ledger.pruned is not None and ledger.before not in prunings:
-        raise _undeclared(ledger.pruned, ledger.segments[0][1])
+        notes += walked.notes
+    if ledger.pruned is not None:
+        believed = signed if checkpoints else head.seq
+        _refuse_undeclared(ledger.pruned, ledger.segments[0][1], notes, believed)
     return Verified(
         before=ledger.before,
         head=head,
         unfinished_bytes=unfinished,
         signed_through=signed,
         compared=len(marks.within(ledger.before.seq - 1, head.seq).marks),
+        notes=tuple(notes),
     )
 
 
-def _undeclared(pruned: Pruned, path: str) -> LedgerDamagedError:
-    """`pruned.json` is no evidence of its own: the chain has to say the same."""
-    return LedgerDamagedError(
+def _refuse_undeclared(pruned: Pruned, path: str, notes: Sequence[Note], believed: int) -> None:
+    """`pruned.json` is no evidence of its own: the chain has to say the same.
+
+    Where there are checkpoints, an entry behind the newest, which anybody may have put there, is
+    none either: `believed` is the last that counts.
+    """
+    says_so = [
+        note.seq
+        for note in notes
+        if note.event == "ledger.pruned" and Head(note.through_seq, note.digest) == pruned.before
+    ]
+    if says_so and says_so[0] <= believed:
+        return
+    reason = (
+        f"record {says_so[0]} says so, which no checkpoint covers: the newest is of {believed}"
+        if says_so
+        else "no ledger.pruned record does"
+    )
+    raise LedgerDamagedError(
         damage=Damage.MISSING,
         seq=1,
         through_seq=pruned.first_seq - 1,
@@ -160,16 +203,20 @@ def _undeclared(pruned: Pruned, path: str) -> LedgerDamagedError:
         line_number=1,
         detail=(
             f"pruned.json says that entries up to {pruned.first_seq - 1} were removed by rule, "
-            "and no ledger.pruned record does"
+            f"and {reason}"
         ),
     )
 
 
-def _refuse_others(path: str, checkpoints: Sequence[Checkpoint]) -> None:
-    """A checkpoint of another ledger says that this one was put in its place."""
-    if not checkpoints:
+def _refuse_others(ledger: Place, path: str, checkpoints: Sequence[Checkpoint]) -> None:
+    """A checkpoint of another ledger says that this one was put in its place.
+
+    Where the first entry is damaged, that is to be said, and what it says is worth nothing.
+    """
+    line = first_entry(path, ledger.before) if checkpoints else None
+    if line is None:
         return
-    ours = ledger_id(path)
+    ours = ledger.pruned.ledger_id or None if ledger.pruned else id_told_by(line)
     other = next((one for one in checkpoints if ours not in {None, one.ledger_id}), None)
     if other is not None:
         raise LedgerDamagedError(

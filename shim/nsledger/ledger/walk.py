@@ -7,18 +7,44 @@ import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final, Literal
 
-from nsledger.ledger import place
+import msgspec
+
+from nsledger.ledger import files, place
 from nsledger.ledger.checkpoint import Mark, Marks
 from nsledger.ledger.errors import Damage, LedgerDamagedError, LedgerError, NotAnEntryError
 from nsledger.ledger.line import Entry, Head, check_whole
-from nsledger.ledger.pruned import PRUNING, removed_through
 from nsledger.ledger.reader import whole_lines
 from nsledger.ledger.segment import Segment
 
 Progress = Callable[[int], None]
 """Told each number of bytes read."""
+
+
+_ABOUT_THE_LEDGER: Final = b'"event":"ledger.'
+"""In every line with a `Note`, as records are written."""
+
+
+class Note(msgspec.Struct, frozen=True):
+    """An entry that says of others that they were removed, moved aside or are not vouched for."""
+
+    event: Literal["ledger.pruned", "ledger.recovered", "ledger.unattested"]
+    seq: int
+    through_seq: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] = 0
+    from_seq: int = 0
+    digest: str = ""
+    """`ledger.pruned`: of the last entry that was removed."""
+    kept_as: str = ""
+    """`ledger.recovered`: the file that has what was moved aside."""
+    torn_bytes: int = 0
+
+
+def _note(line: bytes) -> tuple[Note, ...]:
+    try:
+        return (msgspec.json.decode(line, type=Note),)
+    except msgspec.DecodeError:
+        return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +57,8 @@ class Walked:
     """Behind it."""
     signed_through: int
     """The last of its entries that a mark stands at; what came before, if none does."""
-    prunings: tuple[Head, ...] = ()
-    """The last removed entry of each removal of segments that an entry tells of."""
+    notes: tuple[Note, ...] = ()
+    """What entries tell of the ledger itself, in order."""
 
 
 def walk(
@@ -52,25 +78,33 @@ def walk(
         OSError: it cannot be read.
     """
     seq, digest, size = before.seq, before.digest.encode(), 0
-    prunings: list[Head] = []
+    notes: list[Note] = []
     signed = signed_through
     ahead = iter(marks.within(before.seq, None).marks)
     mark = next(ahead, None)
     mark_seq = mark.head.seq if mark else 0
-    segment = Segment.open(path)
     try:
+        segment = Segment.open(path)
+    except files.NotARegularFileError as error:
+        why = Damage.NOT_AN_ENTRY, "it is no regular file"
+        raise _damaged(why, path, before, seq, signed) from error
+    try:
+        segment.check_whole()
         pieces = segment.pieces()
         for line in whole_lines(pieces if segment.compressed else _told(pieces, progress)):
             # `chain.opening`, written out.
-            if not line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest)):
+            if not (
+                line.startswith(b'{"seq":%d,"prev":"%b","' % (seq + 1, digest))
+                and line.endswith(b"}\n")
+            ):
                 why = _why_not(line, Head(seq, digest.decode()))
                 raise _damaged(why, path, before, seq, signed)
             check_whole(line)
             digest = sha256(line).hexdigest().encode()
             seq += 1
             size += len(line)
-            if PRUNING in line:
-                prunings += removed_through(line)
+            if _ABOUT_THE_LEDGER in line:
+                notes += _note(line)
             if seq == mark_seq:
                 while mark is not None and mark.head.seq == seq:
                     check_mark(mark, digest.decode(), path, seq - before.seq, signed)
@@ -88,7 +122,7 @@ def walk(
         head=Head(seq, digest.decode()),
         unfinished_bytes=unfinished,
         signed_through=signed,
-        prunings=tuple(prunings),
+        notes=tuple(notes),
     )
 
 
@@ -128,6 +162,23 @@ def _damaged(
     )
 
 
+def first_entry(path: str, before: Head) -> bytes | None:
+    """The first line of the segment at `path` if it is an entry that follows `before`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        with Segment.open(path) as segment:
+            segment.check_whole()
+            line = next(whole_lines(segment.pieces()), b"")
+        entry = Entry.parse(line)
+        check_whole(line)
+    except (NotAnEntryError, files.NotARegularFileError):
+        return None
+    return line if (entry.seq, entry.prev) == (before.seq + 1, before.digest) else None
+
+
 def _why_not(line: bytes, head: Head) -> tuple[Damage, str]:
     """In which way `line` does not follow `head`, and how that shows."""
     try:
@@ -156,8 +207,7 @@ def _told(pieces: Iterable[bytes], progress: Progress | None) -> Iterator[bytes]
 #
 # Only an accelerator: whoever follows the chain takes a result where the claim proved right, and
 # walks the segment again where it did not or where anything was wrong. So what is found, and how
-# it
-# is told, is the same on one core and on many.
+# it is told, is the same on one core and on many.
 
 _PAYS_BYTES: Final = 64 << 20
 """Less is walked before it could matter."""

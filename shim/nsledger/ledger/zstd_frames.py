@@ -22,6 +22,8 @@ FRAME_BYTES: Final = 1 << 19
 _MOST_BYTES: Final = 1 << 24
 """A reader's memory is bounded by it, whatever a table says."""
 _LONGEST_HEADER_BYTES: Final = 18
+LARGEST_WINDOW_BYTES: Final = 1 << 27
+"""What `zstd -d` takes without being told to; memory is bounded by it."""
 _BLOCK_HEADER_BYTES: Final = 3
 _REPEATED_BYTE: Final = 1
 """Type of a block that is one byte, many times."""
@@ -70,6 +72,7 @@ def frames_of(descriptor: int) -> list[Frame]:
     told = files.read_at(descriptor, table_bytes, file_bytes - table_bytes)
     sizes = list(_ENTRY.iter_unpack(told[_HEADER.size : -_FOOTER.size]))
     whole = sum(size for size, _ in sizes) + table_bytes == file_bytes
+    whole = whole and told[: _HEADER.size] == _HEADER.pack(_SKIPPABLE, table_bytes - _HEADER.size)
     if not whole or any(holds > _MOST_BYTES for _, holds in sizes):
         raise NotAnEntryError(line=footer, reason="needed a table that fits its frames")
     ats = itertools.accumulate((size for size, _ in sizes), initial=0)
@@ -89,29 +92,69 @@ def content(descriptor: int, frame: Frame) -> bytes:
     """
     import zstandard  # noqa: PLC0415 - a young ledger has nothing compressed
 
+    content_bytes(descriptor, frame)
     data = files.read_at(descriptor, frame.size_bytes, frame.at)
     try:
-        # Asked before memory is taken for it.
-        if zstandard.frame_content_size(data) != frame.holds_bytes:
-            raise NotAnEntryError(line=data[:18], reason="needed the frame that its table tells of")
         return zstandard.ZstdDecompressor().decompress(data, allow_extra_data=False)
     except zstandard.ZstdError as error:
         raise NotAnEntryError(line=data[:18], reason=f"needed a zstd frame, {error}") from error
 
 
-def end_of_first(descriptor: int) -> int:
-    """Where the first frame of a file ends, by its blocks; behind the file's end if it was cut.
+def check_whole(descriptor: int) -> None:
+    """Refuse a file that is anything else than one frame, or frames and the table that fits them.
+
+    What `zstd -d` makes of the file is then the same as what is read by the table.
 
     Raises:
-        NotAnEntryError: it begins with no frame.
+        NotAnEntryError: it is.
+        OSError: it cannot be read.
+    """
+    frames = frames_of(descriptor)
+    if not frames:
+        frames = [Frame(0, -1, 0, os.fstat(descriptor).st_size)]
+    for frame in frames:
+        if end_of(descriptor, frame.at) != frame.at + frame.size_bytes:
+            header = files.read_at(descriptor, _LONGEST_HEADER_BYTES, frame.at)
+            raise NotAnEntryError(line=header, reason="needed a whole zstd frame")
+        if frame.holds_bytes >= 0:
+            content_bytes(descriptor, frame)
+
+
+def content_bytes(descriptor: int, frame: Frame) -> None:
+    """Refuse a frame that says otherwise than its table how much it holds.
+
+    Raises:
+        NotAnEntryError: it does.
+        OSError: it cannot be read.
+    """
+    import zstandard  # noqa: PLC0415 - a young ledger has nothing compressed
+
+    header = files.read_at(descriptor, _LONGEST_HEADER_BYTES, frame.at)
+    try:
+        told = zstandard.get_frame_parameters(header)
+        # Asked before memory is taken for it.
+        if (
+            zstandard.frame_content_size(header) != frame.holds_bytes
+            or told.window_size > LARGEST_WINDOW_BYTES
+        ):
+            raise NotAnEntryError(line=header, reason="needed the frame that its table tells of")
+    except zstandard.ZstdError as error:
+        raise NotAnEntryError(line=header, reason=f"needed a zstd frame, {error}") from error
+
+
+def end_of(descriptor: int, at: int) -> int:
+    """Where the frame at `at` ends, by its blocks; behind the file's end if it was cut.
+
+    Raises:
+        NotAnEntryError: there is no frame.
         OSError: it cannot be read.
     """
     import zstandard  # noqa: PLC0415 - the same
 
-    header = files.read_at(descriptor, _LONGEST_HEADER_BYTES, 0)
+    header = files.read_at(descriptor, _LONGEST_HEADER_BYTES, at)
     try:
         checksum_bytes = 4 if zstandard.get_frame_parameters(header).has_checksum else 0
-        at = zstandard.frame_header_size(header)
+        at += zstandard.frame_header_size(header)
     except zstandard.ZstdError as error:
         raise NotAnEntryError(line=header, reason=f"needed a zstd frame, {error}") from error
     while len(block := files.read_at(descriptor, _BLOCK_HEADER_BYTES, at)) == _BLOCK_HEADER_BYTES:

@@ -9,9 +9,16 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable
-from typing import Final, assert_never
+from typing import Annotated, Final, assert_never
 
 import msgspec
+
+KernelNumber = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+"""An inode, a device number, a count of ticks: what a signed 64-bit integer holds, as SQLite's."""
+ProcessId = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+"""pid_t."""
+UserId = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+"""uid_t or gid_t; a length of them as well."""
 
 
 class NamespaceType(enum.StrEnum):
@@ -51,13 +58,13 @@ class NamespaceIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
     namespace, of whatever type. `ns_id` is one; it is unique within a boot and has no order.
     """
 
-    dev: int
+    dev: KernelNumber
     """Device number of nsfs (`st_dev`)."""
-    ino: int
+    ino: KernelNumber
     """Inode number on nsfs (`st_ino`): what `net:[4026532254]` shows."""
     ns_id: str | None = None
     """What the NS_GET_ID ioctl answers, in decimal (it may exceed 2**53); None on older kernels."""
-    owner_ino: int | None = None
+    owner_ino: KernelNumber | None = None
     """Inode of the owning user namespace (NS_GET_USERNS); None where the kernel does not say."""
 
     def same_as(self, other: NamespaceIdentity) -> bool:
@@ -70,17 +77,17 @@ class NamespaceIdentity(msgspec.Struct, frozen=True, omit_defaults=True):
 class IdMapping(msgspec.Struct, frozen=True, array_like=True):
     """One line of a user namespace's id map (user_namespaces(7)); in JSON `[0, 100000, 65536]`."""
 
-    container_id: int
-    host_id: int
-    length: int
+    container_id: UserId
+    host_id: UserId
+    length: UserId
 
 
 class NamespaceReading(msgspec.Struct, frozen=True, omit_defaults=True):
     """The third layer, *actual*: what /proc/<pid>/ns said of one process at one moment."""
 
-    pid: int
+    pid: ProcessId
     """Of the process, in the host's pid namespace."""
-    start_ticks: int | None = None
+    start_ticks: KernelNumber | None = None
     """Field 22 of /proc/<pid>/stat, clock ticks since boot: with it the pid is an identity."""
     namespaces: dict[NamespaceType, NamespaceIdentity] = {}
     missing: dict[NamespaceType, str] = {}

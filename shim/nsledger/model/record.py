@@ -15,6 +15,7 @@ from typing import Final, cast
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.errors import NsledgerError
 from nsledger.model.events import Event, UnknownEvent
 
@@ -104,8 +105,9 @@ def decode_event(told: bytes) -> Event:
         UnreadableRecordError: it is no event of this version.
     """
     try:
+        bounds.check_depth(told, bounds.RECORD_DEPTH)
         return _decode_event(told)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
         raise UnreadableRecordError(line=told, reason=str(error)) from error
 
 
@@ -117,9 +119,10 @@ def decode(line: bytes) -> Record:
             no error: it comes as `UnknownEvent`.
     """
     try:
+        bounds.check_depth(line, bounds.RECORD_DEPTH)
         envelope = _decode_envelope(line)
         event = _event(line, envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
         raise UnreadableRecordError(line=line, reason=str(error)) from error
     return Record(
         seq=envelope.seq,

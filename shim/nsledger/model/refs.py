@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Annotated, Self
 
 import msgspec
+
+Attempt = Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]
+"""CRI's uint32."""
 
 
 class _Ref(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -33,7 +36,7 @@ class PodRef(_Ref, frozen=True, kw_only=True):
     name: str = ""
     uid: str = ""
     """Kubernetes' uid of the pod, the same over all attempts."""
-    attempt: int = 0
+    attempt: Attempt = 0
     runtime_handler: str = ""
     """As the kubelet asked for it; empty is the runtime's default."""
 
@@ -51,7 +54,7 @@ class ContainerRef(_Ref, frozen=True, kw_only=True):
     container_id: str = ""
     """The runtime's id; empty in `container.requested`."""
     name: str = ""
-    attempt: int = 0
+    attempt: Attempt = 0
     """0 for the first start, then one more for each restart."""
     image: str = ""
     """As asked for in CRI's ImageSpec."""

@@ -26,6 +26,7 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.errors import NsledgerError
 from nsledger.model.record import Moment
 
@@ -134,8 +135,9 @@ class HandoverConnection:
         self._sock.settimeout(timeout_s)
         line = self._line()
         try:
+            bounds.check_depth(line, bounds.CONTROL_WORD_DEPTH)
             message = _decode(line)
-        except msgspec.DecodeError as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
             raise HandoverError(found=str(error), needed=f"needed {kind.__name__}") from error
         if not isinstance(message, kind):
             raise HandoverError(found=type(message).__name__, needed=f"needed {kind.__name__}")

@@ -9,11 +9,19 @@ from typing import Final, Literal, Self
 
 import msgspec
 
+from nsledger import bounds
 from nsledger.model.events import ContainerWitnessed, Source
-from nsledger.model.namespaces import IdMapping, NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.namespaces import (
+    IdMapping,
+    KernelNumber,
+    NamespaceIdentity,
+    NamespaceReading,
+    NamespaceType,
+    ProcessId,
+)
 from nsledger.model.record import rfc3339
 from nsledger.model.refs import ContainerRef, PodRef
-from nsledger.spool.directory import RefusedError
+from nsledger.spool.directory import MAX_FILE_BYTES, RefusedError
 
 _CRI: Final = "io.kubernetes.cri."
 _AUDIT_ID: Final = "nsledger.dev/audit-id"
@@ -27,12 +35,13 @@ class HookRecord(msgspec.Struct, frozen=True, kw_only=True):
     container_id: str | None = None
     status: str | None = None
     bundle: str | None = None
-    pid: int | None = None
-    start_ticks: int | None = None
+    pid: ProcessId | None = None
+    start_ticks: KernelNumber | None = None
     boot_id: str | None = None
-    time_ns: int
-    mono_ns: int
-    duration_ns: int = 0
+    time_ns: KernelNumber
+    """Until 2262: later is no clock's time."""
+    mono_ns: KernelNumber
+    duration_ns: KernelNumber = 0
     namespaces: dict[NamespaceType, NamespaceIdentity] = {}
     for_children: dict[NamespaceType, NamespaceIdentity] = {}
     missing: dict[NamespaceType, str] = {}
@@ -50,8 +59,11 @@ class HookRecord(msgspec.Struct, frozen=True, kw_only=True):
             RefusedError: `unreadable` or `other_boot`, whose inodes mean nothing here.
         """
         try:
+            bounds.check(data, most_bytes=MAX_FILE_BYTES, depth=bounds.HOOK_RECORD_DEPTH)
+            if b"\\u0000" in data:  # no path and no name of the kernel's has one
+                raise RefusedError(reason="unreadable")
             record = msgspec.json.decode(data, type=cls)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
             raise RefusedError(reason="unreadable") from error
         if record.boot_id not in {boot_id, None}:
             raise RefusedError(reason="other_boot")

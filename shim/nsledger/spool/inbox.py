@@ -152,6 +152,7 @@ class Inbox:
     ) -> None:
         try:
             record = HookRecord.parse(directory.read(name), boot_id=boot_id)
+            event = record.event()
         except FileNotFoundError:
             return
         except RefusedError as error:
@@ -160,7 +161,9 @@ class Inbox:
         except OSError:
             self._set_aside(name, directory, "unreadable")
             return
-        event = record.event()
+        except Exception:  # noqa: BLE001 - whatever one file does, the next one is taken in
+            self._set_aside(name, directory, "unreadable")
+            return
         key = _key(event)
         if key in self._known or key in self._in_hand.values():
             self._remove(name, directory)

@@ -1,12 +1,19 @@
 from __future__ import annotations
 
 import os
+import socket
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nsledger.ledger import files
+
+
+def _socket(path: str) -> None:
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.bind(path)
 
 
 def test_a_new_file_has_the_mode_asked_for_whatever_the_umask(tmp_path: Path) -> None:
@@ -36,6 +43,17 @@ def test_opening_refuses_a_symbolic_link(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="symbolic links"):
         files.open_file(str(tmp_path / "link"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, _socket])
+@pytest.mark.parametrize("writable", [False, True])
+def test_opening_waits_for_nothing_and_takes_regular_files_only(
+    tmp_path: Path, make: Callable[[str], None], writable: bool
+) -> None:
+    make(str(tmp_path / "name"))
+
+    with pytest.raises(files.NotARegularFileError):
+        files.open_file(str(tmp_path / "name"), writable=writable)
 
 
 def test_a_lock_is_held_by_one_and_free_when_its_holder_closes(tmp_path: Path) -> None:

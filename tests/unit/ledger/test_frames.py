@@ -136,4 +136,4 @@ def test_where_a_frame_ends_is_told_by_its_blocks(
     path.write_bytes(frame + b"more")
 
     with path.open("rb") as file:
-        assert zstd_frames.end_of_first(file.fileno()) == len(frame)
+        assert zstd_frames.end_of(file.fileno(), 0) == len(frame)

@@ -189,14 +189,22 @@ def test_a_segment_that_is_gone_without_a_word_is_an_error(ledger: Path) -> None
     assert opened(str(ledgers.segment(ledger, 4))).__enter__() is None
 
 
-@pytest.mark.parametrize("text", [b"", b"{}", b"\xff", b'{"first_seq":1,"prev":"","from_seq":1}'])
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{}", b"\xff", b"[" * 2000, b" " * 5000, b'{"first_seq":1,"prev":"","from_seq":1}'],
+)
 def test_a_pruned_file_without_sense_is_said_and_not_guessed_over(
     ledger: Path, text: bytes
 ) -> None:
     (ledger / "pruned.json").write_bytes(text)
 
     with pytest.raises(PrunedFileError):
-        find(str(ledger))
+        load(str(ledger))
+    with pytest.raises(LedgerDamagedError) as caught:
+        verify(str(ledger))
+    assert (caught.value.damage, caught.value.seq) == (Damage.MISSING, 1)
+    assert "pruned.json" in str(caught.value)
+    assert [entry.seq for entry in entries(str(ledger))] == list(range(1, 11)), "the rest is read"
 
 
 def test_a_disk_that_fails_leaves_the_beginning_that_was_known(

@@ -81,13 +81,26 @@ def test_a_segment_without_an_entry_has_no_head(end_of: EndOf) -> None:
     assert end_of(FIRST[:-1]) == End(0, None)
 
 
-def test_only_the_end_of_a_long_segment_is_looked_at(
+def test_the_last_entry_is_found_behind_an_end_longer_than_any_window(
     end_of: EndOf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recovery, "WINDOW_BYTES", len(THIRD) + 10)
+    monkeypatch.setattr(recovery, "WINDOW_BYTES", 2 * len(THIRD))
 
     assert end_of(FIRST + SECOND + THIRD) == End(len(FIRST + SECOND + THIRD), HEAD_3)
 
-    beyond = end_of(FIRST + SECOND + b"x" * 1000)
-    assert beyond.head is None
-    assert beyond.size_bytes > 0
+    for extra in range(200):
+        assert end_of(FIRST + SECOND + b"x" * extra) == End(len(FIRST + SECOND), HEAD_2)
+    assert end_of(b"x" * 1000 + b"\n") == End(0, None)
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        b'{"seq":2,"prev":"%b","n":%b}\n' % (HEAD_1.digest.encode(), b"[" * 1500 + b"]" * 1500),
+        b'{"seq":2,"prev":"%b","n":"%b"}\n' % (HEAD_1.digest.encode(), b"x" * (2 << 20)),
+    ],
+    ids=["deep", "long"],
+)
+def test_an_entry_past_the_limits_is_none(end_of: EndOf, last: bytes) -> None:
+    """`json` and msgspec would give up on it, and so would every later start of the daemon."""
+    assert end_of(FIRST + last) == End(len(FIRST), HEAD_1)

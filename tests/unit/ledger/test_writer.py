@@ -12,8 +12,8 @@ import pytest
 from nsledger.ledger import layout, recovery
 from nsledger.ledger import writer as writer_module
 from nsledger.ledger.errors import (
+    LedgerDamagedError,
     LedgerLockedError,
-    LedgerUnusableError,
     NotARecordError,
     SyncBehindError,
 )
@@ -269,7 +269,7 @@ def test_a_ledger_whose_first_line_was_torn_begins_anew(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_ledger_without_an_entry_to_go_on_from_is_left_alone_and_unlocked(
+def test_a_ledger_without_an_entry_is_moved_aside_and_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recovery, "WINDOW_BYTES", 100)
@@ -277,11 +277,31 @@ def test_a_ledger_without_an_entry_to_go_on_from_is_left_alone_and_unlocked(
     garbage = b"x" * 1000
     ledgers.segment(tmp_path).write_bytes(garbage)
 
-    for _ in range(2):
-        with pytest.raises(LedgerUnusableError):
-            LedgerWriter.open(str(tmp_path))
+    writer = LedgerWriter.open(str(tmp_path))
+    writer.close()
 
-    assert ledgers.segment(tmp_path).read_bytes() == garbage
+    (recovery_,) = writer.recoveries
+    assert writer.head == GENESIS
+    assert recovery_.torn_bytes == 1000
+    assert (tmp_path / recovery_.kept_as).read_bytes() == garbage
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: os.symlink("/dev/zero", path)])
+@pytest.mark.parametrize("suffix", ["", ".zst"])
+def test_what_is_no_file_under_the_next_segments_name_stops_nothing(
+    tmp_path: Path, make: Callable[[str], None], suffix: str
+) -> None:
+    ledgers.write(tmp_path, [1, 2])
+    make(f"{ledgers.segment(tmp_path, 3)}{suffix}")
+
+    with pytest.raises(LedgerDamagedError, match="no regular file"):
+        verify(str(tmp_path))
+    writer = LedgerWriter.open(str(tmp_path))
+    writer.append([ledgers.record(3)])
+    writer.close()
+
+    assert [recovery.kept_as for recovery in writer.recoveries] == [layout.torn_name(3, 1)]
+    assert verify(str(tmp_path)).head.seq == 3
 
 
 def test_the_writer_does_not_heal_an_edit_that_verify_must_show(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from nsledger.model.events import ContainerWitnessed
 from nsledger.recorder.ticket import RecordLostError
 from nsledger.spool import directory as directory_module
 from nsledger.spool import inbox as inbox_module
+from nsledger.spool.hook_record import HookRecord
 from nsledger.spool.inbox import UNFINISHED_AFTER_NS, Inbox
 from tests import recording
 from tests.unit.spool import hook_files
@@ -323,3 +324,44 @@ def test_a_directory_that_was_made_anew_is_the_one_that_counts(path: Path, inbox
 
     left.settle(None)
     assert inbox.take_in() == []
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        '{"v":1,"time_ns":1,"mono_ns":1,"x":' + "[" * 1100 + "]" * 1100 + "}",
+        '{"v":1,"time_ns":' + "9" * 5000 + ',"mono_ns":1}',
+        '{"v":1,"time_ns":-1,"mono_ns":1}',
+        '{"v":1,"time_ns":9223372036854775808,"mono_ns":1}',
+        '{"v":1,"time_ns":1,"mono_ns":1,"pid":9223372036854775808}',
+        (
+            '{"v":1,"time_ns":1,"mono_ns":1,"pid":1,"namespaces":'
+            '{"net":{"dev":4,"ino":9223372036854775808}}}'
+        ),
+        '{"v":1,"time_ns":1,"mono_ns":1,"uid_map":[[0,0,4294967296]]}',
+        '{"v":1,"time_ns":1,"mono_ns":1,"assigned":{"net":"/proc/1/ns/net\\u0000x"}}',
+        '{"v":1,"time_ns":1,"mono_ns":1,"container_id":"\\ud800"}',
+        '{"v":1,"time_ns":1,"mono_ns":NaN}',
+    ],
+)
+def test_a_record_past_the_limits_is_set_aside_and_those_around_it_are_taken_in(
+    path: Path, inbox: Inbox, refused: Refusals, bad: str
+) -> None:
+    hook_files.leave(path, "1.json", container_id="before")
+    (path / "2.json").write_text(bad, encoding="utf-8", errors="surrogatepass")
+    hook_files.leave(path, "3.json", container_id="after")
+
+    taken = [left.event.container.container_id for left in inbox.take_in()]
+
+    assert sorted(taken) == ["after", "before"]
+    assert refused == [("spool_unreadable", "2.json")]
+
+
+def test_what_nobody_foresaw_in_one_file_is_set_aside_too(
+    path: Path, inbox: Inbox, refused: Refusals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hook_files.leave(path, "1.json")
+    monkeypatch.setattr(HookRecord, "event", recording.mistake)
+
+    assert inbox.take_in() == []
+    assert refused == [("spool_unreadable", "1.json")]

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import click
 import msgspec
 
+from nsledger import bounds
 from nsledger.cli import exit_codes, options
 from nsledger.cli.reading import reading_a_ledger
 from nsledger.cli.reading_index import FreshIndex
@@ -83,8 +84,11 @@ def run(*, ledger: str, key: str | None, time_key: str | None) -> int:
                 continue
             number += 1
             try:
+                bounds.check(
+                    line, most_bytes=bounds.FOREIGN_EVENT_BYTES, depth=bounds.FOREIGN_EVENT_DEPTH
+                )
                 event = msgspec.json.decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, bounds.OutOfBoundsError) as error:
                 _pass_on(line, number, str(error))
                 continue
             if not isinstance(event, dict):
@@ -100,6 +104,7 @@ def run(*, ledger: str, key: str | None, time_key: str | None) -> int:
 def _lines(descriptor: int) -> Iterator[bytes | None]:
     """The lines that come in at `descriptor`, and None when none has come for a while."""
     pieces: list[bytes] = []
+    too_long = False
     while True:
         if not select.select([descriptor], [], [], _REST_S)[0]:
             yield None
@@ -109,8 +114,16 @@ def _lines(descriptor: int) -> Iterator[bytes | None]:
             break
         first, newline, rest = piece.partition(b"\n")
         pieces.append(first + newline)
+        if too_long or (not newline and sum(map(len, pieces)) > bounds.FOREIGN_EVENT_BYTES):
+            # Of one event that is too long, nothing more is kept; it goes through as it comes.
+            if not too_long:
+                yield b"".join(pieces)
+            else:
+                sys.stdout.buffer.write(pieces[-1])
+            pieces, too_long = [], not newline
         if newline:
-            yield b"".join(pieces)
+            if pieces:
+                yield b"".join(pieces)
             *whole, last = rest.split(b"\n")
             yield from (line + newline for line in whole)
             pieces = [last]

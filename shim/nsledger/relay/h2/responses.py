@@ -7,6 +7,8 @@ Source: RFC 9113 sections 5.1, 6.8 and 6.9; gRPC over HTTP/2, section "Responses
 
 from __future__ import annotations
 
+from typing import Final
+
 from nsledger.relay.h2.direction import Direction, Outcome, Verdict
 from nsledger.relay.h2.frames import (
     END_STREAM,
@@ -22,6 +24,9 @@ from nsledger.relay.h2.frames import (
 from nsledger.relay.h2.hpack import Field, HeaderDecoder
 from nsledger.relay.h2.requests import RequestDirection
 from nsledger.relay.h2.streams import Streams
+
+_STATUS_DIGITS: Final = 9
+"""gRPC knows 17 codes; a longer number is no status that anybody could read."""
 
 
 class AnswerDirection(Direction):
@@ -112,6 +117,6 @@ class AnswerDirection(Direction):
 
 def _grpc_status(fields: list[Field] | None) -> int | None:
     for name, value in fields or ():
-        if name == b"grpc-status" and value.isdigit():
+        if name == b"grpc-status" and value.isdigit() and len(value) <= _STATUS_DIGITS:
             return int(value)
     return None
