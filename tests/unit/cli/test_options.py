@@ -23,7 +23,10 @@ CHANGERS = ("doctor", "install", "uninstall", "bypass")
 # A snapshot needs a runtime: tests/node/test_snapshot.py has one.
 NOT_TRIED = ("serve", "snapshot", *CHANGERS)
 TRIED = [name for name in command.list_commands(CONTEXT) if name not in NOT_TRIED]
-NOT_READERS = {"keygen", "reindex", "schema", "join", "sql", "completion", "report"}
+NOT_READERS = {
+    *("keygen", "reindex", "schema", "join", "sql", "completion", "report"),
+    *("accept", "version", "help"),
+}
 READERS = [name for name in TRIED if name not in NOT_READERS]
 
 

@@ -148,9 +148,9 @@ command = click.Command(
     callback=run,
     help=_HELP,
     epilog=options.epilog(
-        "nsledger accept host_namespace --pod 'kube-system/node-agent-*' "
-        "--reason 'an agent of the node' --directory ./accept.d",
-        "nsledger accept --list --directory ./accept.d",
+        "nsledger accept gap --reason 'the disk was full' --directory ./known",
+        "nsledger accept 'hook*' --pod 'kube-*/*' --reason agents --directory .",
+        "nsledger accept --list --directory ./known",
     ),
     params=[
         click.Argument(["kind"], metavar="[KIND]", required=False),

@@ -94,6 +94,18 @@ function unfolding(title, draw) {
   return made;
 }
 
+/** What was found about a pod: started past the shim by its own word, the rest by its number. */
+function findingBadges(pod) {
+  const found = (pod.findings || []).map((at) => data.findings[at]);
+  const bypassed = found.filter((one) => one.kind === "shim_bypassed");
+  const isSevere = found.some((one) => one.severity === "high");
+  return [
+    bypassed.length ? element("p", { class: "badge warn solid", title: bypassed.map((one) => one.summary).join("\n") }, "▲ bypassed") : null,
+    found.length ? element("p", { class: isSevere ? "badge warn" : "badge", title: found.map((one) => `${one.severity}: ${one.kind}`).join("\n") },
+      element("a", { href: "#findings" }, plural(found.length, "finding"))) : null,
+  ];
+}
+
 function podCard(at) {
   const pod = data.pods[at];
   const hosts = pod.host.map((type) => TYPES[type]).join(" ");
@@ -103,6 +115,7 @@ function podCard(at) {
       element("h3", { id: `pod-${at}` }, pod.k8s_namespace ? [element("bdi", { class: "of" }, pod.k8s_namespace), "/"] : null, named(pod.name || pod.full_name)),
       hosts ? element("p", { class: "badge warn" }, `▲ host's ${hosts}`) : null,
       pod.bad ? element("p", { class: "badge warn solid" }, "≠ layers disagree") : null,
+      ...findingBadges(pod),
       element("p", { class: "sub" }, facts, pod.since ? [" · since ", when(pod.since)] : null, pod.until ? [" until ", when(pod.until)] : null)),
     podTable(pod),
     (pod.bad || []).map((line) => element("p", { class: "bad-line" }, `≠ ${line}`)),
