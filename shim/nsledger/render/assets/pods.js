@@ -35,7 +35,7 @@ function cellOf(pod, row, type) {
   const number = cell[INO] === null ? "" : `${TYPES[type]}:[${cell[INO]}]`;
   const about = [number, KIND_TEXT[cell[KIND]], isBad && cell[REASON], cell[CHANGED].length && "changed since it started"];
   const word = cell[WORD].startsWith("container:") ? cell[WORD].slice(10) : cell[WORD];
-  return element("td", { class: classes.join(" "), title: about.filter(Boolean).join("\n") },
+  return element("td", { class: classes.join(" "), "data-type": TYPES[type], title: about.filter(Boolean).join("\n") },
     element("span", null,
       isBad ? element("b", { class: "sign" }, cell[VERDICT] === "mismatch" ? "≠" : "*", unseen(cell[VERDICT] === "mismatch" ? " layers disagree " : " changed ")) : null,
       cell[SIGN] && !isBad ? element("b", { class: "sign" }, cell[SIGN]) : null,
@@ -98,10 +98,9 @@ function unfolding(title, draw) {
 function findingBadges(pod) {
   const found = (pod.findings || []).map((at) => data.findings[at]);
   const bypassed = found.filter((one) => one.kind === "shim_bypassed");
-  const isSevere = found.some((one) => one.severity === "high");
   return [
     bypassed.length ? element("p", { class: "badge warn solid", title: bypassed.map((one) => one.summary).join("\n") }, "▲ bypassed") : null,
-    found.length ? element("p", { class: isSevere ? "badge warn" : "badge", title: found.map((one) => `${one.severity}: ${one.kind}`).join("\n") },
+    found.length ? element("p", { class: isSevere(pod) ? "badge warn" : "badge", title: found.map((one) => `${one.severity}: ${one.kind}`).join("\n") },
       element("a", { href: "#findings" }, plural(found.length, "finding"))) : null,
   ];
 }
