@@ -73,10 +73,10 @@ def run(
             f"{ledger}: found files, needed a new or empty directory for what is seen",
             hint="A ledger is one look; the daemon is what goes on recording.",
         )
-    logs.configure("error", "console")
     if os.path.realpath(root) != "/":
         other_root.look_from(os.path.realpath(root))
     socket = _socket(runtime, root)
+    logs.configure("error", "console")
     with _directory(ledger) as directory:
         taken = snapshot.take(socket, directory, node_name=_node_name(root))
         _say(taken, ledger)
