@@ -14,8 +14,9 @@ from nsledger.node import manifest as manifests
 from nsledger.node.apply import apply, forget, undo
 from nsledger.node.changes import Part, Plan
 from nsledger.node.host import Host
-from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.planning import plan
 from nsledger.node.proof import NodeProof
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import CONTAINERD_CONFIGURATION, Survey, survey
 from tests.conftest import SID_TREE
 

@@ -21,8 +21,9 @@ from nsledger.node.apply import apply, forget, undo
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
 from nsledger.node.hook_files import SPOOL
-from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.planning import plan
 from nsledger.node.proof import NodeProof, require_records_of_a_pod
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
 from nsledger.node.verification import flat
 from tests.node.conftest import CRUN, GENERATIONS, installation, subject

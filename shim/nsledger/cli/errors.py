@@ -12,7 +12,11 @@ from nsledger.render.text import Tone, paint, visible
 
 def exit_code(error: NsledgerError | OSError) -> int:
     """The exit status of a command that ended with `error`."""
-    return exit_codes.USAGE if isinstance(error, WrongUsageError) else exit_codes.NO_ANSWER
+    if isinstance(error, WrongUsageError):
+        return exit_codes.USAGE
+    if isinstance(error, NsledgerError) and error.exit_status is not None:
+        return error.exit_status
+    return exit_codes.NO_ANSWER
 
 
 def report(error: NsledgerError | OSError) -> None:

@@ -27,6 +27,7 @@ Exit status:
 OF_CHANGES: Final = """\b
 Exit status:
   0  done, or nothing to do
+  1  not complete: the last line names the part that this node lacks
   2  wrong usage
   3  not done: the node is as it was, and the message says why
 """

@@ -18,11 +18,19 @@ from nsledger.cli.output import write_lines
 from nsledger.errors import WrongUsageError
 from nsledger.node import manifest as manifests
 from nsledger.node import plan_text
-from nsledger.node.apply import apply, forget, preflight, send_back, undo
+from nsledger.node.apply import (
+    apply,
+    forget,
+    preflight,
+    require_kubelet_released,
+    send_back,
+    undo,
+)
 from nsledger.node.changes import Part, Plan
 from nsledger.node.host import Host
-from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.planning import plan
 from nsledger.node.proof import NodeProof
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import Survey, survey
 from nsledger.render.text import visible
 
@@ -63,7 +71,7 @@ def install(
         # What could not be written is told now, not on the day of the installation.
         preflight(host, planned)
         write_lines(visible(line) for line in plan_text.lines(planned))
-        if not planned.changes:
+        if not planned.changes and not planned.missing:
             click.echo("nothing to do: everything is as it should be")
         return exit_codes.OK
     _require_root()
@@ -79,6 +87,7 @@ def uninstall(*, root: str, purge: bool) -> int:
         raise NotInstalledError("nsledger")
     _require_root()
     if kept is not None:
+        require_kubelet_released(host, kept)
         for part in reversed(kept.parts):
             kept = undo(host, part, kept, _say)
         forget(host, kept)
@@ -122,6 +131,9 @@ def _carry_out(host: Host, planned: Plan, proof: NodeProof) -> int:
     apply(host, planned, version=metadata.version("nsledger"), proof=proof, say=_say)
     for note in planned.notes:
         _say(f"note: {note}")
+    if planned.missing:
+        _say(f"not complete: without {' and '.join(one.part for one in planned.missing)}")
+        return exit_codes.FOUND
     _say("done" if planned.changes else "nothing to do: everything is as it should be")
     return exit_codes.OK
 

@@ -30,7 +30,7 @@ from nsledger.cri.client import RuntimeClient
 from nsledger.daemon import storage
 from nsledger.daemon.config import Configuration
 from nsledger.daemon.handover import Predecessor, SuccessorConnection
-from nsledger.index.updater import IndexUpdater
+from nsledger.index.updater import UpdaterProcess
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import DaemonStarted, DaemonStopped, Source
 from nsledger.proc import host
@@ -84,14 +84,7 @@ class Daemon:
             find_left_behind=lambda: left_behind(memory, configuration.ledger),
             ahead=_write_ahead(memory, configuration.ledger) if ahead else None,
         )
-        self._maintenance = Maintenance(
-            self._recorder,
-            configuration.ledger,
-            limits=storage.retention_limits(configuration),
-            prune_bytes=configuration.disk_prune_free_bytes,
-            now=self._clock.now,
-        )
-        self._index = IndexUpdater(configuration.ledger)
+        self._index = UpdaterProcess(configuration.ledger)
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,
@@ -101,6 +94,16 @@ class Daemon:
                 every_s=configuration.checkpoint_every_s,
             ),
             now=self._clock.now,
+            recorder=self._recorder,
+            attest=predecessor is None,
+        )
+        self._maintenance = Maintenance(
+            self._recorder,
+            configuration.ledger,
+            limits=storage.retention_limits(configuration),
+            prune_bytes=configuration.disk_prune_free_bytes,
+            now=self._clock.now,
+            cover=self._checkpointer.cover,
         )
         self._recorder.on_synced(self._checkpointer.synced)
         self._runtime_status = RuntimeStatusClient(

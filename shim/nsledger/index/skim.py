@@ -29,6 +29,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     pid: ProcessId
     namespaces: dict[TypeName, Identity] = {}
+    missing: dict[TypeName, str] | None = None
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
@@ -68,6 +69,10 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     netns_path: str = ""
     ips: tuple[str, ...] = ()
     host_interfaces: tuple[str, ...] = ()
+    audit_id: str = ""
+    judgements: msgspec.Raw = msgspec.Raw(b"")
+    unobservable: str = ""
+    witnessed: bool = False
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):

@@ -230,6 +230,24 @@ class LedgerRecovered(LedgerEvent, tag="ledger.recovered", frozen=True, kw_only=
     torn_bytes: int
     kept_as: str = ""
     """The file name, in the ledger's directory, that holds the torn bytes."""
+    from_seq: int = 0
+    """The entry that the torn bytes would have been, or begun with; 0 from older versions."""
+    through_seq: int = 0
+    """The last entry that stands whole in them, which a power cut can do, and an edit; else 0."""
+
+
+class LedgerUnattested(LedgerEvent, tag="ledger.unattested", frozen=True, kw_only=True):
+    """Found at the start, behind the newest checkpoint: this daemon does not vouch for them.
+
+    A daemon that ends in order signs its last record. What is behind that was written by one that
+    was killed, or by anybody else while none ran. Later checkpoints sign that they were found.
+    """
+
+    from_seq: int
+    through_seq: int
+    reason: str = ""
+    """`no_checkpoint` where there is none of this ledger, `rewritten` where the newest is of an
+    entry that is another one now or gone; empty where they only follow it."""
 
 
 class PruneRule(enum.StrEnum):
@@ -381,6 +399,7 @@ Event = (
     | Gap
     | LedgerCreated
     | LedgerRecovered
+    | LedgerUnattested
     | LedgerPruned
     | LedgerStopped
     | LedgerResumed

@@ -9,16 +9,20 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 import msgspec
 
 from nsledger.errors import NsledgerError
+from nsledger.node import kubelet
 from nsledger.node import manifest as manifests
 from nsledger.node.changes import Part, Phase, Plan
 from nsledger.node.host import Content, Host
 from nsledger.node.manifest import ChangedFile, ChangedPart, Manifest
+from nsledger.node.reverse import EditedSinceError
+from nsledger.node.settings import ENDPOINT
+from nsledger.node.unit_files import Files, Overlaid
 
 _DIRECTORY_MODE: Final = 0o755
 _PRIVATE: Final = "/var/lib/nsledger"
@@ -128,6 +132,21 @@ def send_back(host: Host, part: ChangedPart, kept: Manifest, say: Say) -> None:
     manifests.save(host, msgspec.structs.replace(kept, bypassed=True))
 
 
+def require_kubelet_released(host: Host, kept: Manifest) -> None:
+    """Nothing, if no file tells the kubelet our endpoint once `kept` is undone.
+
+    Raises:
+        KubeletHeldError: one does: without the daemon no pod would start.
+        EditedSinceError: as `undo`.
+    """
+    files: Files = host
+    part = kept.part(Part.KUBELET)
+    for file in part.files if part else ():
+        content = _content_before(host, Part.KUBELET, file)
+        files = Overlaid(files, file.path, None if content is None else content.data)
+    kubelet.require_released(files, endpoint=ENDPOINT)
+
+
 def forget(host: Host, kept: Manifest) -> None:
     """Remove the manifest and the directories that we made, as far as they are empty."""
     _forget(host, kept)
@@ -190,7 +209,31 @@ def _content_before(host: Host, part: Part, file: ChangedFile) -> Content | None
         return file.content_before
     if part is Part.SHIM and file.before is None and now != file.after.content:
         return now  # by now it is the admin's own
+    after = file.after.content
+    is_endpoint = part is Part.KUBELET and ENDPOINT.encode() in after.data
+    if is_endpoint and now is not None and now != after:
+        return _kubelet_without_ours(file, now)
     return file.without_ours(now)
+
+
+def _kubelet_without_ours(file: ChangedFile, now: Content) -> Content | None:
+    """The kubelet's file with the endpoint that it had, found by its syntax.
+
+    Raises:
+        EditedSinceError: our change cannot be told apart.
+    """
+    before = file.content_before
+    try:
+        data = kubelet.without_ours(
+            file.path,
+            before=before.data if before else None,
+            after=file.after.content.data,
+            now=now.data,
+            endpoint=ENDPOINT,
+        )
+    except NsledgerError:
+        raise EditedSinceError(path=file.path) from None
+    return None if data is None else replace(now, data=data)
 
 
 def _put_back(host: Host, path: str, content: Content | None, say: Say) -> None:

@@ -9,14 +9,13 @@ import tomlkit
 
 from nsledger.errors import NsledgerError
 from nsledger.node import base_specs, hook_files, kubelet, unit_templates
-from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
+from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Plan
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_plan import changed_files
 from nsledger.node.host import Content, Host
-from nsledger.node.settings import NSLEDGER_TOML, SOCKET, Settings
+from nsledger.node.settings import ENDPOINT, NSLEDGER_TOML, Settings
 from nsledger.node.survey import Survey
 
-ENDPOINT: Final = f"unix://{SOCKET}"
 CRIO_SOCKET: Final = "/run/crio/crio.sock"
 
 _MODE: Final = 0o644
@@ -57,8 +56,11 @@ def plan(host: Host, found: Survey, *, program: str, parts: frozenset[Part]) -> 
             "processes of this kernel, or nsledger does not know them"
             for one in found.containerd.others
         ]
+    missing: tuple[Missing, ...] = ()
+    if isinstance(found.kubelet, kubelet.KubeletNotFoundError) and Part.KUBELET in parts:
+        missing = (Missing(Part.KUBELET, str(found.kubelet)),)
     sources = tuple((base_specs.path_for(source), source) for source in found.specs)
-    return Plan(phases=tuple(phases), notes=tuple(notes), sources=sources)
+    return Plan(phases=tuple(phases), notes=tuple(notes), missing=missing, sources=sources)
 
 
 def _phase(host: Host, found: Survey, part: Part, *, program: str, notes: list[str]) -> Phase:
@@ -127,16 +129,16 @@ def _runtime(host: Host, found: Survey, notes: list[str]) -> Phase:
 
 
 def _kubelet(host: Host, found: Survey, notes: list[str]) -> Phase:
-    place = found.kubelet
-    match place:
+    told = found.kubelet
+    match told:
         case kubelet.KubeletNotFoundError():
-            notes.append(f"{place}. {place.hint}")
+            notes.append(f"{told}. {told.hint}")
             return Phase(Part.KUBELET, ())
         case NsledgerError():
-            raise place
+            raise told
         case _:
-            path, text = kubelet.with_endpoint(place, ENDPOINT)
-    return _configured(host, found, Part.KUBELET, {path: text.encode()}, notes=notes)
+            path, data = kubelet.edit(host, told, ENDPOINT)
+    return _configured(host, found, Part.KUBELET, {path: data}, notes=notes)
 
 
 def _configured(host: Host, found: Survey, part: Part, wanted: Files, *, notes: list[str]) -> Phase:

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.errors import NsledgerError
-from nsledger.node import containerd_files, kubelet
+from nsledger.node import containerd_files, kubelet, kubelet_process
 from nsledger.node import manifest as manifests
 from nsledger.node.base_specs import DEFAULT_SPEC, OUR_SPECS
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_plan import Containerd, admins_base_spec
 from nsledger.node.hook_files import INTERPRETER, ISOLATED
 from nsledger.node.host import Done, Host
+from nsledger.node.kubelet import Kubelet
 from nsledger.node.manifest import Manifest
-from nsledger.node.unit_files import read_unit
 
 CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"
 _CRIO_PROGRAMS: Final = ("/usr/bin/crio", "/usr/local/bin/crio")
@@ -73,8 +73,8 @@ class Survey:
     """The base specs to start from, by path; the runtime's own default by the empty one."""
     spec_of: Mapping[str, str]
     """Of each handler the base spec that it has without us; empty for the default."""
-    kubelet: kubelet.Place | NsledgerError
-    """Where the kubelet is told its endpoint, or why that is not known."""
+    kubelet: Kubelet | NsledgerError
+    """What the kubelet is told and where, or why that is not known."""
     systemd_runs: bool
     """Whether services can be restarted; in an image they can be enabled at most."""
     has_systemctl: bool
@@ -206,9 +206,8 @@ def require_interpreter(host: Host) -> None:
         raise InterpreterError
 
 
-def _kubelet(host: Host, endpoint: str) -> kubelet.Place | NsledgerError:
-    unit = read_unit("kubelet.service", host.read, host.glob)
+def _kubelet(host: Host, endpoint: str) -> Kubelet | NsledgerError:
     try:
-        return kubelet.find(unit, host.read, endpoint=endpoint)
+        return kubelet.read(host, endpoint=endpoint, running=kubelet_process.argv(host))
     except NsledgerError as error:
         return error

@@ -83,7 +83,7 @@ def owners(records: Iterable[Record], question: Question) -> list[Interval]:
     """
     ownership, found, named = Ownership(), list[Interval](), set[str]()
     for record in records:
-        named.add(names(question, record.event))
+        named |= {names(question, record.event)} - {""}  # nobody's containers have no address
         found += (one for one in ownership.apply(record) if answers(question, one, named))
     found += (one for one in ownership.open_intervals() if answers(question, one, named))
     return _of_the_sandboxes(found) if isinstance(question, Named) else found

@@ -32,6 +32,8 @@ log = structlog.get_logger(__name__)
 _NICE: Final = 10
 _PATIENCE_S: Final = 10.0
 """For the record of a removal; without it nothing is removed this time."""
+_COVER_S: Final = 5.0
+"""How long a removal waits for the checkpoint that covers its record."""
 
 
 class Maintenance:
@@ -45,6 +47,7 @@ class Maintenance:
         limits: RetentionLimits,
         prune_bytes: int,
         now: Callable[[], Moment],
+        cover: Callable[[int, float], bool] = lambda _seq, _timeout_s: True,
         interval_s: float = 5.0,
     ) -> None:
         """Nothing is begun yet.
@@ -55,6 +58,7 @@ class Maintenance:
             limits: What is kept.
             prune_bytes: How much room the disk is to have as long as segments can make it.
             now: The moment.
+            cover: Has an entry signed, within so many seconds, before what it tells is done.
             interval_s: Between two rounds.
         """
         self.failures: Counter[str] = Counter()
@@ -64,6 +68,7 @@ class Maintenance:
         self._limits = limits
         self._prune_bytes = prune_bytes
         self._now = now
+        self._cover = cover
         self._interval_s = interval_s
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
@@ -127,6 +132,10 @@ class Maintenance:
         at = self._now()
         ticket = self._recorder.record(event, at=at, sync=True, urgent=True)
         if ticket.wait(_PATIENCE_S) and ticket.error is None:
+            # Who verifies with checkpoints believes no removal that none of them covers. A disk
+            # that is full has to have its room all the same.
+            if not self._cover(ticket.seq or 0, _COVER_S):
+                log.warning("checkpoint.behind", through_seq=ticket.seq)
             save(self._directory, _repeated(event, at))
             remove_pruned(self._directory)
             log.info(

@@ -272,11 +272,11 @@ class UnknownPodError(NsledgerError):
 
     hint = "`nsledger log --event pod.assigned` lists the pods that are on record."
 
-    def __init__(self, *, asked: str, known: Sequence[Pod]) -> None:
-        names = dict.fromkeys(name for pod in known for name in (pod.ref.full_name, pod.ref.name))
-        close = difflib.get_close_matches(asked, [*names], n=3, cutoff=0.5)
+    def __init__(self, *, asked: str, on_record: int, names: Iterable[str]) -> None:
+        """`on_record` is how many pods are; `names` are what some of them are called."""
+        close = difflib.get_close_matches(asked, [*dict.fromkeys(names)], n=3, cutoff=0.5)
         similar = f"; there is {', '.join(map(repr, close))}" if close else ""
-        super().__init__(f"no pod {asked!r} among the {len(known)} on record{similar}")
+        super().__init__(f"no pod {asked!r} among the {on_record} on record{similar}")
         self.asked = asked
 
 
@@ -300,7 +300,8 @@ def find_pod(workloads: Workloads, asked: str) -> Pod:
     known = [pod for id_, pod in workloads.pods.items() if id_]
     fitting = [pod for pod in known if _fits(pod, asked)]
     if not fitting:
-        raise UnknownPodError(asked=asked, known=known)
+        names = (name for pod in known for name in (pod.ref.full_name, pod.ref.name))
+        raise UnknownPodError(asked=asked, on_record=len(known), names=names)
     newest = _newest_of_each(fitting)
     living = [pod for pod in newest if not pod.ended]
     if len(living) == 1:

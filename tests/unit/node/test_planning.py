@@ -6,7 +6,8 @@ from nsledger.node.changes import Part, Plan
 from nsledger.node.host import Host
 from nsledger.node.kubelet import KubeletNotFoundError
 from nsledger.node.manifest import Manifest
-from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.planning import plan
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import Survey
 
 UNITS = ("nsledger.service", "nsledger-verify.timer")

@@ -86,7 +86,7 @@ def test_a_crash_of_the_writer_before_is_on_record(tmp_path: Path) -> None:
 
     events = [record.event for record in recording.records(tmp_path)]
     assert events[2] == LedgerRecovered(
-        source=Source.DAEMON, torn_bytes=4, kept_as="torn-00000000000000000003-1"
+        source=Source.DAEMON, torn_bytes=4, kept_as="torn-00000000000000000003-1", from_seq=3
     )
     assert len(events) == 4
 

@@ -10,7 +10,7 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import matrix_of, reading_a_ledger
+from nsledger.cli.reading import matrix_of, reading
 from nsledger.errors import WrongUsageError
 from nsledger.model.namespaces import NamespaceType
 from nsledger.render import explanation_text, pods
@@ -32,7 +32,6 @@ The signs: ▲ the host's, ≠ layers disagree, * changed since the start, ? not
 """
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -46,7 +45,8 @@ def run(
     color: ColorChoice,
 ) -> int:
     """Explain `pod` by the ledger at `ledger`; the exit status."""
-    matrix = matrix_of(ledger, pod, at, all_attempts=all_attempts)
+    with reading(ledger) as found:
+        matrix = matrix_of(found, pod, at, all_attempts=all_attempts)
     _need_containers(matrix, containers)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}] or ORDER
     explanation = explain(matrix, wanted, containers)
@@ -58,7 +58,7 @@ def run(
         yield from explanation_text.draw(explanation, drawn_for)
 
     write_answer(explanation, output, draw)
-    return exit_codes.FOUND if explanation.bad_news else exit_codes.OK
+    return found.status(exit_codes.FOUND if explanation.bad_news else exit_codes.OK)
 
 
 def _need_containers(matrix: Matrix, containers: Sequence[str]) -> None:

@@ -13,7 +13,7 @@ from nsledger.cli import exit_codes, options
 from nsledger.cli.commands.accept import DIRECTORY, acceptances
 from nsledger.cli.options import IN_HELP, MomentType, require_order
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger, records
+from nsledger.cli.reading import reading
 from nsledger.errors import WrongUsageError
 from nsledger.model.instants import unix_ns
 from nsledger.render import finding_table
@@ -54,7 +54,6 @@ accepted with `nsledger accept` is told apart, below the others, and does not co
 """
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -73,9 +72,11 @@ def run(
     """Tell the findings of the ledger at `ledger`; the exit status."""
     require_order(since, until)
     _need_kinds(kinds)
+    with reading(ledger) as history:
+        all_ = history.ask(lambda records: inspect(records.findings()))
     selected = [
         one
-        for one in inspect(records(ledger))
+        for one in all_
         if one.severity.rank <= Severity(severity).rank
         and (not kinds or any(fnmatch.fnmatchcase(one.kind, kind) for kind in kinds))
         and _is_within(one, since, until)
@@ -93,9 +94,9 @@ def run(
     told = [Told.of(one) for one in found] + [Told.of(one, rule) for one, rule in accepted]
     write_answer(told, output, draw_all)
     if fail_on == "never":
-        return exit_codes.OK
+        return history.status(exit_codes.OK)
     bad = any(one.severity.rank <= Severity(fail_on).rank for one in found)
-    return exit_codes.FOUND if bad else exit_codes.OK
+    return history.status(exit_codes.FOUND if bad else exit_codes.OK)
 
 
 def _need_kinds(patterns: Sequence[str]) -> None:

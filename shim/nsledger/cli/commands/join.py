@@ -7,6 +7,7 @@ import select
 import sys
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, Final, cast
 
 import click
@@ -14,8 +15,8 @@ import msgspec
 
 from nsledger import bounds
 from nsledger.cli import exit_codes, options
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import FreshIndex
+from nsledger.cli.reading import FreshReading, reading
+from nsledger.index.records import Records
 from nsledger.model.instants import ALWAYS, Period
 from nsledger.model.record import rfc3339
 from nsledger.model.refs import ContainerRef
@@ -72,12 +73,12 @@ class JoinedEvent(msgspec.Struct, frozen=True):
     nsledger: Joined
 
 
-@reading_a_ledger()
 def run(*, ledger: str, key: str | None, time_key: str | None) -> int:
     """Join standard input with the ledger at `ledger`; the exit status."""
     number = 0
-    with FreshIndex(ledger) as index:
-        index.get()  # where there is no ledger, that is said before anything comes
+    with reading(ledger) as history:
+        index = FreshReading(history)
+        index.ask(lambda _: None)  # where there is no ledger, that is said before anything comes
         for line in _lines(sys.stdin.fileno()):
             if line is None:
                 index.rest()
@@ -95,10 +96,10 @@ def run(*, ledger: str, key: str | None, time_key: str | None) -> int:
                 _pass_on(line, number, "needed a JSON object")
                 continue
             told = cast("dict[str, Any]", event)
-            joined = _join_when_settled(told, index, ledger, key, time_key)
+            joined = _join_when_settled(told, index, key, time_key)
             sys.stdout.buffer.write(msgspec.json.encode({**told, "nsledger": joined}) + b"\n")
             sys.stdout.buffer.flush()
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _lines(descriptor: int) -> Iterator[bytes | None]:
@@ -138,12 +139,12 @@ def _pass_on(line: bytes, number: int, reason: str) -> None:
 
 
 def _join_when_settled(
-    event: dict[str, Any], index: FreshIndex, ledger: str, key: str | None, time_key: str | None
+    event: dict[str, Any], index: FreshReading, key: str | None, time_key: str | None
 ) -> Joined:
     """Whose the event is; of one that has just happened, unknown only after a moment's wait."""
     at_ns = foreign_events.time_of(event, time_key)
     while True:
-        joined = _join(event, index, ledger, key, at_ns)
+        joined = _join(event, index, key, at_ns)
         age_ns = None if at_ns is None else time.time_ns() - at_ns
         if joined.outcome is not Outcome.UNKNOWN or age_ns is None or not joined.by:
             return joined
@@ -152,21 +153,21 @@ def _join_when_settled(
         time.sleep(_LOOK_AGAIN_S)
 
 
-def _join(
-    event: dict[str, Any], fresh: FreshIndex, ledger: str, key: str | None, at_ns: int | None
-) -> Joined:
+def _join(event: dict[str, Any], fresh: FreshReading, key: str | None, at_ns: int | None) -> Joined:
     """Whose the event is by the most telling of its values that names one container."""
     period = ALWAYS if at_ns is None else Period.moment(rfc3339(at_ns))
-    index = fresh.get()
     best: Joined | None = None
     for place, question in _questions(event, key):
-        found = answer(index.database, index.reached, ledger, question, asked=place, period=period)
-        joined = _joined(found, place)
+        joined = _joined(fresh.ask(partial(_answered, question, place, period)), place)
         if joined.container:
             return joined
         if best is None or (best.outcome is Outcome.UNKNOWN and joined.outcome is not best.outcome):
             best = joined
     return best or Joined(outcome=Outcome.UNKNOWN, reason="found no namespace in it")
+
+
+def _answered(question: Question, place: str, period: Period, records: Records) -> Answer:
+    return answer(records, question, asked=place, period=period)
 
 
 def _questions(event: dict[str, Any], key: str | None) -> Iterator[tuple[str, Question]]:

@@ -7,6 +7,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import click
@@ -16,8 +17,9 @@ from nsledger.cli.log_formats import CheckpointsAlong, LogFormat, LogWriter, log
 from nsledger.cli.log_selection import Selection
 from nsledger.cli.options import IN_HELP, MomentType, require_order
 from nsledger.cli.output import ColorChoice, screen
-from nsledger.cli.reading import reading_a_ledger, reading_checkpoints
+from nsledger.cli.reading import Reading, reading, reading_checkpoints
 from nsledger.errors import WrongUsageError
+from nsledger.index.records import Records
 from nsledger.ledger import reader as cursors
 from nsledger.ledger.line import Entry
 from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
@@ -53,7 +55,6 @@ terminal, characters that could steer it go escaped. A live ledger may be read a
 _LOOK_AGAIN_S: Final = 0.2
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -91,27 +92,28 @@ def run(
         events=event,
         sources=tuple(Source(one) for one in source),
     )
-    start_seq = 1 if cursor is None else _behind(ledger, cursor)
-    along = None if checkpoints is None else _along(ledger, checkpoints, start_seq - 1)
-    writer = log_writer(output, screen(color=color, utc=utc), along)
-    last = next(entries_backwards(ledger), None)
-    end_seq = 0 if last is None else last.seq
-    writer.begin()
-    span = range(start_seq, end_seq + 1)
-    is_empty = True
-    for entry in _listed(ledger, selection, span, newest=tail, reverse=reverse):
-        writer.write(entry)
-        is_empty = False
-    if follow:
-        newer = _followed(ledger, max(start_seq, end_seq + 1), writer)
-        for entry in _selected(newer, selection):
+    with reading(ledger) as found:
+        start_seq = 1 if cursor is None else _behind(ledger, cursor)
+        along = None if checkpoints is None else _along(ledger, checkpoints, start_seq - 1)
+        writer = log_writer(output, screen(color=color, utc=utc), along)
+        last = next(entries_backwards(ledger, damaged=found.met), None)
+        end_seq = 0 if last is None else last.seq
+        writer.begin()
+        span = range(start_seq, end_seq + 1)
+        is_empty = True
+        for entry in _listed(found, selection, span, newest=tail, reverse=reverse):
             writer.write(entry)
-    writer.end()
+            is_empty = False
+        if follow:
+            newer = _followed(found, max(start_seq, end_seq + 1), writer)
+            for entry in _selected(newer, selection):
+                writer.write(entry)
+        writer.end()
     named = [*pod, *container]
     if is_empty and named and not follow and tail != 0:
         sys.stderr.write(visible(f"no record is about {' or '.join(named)}, as selected") + "\n")
-        return exit_codes.NO_ANSWER
-    return exit_codes.OK
+        return found.status(exit_codes.NO_ANSWER)
+    return found.status(exit_codes.OK)
 
 
 def _numbers_are_lines(
@@ -137,28 +139,59 @@ def _behind(ledger: str, text: str) -> int:
 
 
 def _listed(
-    ledger: str, selection: Selection, span: range, *, newest: int | None, reverse: bool
+    found: Reading, selection: Selection, span: range, *, newest: int | None, reverse: bool
 ) -> Iterable[Entry]:
     """What is selected of the entries in `span`, in constant memory.
 
-    Of the newest only, the first is looked for from the end, and read from there.
+    Of the newest only, the first is looked for from the end, and read from there. With an index,
+    only the entries of the pods, or the stretches of the time, that are asked for are read.
     """
+    about = _about(found, selection, span)
+    if about is not None:
+        chosen = _selected(about, selection)
+        if newest is not None:
+            chosen = iter(deque(chosen, maxlen=newest))
+        return reversed(list(chosen)) if reverse else chosen
     if reverse:
-        return itertools.islice(_selected(_backwards(ledger, span), selection), newest)
+        return itertools.islice(_selected(_backwards(found, span), selection), newest)
     start_seq = span.start
     if newest is not None:
-        found = itertools.islice(_selected(_backwards(ledger, span), selection), newest)
-        first = deque(found, maxlen=1)
+        last = itertools.islice(_selected(_backwards(found, span), selection), newest)
+        first = deque(last, maxlen=1)
         if not first:
             return ()
         start_seq = first[0].seq
-    forwards = entries(ledger, start_seq)
-    return _selected(itertools.takewhile(lambda entry: entry.seq < span.stop, forwards), selection)
+    elif start_seq == 1 and (selection.since_ns, selection.until_ns) != (None, None):
+        stretches = found.ask_if_indexed(partial(_in_time, selection))
+        if stretches is not None:
+            chained = itertools.chain.from_iterable(map(found.followed, stretches))
+            return _selected(_within(chained, span), selection)
+    forwards = found.followed(entries(found.ledger, start_seq, damaged=found.met))
+    return _selected(_within(forwards, span), selection)
 
 
-def _backwards(ledger: str, span: range) -> Iterator[Entry]:
-    known = itertools.dropwhile(lambda entry: entry.seq >= span.stop, entries_backwards(ledger))
-    return itertools.takewhile(lambda entry: entry.seq >= span.start, known)
+def _in_time(selection: Selection, records: Records) -> list[Iterator[Entry]]:
+    return list(records.stretches(selection.since_ns, selection.until_ns))
+
+
+def _about(found: Reading, selection: Selection, span: range) -> Iterator[Entry] | None:
+    """The entries of the pods that are asked for; None without an index, or if none are."""
+    if not selection.pods:
+        return None
+    entries_ = found.ask_if_indexed(lambda records: list(records.about(selection.pods)))
+    return None if entries_ is None else _within(iter(entries_), span)
+
+
+def _within(found: Iterable[Entry], span: range) -> Iterator[Entry]:
+    begun = itertools.dropwhile(lambda entry: entry.seq < span.start, found)
+    return itertools.takewhile(lambda entry: entry.seq < span.stop, begun)
+
+
+def _backwards(found: Reading, span: range) -> Iterator[Entry]:
+    backwards = entries_backwards(found.ledger, damaged=found.met)
+    known = itertools.dropwhile(lambda entry: entry.seq >= span.stop, backwards)
+    checked = found.followed(known, backwards=True)
+    return itertools.takewhile(lambda entry: entry.seq >= span.start, checked)
 
 
 def _selected(found: Iterable[Entry], selection: Selection) -> Iterator[Entry]:
@@ -178,13 +211,13 @@ def _along(ledger: str, path: str, after_seq: int) -> CheckpointsAlong:
         return CheckpointsAlong(path, ledger_id=id_, after_seq=after_seq)
 
 
-def _followed(ledger: str, start_seq: int, writer: LogWriter) -> Iterator[Entry]:
+def _followed(found: Reading, start_seq: int, writer: LogWriter) -> Iterator[Entry]:
     def wait() -> bool:
         writer.pause()
         time.sleep(_LOOK_AGAIN_S)
         return True
 
-    return follow(ledger, start_seq, wait=wait)
+    return follow(found.ledger, start_seq, wait=wait, damaged=found.met)
 
 
 command = click.Command(

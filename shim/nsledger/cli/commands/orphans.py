@@ -9,9 +9,7 @@ import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import index_of
-from nsledger.index.opening import Index
+from nsledger.cli.reading import Reading, reading
 from nsledger.model.instants import ALWAYS, unix_ns
 from nsledger.proc import host, nsfs
 from nsledger.query.index_lookup import answer
@@ -32,22 +30,21 @@ needs root; what it may not look at is counted.
 """
 
 
-@reading_a_ledger()
 def run(
     *, ledger: str, output: Literal["table", "json", "yaml"], utc: bool, color: ColorChoice
 ) -> int:
     """List the orphans of this node; the exit status."""
     seen = nsfs.orphans()
     boot_id = host.boot_id()
-    with index_of(ledger) as index:
-        found = tuple(_with_owner(one, index, ledger, boot_id) for one in seen.found)
+    with reading(ledger) as history:
+        found = tuple(_with_owner(one, history, boot_id) for one in seen.found)
     report = OrphansReport(orphans=found, unreadable_processes=seen.unreadable)
     write_answer(report, output, lambda: orphans_text.draw(report, screen(color=color, utc=utc)))
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
-def _with_owner(one: nsfs.Orphan, index: Index, ledger: str, boot_id: str) -> orphans_text.Orphan:
-    last = _last_owner(one, index, ledger, boot_id)
+def _with_owner(one: nsfs.Orphan, history: Reading, boot_id: str) -> orphans_text.Orphan:
+    last = _last_owner(one, history, boot_id)
     over = None if last is None or last.until is None else unix_ns(last.until)
     return orphans_text.Orphan(
         type=one.type,
@@ -59,10 +56,10 @@ def _with_owner(one: nsfs.Orphan, index: Index, ledger: str, boot_id: str) -> or
     )
 
 
-def _last_owner(one: nsfs.Orphan, index: Index, ledger: str, boot_id: str) -> Interval | None:
+def _last_owner(one: nsfs.Orphan, history: Reading, boot_id: str) -> Interval | None:
     """The last on record who had exactly this namespace, as far as the kernel tells them apart."""
     question = ByIdentity(boot_id, one.type, one.identity)
-    found = answer(index.database, index.reached, ledger, question, asked="", period=ALWAYS)
+    found = history.ask(lambda records: answer(records, question, asked="", period=ALWAYS))
     return max(
         found.intervals,
         key=lambda interval: (unix_ns(interval.since), interval.evidence),

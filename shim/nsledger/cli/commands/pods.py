@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
 import click
@@ -13,18 +13,22 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import folded, reading_a_ledger
+from nsledger.cli.reading import reading
 from nsledger.errors import WrongUsageError
+from nsledger.index.records import Records
 from nsledger.ledger import place
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
+from nsledger.model.record import rfc3339
 from nsledger.render.json_yaml import to_json, to_yaml
 from nsledger.render.pods import draw_pod_table, draw_unwatched
 from nsledger.render.text import Screen, visible
-from nsledger.state.matrix import pod_matrix
-from nsledger.state.past import Past
+from nsledger.state.coverage import Unwatched
+from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.pod_summary import PodFilter, PodLine, pod_lines
 
+_PORTION: Final = 1000
+"""Pods that are folded at once: a year's would be gigabytes."""
 _SHARINGS = ("host", "pod", "container", "private", "unknown")
 _VERDICTS = ("match", "mismatch", "not_requested", "unobservable")
 
@@ -45,7 +49,13 @@ Output = Literal["table", "wide", "json", "yaml", "name"]
 _LOOK_AGAIN_S: Final = 1.0
 
 
-@reading_a_ledger()
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    lines: list[PodLine]
+    unwatched: tuple[Unwatched, ...]
+    cgroup_version: int
+
+
 def run(
     *,
     ledger: str,
@@ -71,77 +81,89 @@ def run(
         verdicts=[Verdict(one) for one in verdicts],
         ended=ended,
     )
+    moment = None if at is None else rfc3339(at)
+    with reading(ledger) as found:
+        seen = found.ask(lambda records: _seen(records, moment, wanted))
+        on_record = 0 if seen.lines else found.ask(lambda records: _count(records, moment))
     drawn_for = screen(color=color, utc=utc)
-    then, lines = _lines(ledger, at, wanted)
     match output:
         case "table" | "wide":
             if not no_headers:
-                write_lines(draw_unwatched(then.unwatched, drawn_for))
-            write_lines(
-                draw_pod_table(
-                    lines,
-                    drawn_for,
-                    types=wanted.types,
-                    wide=output == "wide",
-                    headers=not no_headers,
-                    cgroup_version=then.workloads.cgroup_version,
-                )
-            )
-            if not lines:
-                on_record = sum(1 for id_ in then.workloads.pods if id_)
+                write_lines(draw_unwatched(seen.unwatched, drawn_for))
+            write_lines(_table(seen, drawn_for, wanted, output, headers=not no_headers))
+            if not seen.lines:
                 sys.stderr.write(f"no such pod among the {on_record} on record\n")
         case "json":
-            sys.stdout.write(to_json(lines))
+            sys.stdout.write(to_json(seen.lines))
         case "yaml":
-            sys.stdout.write(to_yaml(lines))
+            sys.stdout.write(to_yaml(seen.lines))
         case "name":
-            write_lines(visible(line.pod.full_name) for line in lines)
+            write_lines(visible(line.pod.full_name) for line in seen.lines)
         case _:
             assert_never(output)
     if watch:
-        _watch(ledger, wanted, lines, drawn_for, output)
-    bad = any(line.verdict is Verdict.MISMATCH or line.changed for line in lines)
-    return exit_codes.FOUND if bad else exit_codes.OK
+        _watch(ledger, wanted, seen, drawn_for, output)
+    bad = any(line.verdict is Verdict.MISMATCH or line.changed for line in seen.lines)
+    return found.status(exit_codes.FOUND if bad else exit_codes.OK)
 
 
-def _lines(ledger: str, at: int | None, wanted: PodFilter) -> tuple[Past, list[PodLine]]:
-    then = folded(ledger, at)
-    pods = [pod for id_, pod in then.workloads.pods.items() if id_]
-    return then, pod_lines((pod_matrix(pod, then.workloads.host) for pod in pods), wanted)
+def _table(
+    seen: _Seen, drawn_for: Screen, wanted: PodFilter, output: Output, *, headers: bool
+) -> Iterator[str]:
+    return draw_pod_table(
+        seen.lines,
+        drawn_for,
+        types=wanted.types,
+        wide=output == "wide",
+        headers=headers,
+        cgroup_version=seen.cgroup_version,
+    )
 
 
-def _watch(
-    ledger: str, wanted: PodFilter, lines: list[PodLine], drawn_for: Screen, output: Output
-) -> None:
+def _watch(ledger: str, wanted: PodFilter, first: _Seen, drawn_for: Screen, output: Output) -> None:
     """Write a line for each pod that changes, and a last one for each that ends."""
-    shown = {line.pod.pod_sandbox_id: line for line in lines}
-    size_bytes = place.find(ledger).size_bytes
+    shown = {line.pod.pod_sandbox_id: line for line in first.lines}
+    size_bytes = 0
     while True:
         sys.stdout.flush()
         time.sleep(_LOOK_AGAIN_S)
         if place.find(ledger).size_bytes == size_bytes:
             continue
         size_bytes = place.find(ledger).size_bytes
-        then, now = _lines(ledger, None, replace(wanted, ended=True))
+        with reading(ledger) as found:
+            now = found.ask(lambda records: _seen(records, None, replace(wanted, ended=True)))
         changed = [
             line
-            for line in now
+            for line in now.lines
             if line != shown.get(line.pod.pod_sandbox_id)
             and (wanted.ended or line.state != "ended" or line.pod.pod_sandbox_id in shown)
         ]
         shown |= {line.pod.pod_sandbox_id: line for line in changed}
         if output == "name":
             write_lines(visible(line.pod.full_name) for line in changed)
-            continue
-        drawn = draw_pod_table(
-            changed,
-            drawn_for,
-            types=wanted.types,
-            wide=output == "wide",
-            headers=False,
-            cgroup_version=then.workloads.cgroup_version,
-        )
-        write_lines(drawn)
+        else:
+            now = replace(now, lines=changed)
+            write_lines(_table(now, drawn_for, wanted, output, headers=False))
+
+
+def _seen(records: Records, at: str | None, wanted: PodFilter) -> _Seen:
+    """The pods that are asked for, and when nobody watched; folded in portions."""
+    seq = None if at is None else records.last_seq_at(at)
+    rows = sorted(records.ever(seq) if wanted.ended else records.there(seq))
+    made: dict[str, Matrix] = {}
+    unwatched: tuple[Unwatched, ...] = ()
+    cgroup_version = 0
+    for begin in range(0, max(1, len(rows)), _PORTION):
+        then = records.past(rows[begin : begin + _PORTION], at=at)
+        unwatched, cgroup_version = then.unwatched, then.workloads.cgroup_version
+        for id_, pod in then.workloads.pods.items():
+            if id_ and id_ not in made and (wanted.ended or not pod.ended):
+                made[id_] = pod_matrix(pod, then.workloads.host)
+    return _Seen(pod_lines(made.values(), wanted), unwatched, cgroup_version)
+
+
+def _count(records: Records, at: str | None) -> int:
+    return records.count(None if at is None else records.last_seq_at(at))
 
 
 command = click.Command(

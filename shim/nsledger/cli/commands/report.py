@@ -11,17 +11,20 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import write_whole
-from nsledger.cli.reading import folded, pod_in, reading_a_ledger, records
+from nsledger.cli.reading import find_one, reading
 from nsledger.errors import WrongUsageError
+from nsledger.index.records import Records
 from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.history import History
+from nsledger.model.record import rfc3339
+from nsledger.query.history import history_of
 from nsledger.query.sharing_graph import SharingGraph, picture
 from nsledger.render import mermaid, page, svg
 from nsledger.render.page import Report
 from nsledger.state.findings import Finding
 from nsledger.state.matrix import ORDER, Matrix, pod_matrix
 from nsledger.state.past import Past
+from nsledger.state.pod import Pod
 from nsledger.state.pod_summary import PodFilter, selected
 
 _HELP = """\
@@ -37,10 +40,10 @@ too (the last 1000), with --at those that ran then; -n is kubectl's flag, as in 
 """
 
 
-_MOST_ENDED: Final = 1000
-"""Of a year's pods, a page of all would be of no use to any browser."""
 _MOST_IN_A_PICTURE: Final = 20
 """More would be thousands of pixels high."""
+_MOST_ENDED: Final = 1000
+"""Of a year's pods, a page of all would be of no use to any browser."""
 
 Output = Literal["html", "svg", "mermaid"]
 
@@ -59,15 +62,20 @@ def run(
 ) -> int:
     """Draw the ledger at `ledger` into `output_file`; the exit status."""
     _need_sense(pods, k8s_namespaces, types, output, output_file)
-    with reading_a_ledger():
-        then = folded(ledger, at)
-        matrices, left_out = _matrices(ledger, then, pods, k8s_namespaces, ended=ended)
-        history = _chronicle(ledger, then, matrices)
+    with reading(ledger) as found:
+        moment = None if at is None else rfc3339(at)
+        then, rows = found.ask(lambda records: _past(records, pods, moment, ended=ended))
+        chosen = [find_one(found, asked, then) for asked in pods]
+        matrices = _matrices(then, chosen, k8s_namespaces, ended=ended)
+        ids = [matrix.pod.pod_sandbox_id for matrix in matrices]
+        history = found.ask(lambda records: history_of(records, ids, last_seq=then.last_seq))
+        on_record = found.ask(lambda records: records.count(None if at is None else then.last_seq))
     if output != "html" and len(matrices) > _MOST_IN_A_PICTURE:
         raise WrongUsageError(
             f"found {len(matrices)} pods, needed at most {_MOST_IN_A_PICTURE} for {output}",
             hint="Name the pods, choose with -n, or draw the page: nsledger report -f node.html.",
         )
+    left_out = on_record - rows if ended and not pods else 0
     drawn = picture(matrices, history.facts)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
     match output:
@@ -91,11 +99,10 @@ def run(
             assert_never(output)
     write_whole(output_file, text)
     if not matrices:
-        on_record = sum(1 for id_ in then.workloads.pods if id_)
         sys.stderr.write(f"no such pod among the {on_record} on record\n")
     if left_out:
         sys.stderr.write(f"{left_out} older pods that are gone were left out\n")
-    return exit_codes.OK
+    return found.status(exit_codes.OK)
 
 
 def _need_sense(
@@ -119,34 +126,40 @@ def _need_sense(
         )
 
 
+def _past(
+    records: Records, pods: Sequence[str], at: str | None, *, ended: bool
+) -> tuple[Past, int]:
+    """The pods that may be drawn, and how many they are: of those that are gone, the newest."""
+    seq = None if at is None else records.last_seq_at(at)
+    if pods:
+        return records.past(set[int]().union(*map(records.called, pods)), at=at), 0
+    rows = records.there(seq)
+    if ended:
+        rows |= records.newest(seq, _MOST_ENDED)
+    then = records.past(rows, at=at)
+    over = sorted(
+        (pod for id_, pod in then.workloads.pods.items() if id_ and pod.ended),
+        key=lambda pod: unix_ns(pod.until),
+    )
+    for pod in over[:-_MOST_ENDED]:
+        del then.workloads.pods[pod.ref.pod_sandbox_id]
+    return then, sum(1 for id_ in then.workloads.pods if id_)
+
+
 def _matrices(
-    ledger: str, then: Past, pods: Sequence[str], k8s_namespaces: Sequence[str], *, ended: bool
-) -> tuple[list[Matrix], int]:
-    """The pods that are asked for, by name, and how many that are gone were too many."""
-    folded_pods = (
-        {id(pod): pod for pod in (pod_in(ledger, asked, then) for asked in pods)}.values()
-        if pods
+    then: Past, chosen: Sequence[Pod], k8s_namespaces: Sequence[str], *, ended: bool
+) -> list[Matrix]:
+    """The pods that are asked for, by name."""
+    pods = (
+        {id(pod): pod for pod in chosen}.values()
+        if chosen
         else [pod for id_, pod in then.workloads.pods.items() if id_]
     )
-    over = sorted((pod for pod in folded_pods if pod.ended), key=lambda pod: unix_ns(pod.until))
-    left_out = {pod.ref.pod_sandbox_id for pod in over[:-_MOST_ENDED]} if ended else set[str]()
     made = (
-        pod_matrix(pod, then.workloads.host, at=then.at, unwatched=then.unwatched)
-        for pod in folded_pods
-        if pod.ref.pod_sandbox_id not in left_out
+        pod_matrix(pod, then.workloads.host, at=then.at, unwatched=then.unwatched) for pod in pods
     )
-    wanted = PodFilter(k8s_namespaces=k8s_namespaces, ended=ended or bool(pods))
-    return selected(made, wanted), len(left_out)
-
-
-def _chronicle(ledger: str, then: Past, matrices: Sequence[Matrix]) -> History:
-    """Read once more, now that it is known whose spans are to be kept: a year has many."""
-    history = History(matrix.pod.pod_sandbox_id for matrix in matrices)
-    for record in records(ledger):
-        if record.seq > then.last_seq:
-            break
-        history.apply(record)
-    return history
+    wanted = PodFilter(k8s_namespaces=k8s_namespaces, ended=ended or bool(chosen))
+    return selected(made, wanted)
 
 
 def _about(

@@ -10,7 +10,7 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import matrix_of, reading_a_ledger
+from nsledger.cli.reading import matrix_of, reading
 from nsledger.render import layers, pods
 from nsledger.render import matrix as matrix_table
 
@@ -29,7 +29,6 @@ before; of a time before the first record nothing can be told.
 """
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -41,7 +40,8 @@ def run(
     color: ColorChoice,
 ) -> int:
     """Show `pod` as the ledger at `ledger` knows it; the exit status."""
-    matrix = matrix_of(ledger, pod, at, all_attempts=all_attempts)
+    with reading(ledger) as found:
+        matrix = matrix_of(found, pod, at, all_attempts=all_attempts)
 
     def draw() -> Iterator[str]:
         drawn_for = screen(color=color, utc=utc)
@@ -52,7 +52,7 @@ def run(
 
     write_answer(matrix, output, draw)
     bad = any(matrix.mismatches()) or any(matrix.changes())
-    return exit_codes.FOUND if bad else exit_codes.OK
+    return found.status(exit_codes.FOUND if bad else exit_codes.OK)
 
 
 command = click.Command(

@@ -12,8 +12,7 @@ import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import index_of
+from nsledger.cli.reading import reading
 from nsledger.errors import WrongUsageError
 from nsledger.index.views import VIEWS, prepare
 from nsledger.render import tables
@@ -35,7 +34,6 @@ before and after, is a question for whois.
 Value = str | int | float | bytes | None
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -57,10 +55,11 @@ def run(
         return exit_codes.OK
     if not statement.strip():
         raise WrongUsageError("found no SELECT", hint="--schema lists the views and their columns.")
-    with index_of(ledger) as index:
-        prepare(index.database, timeout_s=timeout)
+    with reading(ledger) as history:
+        database = history.ask(lambda records: records.database)
+        prepare(database, timeout_s=timeout)
         try:
-            found = index.database.execute(statement)
+            found = database.execute(statement)
             rows = found.fetchall()
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
@@ -73,7 +72,7 @@ def run(
             raise WrongUsageError(str(error), hint=hint) from error
         titles = [column[0] for column in found.description or ()]
     _write(titles, rows, output, color)
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _write(

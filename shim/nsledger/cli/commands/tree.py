@@ -9,8 +9,7 @@ import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import index_of
+from nsledger.cli.reading import reading
 from nsledger.model.namespaces import NamespaceType
 from nsledger.proc import host as node
 from nsledger.proc.hierarchy import NESTED, Hierarchy, Nested, hierarchy
@@ -29,7 +28,6 @@ and in none below. What may not be looked at is counted; that needs root.
 """
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -38,8 +36,8 @@ def run(
     color: ColorChoice,
 ) -> int:
     """Show the trees of this node; the exit status."""
-    with index_of(ledger) as index:
-        on_record = open_intervals(index.database, index.reached, ledger)
+    with reading(ledger) as history:
+        on_record = history.ask(open_intervals)
     seen = {one: hierarchy(one) for one in NESTED if one in type}
     owners = _owners(on_record, node.boot_id())
     host = {(one.type, one.identity.ino) for one in on_record if one.owner.kind is OwnerKind.HOST}
@@ -50,7 +48,7 @@ def run(
         unreadable_processes=max((one.unreadable for one in seen.values()), default=0),
     )
     write_answer(tree, output, lambda: tree_text.draw(tree, screen(color=color, utc=True)))
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _owners(on_record: Sequence[Interval], boot_id: str) -> dict[int, str]:

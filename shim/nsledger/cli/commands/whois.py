@@ -11,8 +11,7 @@ from msgspec.structs import replace
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP, MomentType, require_order
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger, records
-from nsledger.cli.reading_index import index_of
+from nsledger.cli.reading import Reading, reading
 from nsledger.errors import WrongUsageError
 from nsledger.model.instants import ALWAYS, Period
 from nsledger.model.record import rfc3339
@@ -42,7 +41,6 @@ the answer is unknown, with the reason; it is never a guess.
 """
 
 
-@reading_a_ledger()
 def run(
     *,
     ledger: str,
@@ -65,15 +63,17 @@ def run(
     except NotAQuestionError as error:
         raise WrongUsageError(str(error), hint=error.hint) from error
     period = _period(at, since, until)
-    found = _found(ledger, question, x, period, no_index=no_index)
-    if isinstance(question, ByPath) and found.outcome is Outcome.UNKNOWN:
-        found = _as_mounted(ledger, question, found, period, no_index=no_index)
+    with reading(ledger) as history:
+        found = _found(history, question, x, period, no_index=no_index)
+        if isinstance(question, ByPath) and found.outcome is Outcome.UNKNOWN:
+            found = _as_mounted(history, question, found, period, no_index=no_index)
     if live:
         from nsledger.query import live as living  # noqa: PLC0415 - most answers are about the record
 
         found = replace(found, live=living.state_of(found.intervals))
     write_answer(found, output, lambda: whois_text.draw(found, screen(color=color, utc=utc)))
-    return exit_codes.NO_ANSWER if found.outcome is Outcome.UNKNOWN else exit_codes.OK
+    unknown = found.outcome is Outcome.UNKNOWN
+    return history.status(exit_codes.NO_ANSWER if unknown else exit_codes.OK)
 
 
 def _period(at: int | None, since: int | None, until: int | None) -> Period:
@@ -86,15 +86,16 @@ def _period(at: int | None, since: int | None, until: int | None) -> Period:
     )
 
 
-def _found(ledger: str, question: Question, x: str, period: Period, *, no_index: bool) -> Answer:
+def _found(
+    history: Reading, question: Question, x: str, period: Period, *, no_index: bool
+) -> Answer:
     if no_index:
-        return find(records(ledger), question, asked=x, period=period)
-    with index_of(ledger) as index:
-        return answer(index.database, index.reached, ledger, question, asked=x, period=period)
+        return find(history.everything(), question, asked=x, period=period)
+    return history.ask(lambda records: answer(records, question, asked=x, period=period))
 
 
 def _as_mounted(
-    ledger: str, question: ByPath, unknown: Answer, period: Period, *, no_index: bool
+    history: Reading, question: ByPath, unknown: Answer, period: Period, *, no_index: bool
 ) -> Answer:
     """Whose namespace the path leads to now, on this node and this boot.
 
@@ -112,7 +113,7 @@ def _as_mounted(
             return unknown
         period = Period.moment(rfc3339(time.time_ns()))
     meant = ByIdentity(host.boot_id(), type_, identity)
-    found = _found(ledger, meant, unknown.asked, period, no_index=no_index)
+    found = _found(history, meant, unknown.asked, period, no_index=no_index)
     return unknown if found.outcome is Outcome.UNKNOWN else found
 
 

@@ -72,12 +72,12 @@ def test_an_empty_ledger_lists_nothing(nsledger: Nsledger, tmp_path: Path) -> No
 
 def test_a_copied_file_is_listed_like_the_ledger(nsledger: Nsledger, tmp_path: Path) -> None:
     copy = tmp_path / "evidence"
-    copy.write_bytes(b"".join(example_node().lines()))
+    copy.write_bytes(b"".join(ledgers.lines(example_node().write(tmp_path / "ledger"))))
 
     assert listed(nsledger, "--ledger", str(copy)) == list(range(1, 39))
 
 
-def test_before_damage_everything_is_listed_and_then_it_is_told(
+def test_all_that_is_an_entry_is_listed_and_then_damage_is_told(
     nsledger: Nsledger, tmp_path: Path
 ) -> None:
     directory = example_node().write(tmp_path / "ledger")
@@ -86,9 +86,9 @@ def test_before_damage_everything_is_listed_and_then_it_is_told(
 
     done = nsledger("log", "-o", "jsonl", "--ledger", str(directory))
 
-    assert seqs(done.out) == [1, 2, 3, 4, 5]
-    assert done.code == exit_codes.NO_ANSWER
-    assert "`nsledger verify` tells where" in done.err
+    assert seqs(done.out) == [*range(1, 6), *range(7, 39)]
+    assert done.code == exit_codes.FOUND
+    assert "the ledger is damaged: entry 6 (" in done.err
 
 
 def test_an_event_of_a_newer_version_is_listed_by_its_name(

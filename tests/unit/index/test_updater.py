@@ -13,7 +13,7 @@ import structlog
 from nsledger.index import lock
 from nsledger.index import updater as module
 from nsledger.index.opening import NAME, reading, usable
-from nsledger.index.updater import IndexUpdater
+from nsledger.index.updater import IndexUpdater, UpdaterProcess
 from tests.synthetic_node import SyntheticNode, example_node
 
 
@@ -163,3 +163,58 @@ def test_a_reader_is_never_in_the_way_of_the_writer(
         assert before == usable(database, str(tmp_path))  # its transaction goes on
     assert keeper.failures == 0
     assert isinstance(database, sqlite3.Connection)
+
+
+def test_rows_that_somebody_took_out_come_back_and_that_is_a_failure(
+    keeper: IndexUpdater, node: SyntheticNode, tmp_path: Path
+) -> None:
+    wait_for(lambda: keeper.seq == len(node.records))
+    with closing(sqlite3.connect(tmp_path / NAME)) as database, database:
+        database.execute("DELETE FROM place")
+    node.gap("queue_full")
+    node.write(tmp_path)
+    keeper.wake()
+
+    wait_for(lambda: keeper.failures == 1)
+    wait_for(lambda: keeper.seq == len(node.records))
+    with closing(sqlite3.connect(tmp_path / NAME)) as database:
+        assert database.execute("SELECT count(*) FROM place").fetchone() != (0,)
+
+
+def test_in_a_process_of_its_own_it_gives_way_and_follows_the_ledger(
+    node: SyntheticNode, tmp_path: Path
+) -> None:
+    process = UpdaterProcess(str(tmp_path))
+    process.start()
+    try:
+        wait_for(lambda: indexed(tmp_path) == len(node.records))
+        node.gap("queue_full")
+        node.write(tmp_path)
+        process.wake()
+
+        wait_for(lambda: indexed(tmp_path) == len(node.records))
+        assert process._process is not None
+        pid = process._process.pid
+        assert os.sched_getscheduler(pid) == os.SCHED_IDLE
+        assert os.getpriority(os.PRIO_PROCESS, pid) == 19
+    finally:
+        process.close(5)
+
+    assert process.failures == 0
+    assert not os.path.exists(f"/proc/{pid}")
+
+
+def test_a_process_that_is_killed_is_started_again(node: SyntheticNode, tmp_path: Path) -> None:
+    process = UpdaterProcess(str(tmp_path))
+    process.start()
+    try:
+        wait_for(lambda: indexed(tmp_path) == len(node.records))
+        assert process._process is not None
+        process._process.kill()
+        wait_for(lambda: process.failures == 1)
+        node.gap("queue_full")
+        node.write(tmp_path)
+
+        wait_for(lambda: indexed(tmp_path) == len(node.records))
+    finally:
+        process.close(5)
