@@ -83,7 +83,8 @@ def test_an_answer_from_an_altered_ledger_says_so(
 
 @pytest.mark.parametrize("alter", [forge_a_name, take_some_out, garble])
 @pytest.mark.parametrize(
-    "command", [["show", "web"], ["pods", "-a"], ["log"], ["report", "web", "-o", "mermaid", "-f", "-"]]
+    "command",
+    [["show", "web"], ["pods", "-a"], ["log"], ["report", "web", "-o", "mermaid", "-f", "-"]],
 )
 def test_what_is_read_by_an_index_is_checked(
     nsledger: Nsledger,
