@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -208,6 +209,23 @@ def _no_labels(_context: click.Context, _parameter: click.Parameter, value: str 
 def selector() -> click.Option:
     """Kubectl's flag, to say that it has no meaning here."""
     return click.Option(["-l", "--selector"], hidden=True, expose_value=False, callback=_no_labels)
+
+
+def complete_pods(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What a shell may put in place of `incomplete`: names of pods, by the ledger's index."""
+    import contextlib  # noqa: PLC0415 - for a shell alone, as all that follows
+    import io  # noqa: PLC0415
+
+    from nsledger.cli.reading import reading  # noqa: PLC0415
+    from nsledger.errors import NsledgerError  # noqa: PLC0415
+
+    ledger = str(ctx.params.get("ledger") or os.environ.get("NSLEDGER_LEDGER") or DEFAULT_LEDGER)
+    with contextlib.suppress(NsledgerError, OSError), contextlib.redirect_stderr(io.StringIO()):
+        with reading(ledger) as found:
+            names = found.ask(lambda records: records.names())
+        full = "/" in incomplete
+        return sorted({one for one in names if ("/" in one) == full and one.startswith(incomplete)})
+    return []
 
 
 def no_headers() -> click.Option:

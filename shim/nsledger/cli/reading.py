@@ -275,7 +275,32 @@ def past_of_pod(found: Reading, asked: str, at_ns: int | None) -> tuple[Pod, Pas
     """
     at = None if at_ns is None else rfc3339(at_ns)
     then = found.ask(lambda records: records.past(records.called(asked), at=at))
-    return find_one(found, asked, then), then
+    try:
+        return find_one(found, asked, then), then
+    except UnknownPodError:
+        name = _only_name_that_begins(found, asked)
+        if name is None:
+            raise
+    then = found.ask(lambda records: records.past(records.called(name), at=at))
+    return find_one(found, name, then), then
+
+
+def _only_name_that_begins(found: Reading, asked: str) -> str | None:
+    """The one pod, of the newest, whose name begins with `asked`; None if none does.
+
+    Raises:
+        WrongUsageError: several do.
+    """
+    names = {
+        full
+        for full in found.ask(lambda records: records.names())
+        if "/" in full and (full if "/" in asked else full.partition("/")[2]).startswith(asked)
+    }
+    if len(names) > 1 and asked:
+        raise WrongUsageError(
+            f"{asked!r} begins the names of {len(names)} pods, needed one", details=sorted(names)
+        )
+    return names.pop() if names and asked else None
 
 
 def find_one(found: Reading, asked: str, then: Past) -> Pod:

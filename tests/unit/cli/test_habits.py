@@ -30,6 +30,7 @@ EXPECTED: dict[str, tuple[int, str, str]] = {
     "nsledger pdos": (2, "", "Did you mean pods\\?"),
     "nsledger show wep": (3, "", "there is .web."),
     "nsledger show 5a00000100000": (0, r"\Adefault/web ", ""),
+    "nsledger show node-ag": (0, r"\Akube-system/node-agent-x7k2p ", ""),
     'nsledger log --since "1 hour ago"': (0, "", ""),
     "nsledger log --since 5min": (0, "", ""),
     "nsledger log --since 14:03": (0, "", ""),

@@ -81,7 +81,7 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Argument(["pod"]),
+        click.Argument(["pod"], shell_complete=options.complete_pods),
         click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(options.TYPES), nargs=-1),
         click.Option(
             ["-c", "--container", "containers"],

@@ -267,6 +267,7 @@ command = click.Command(
         click.Option(
             ["--pod"],
             multiple=True,
+            shell_complete=options.complete_pods,
             metavar="POD",
             help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
         ),

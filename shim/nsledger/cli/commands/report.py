@@ -184,7 +184,9 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Argument(["pods"], metavar="[POD]...", nargs=-1),
+        click.Argument(
+            ["pods"], metavar="[POD]...", nargs=-1, shell_complete=options.complete_pods
+        ),
         options.k8s_namespaces(),
         options.all_k8s_namespaces(),
         options.selector(),

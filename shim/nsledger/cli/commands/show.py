@@ -67,7 +67,7 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Argument(["pod"]),
+        click.Argument(["pod"], shell_complete=options.complete_pods),
         options.at("The pod as it was then."),
         click.Option(
             ["-a", "--all", "all_attempts"],
