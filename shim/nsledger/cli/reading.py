@@ -50,8 +50,9 @@ _NO_CHECKPOINTS: Final = (
 )
 _HINTS: Final = {
     errno.ENOENT: (
-        "`nsledger serve` writes the ledger of this node; to read a copy, give --ledger PATH or "
-        "set NSLEDGER_LEDGER."
+        "Nothing is recorded on this node yet. `nsledger snapshot` looks once, with nothing "
+        "installed; `nsledger install --dry-run` shows what recording takes. To read a copy of a "
+        "ledger, give --ledger PATH or set NSLEDGER_LEDGER."
     ),
     errno.EACCES: _NOT_YOURS,
     errno.EPERM: _NOT_YOURS,

@@ -58,6 +58,11 @@ def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
     return _head(text, room - columns(tail)) + ellipsis + tail
 
 
+def count(number: int, noun: str, plural: str = "") -> str:
+    """`1 segment`, `2 segments`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def cite(records: Iterable[int]) -> str:
     """`record 412` or `records 412, 415`; empty if there are none."""
     numbers = [str(seq) for seq in records]
