@@ -48,6 +48,10 @@ def eventful_node(chance: random.Random, *, ns_ids: bool) -> SyntheticNode:
         (2, _say_again),
         (2, _change),
         (2, _fail),
+        (3, _kill_pause),
+        (4, _exit_found_later),
+        (3, _resume),
+        (2, _fail_running),
         (3, _find_behind_the_shim),
         (2, _foreign_engine),
         (2, _refuse_a_pod),
@@ -109,6 +113,37 @@ def _stop_pod(node: SyntheticNode, chance: random.Random) -> None:
     pods = [id_ for id_ in node.pods if id_ in node.readings]
     if pods:
         node.stop_pod(chance.choice(pods))
+
+
+def _kill_pause(node: SyntheticNode, chance: random.Random) -> None:
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        node.kill_pause(chance.choice(pods))
+
+
+def _exit_found_later(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.exit_found_later(id_, chance.random() * 5)
+
+
+def _resume(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.resume(id_)
+
+
+def _fail_running(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        pod, container = node.containers[id_]
+        node.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                method="StartContainer",
+                grpc_status=2,
+                pod=pod,
+                container=container,
+                still_running=True,
+            )
+        )
 
 
 def _remove_pod(node: SyntheticNode, chance: random.Random) -> None:

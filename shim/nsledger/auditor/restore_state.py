@@ -67,6 +67,7 @@ class RestoredState:
         workloads.forget_removed()
         for pod_sandbox_id in workloads.pods:
             self._node_state.know(pod_sandbox_id)
+        self._node_state.watch_exits()
 
     def _lines(self, before_seq: int) -> Iterable[bytes]:
         """What tells of the pods that are there: by the index, or all that is on record."""

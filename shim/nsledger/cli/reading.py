@@ -32,9 +32,10 @@ from nsledger.ledger import place
 from nsledger.ledger.errors import LedgerDamagedError, NotAnEntryError
 from nsledger.ledger.line import Entry, digest_of
 from nsledger.ledger.verify import verify
+from nsledger.model.instants import is_future, unix_ns
 from nsledger.model.record import Record, rfc3339
 from nsledger.state.matrix import Matrix, pod_matrix
-from nsledger.state.past import Past
+from nsledger.state.past import NotYetError, Past
 from nsledger.state.pod import Pod
 from nsledger.state.pods import AmbiguousPodError, UnknownPodError, find_pod
 
@@ -266,6 +267,21 @@ class FreshReading:
         self._reading.close()
 
 
+def moment(found: Reading, at_ns: int | None) -> str | None:
+    """`at_ns`, in nanoseconds of Unix time, as the records write it; None is now.
+
+    Raises:
+        NotYetError: it has not come yet.
+    """
+    if at_ns is None:
+        return None
+    last, now_ns = found.ask(lambda records: records.last()), time.time_ns()
+    last_ns = 0 if last is None else unix_ns(last.time)
+    if is_future(at_ns, last_ns=last_ns, now_ns=now_ns):
+        raise NotYetError(at=rfc3339(at_ns), now=rfc3339(now_ns))
+    return rfc3339(at_ns)
+
+
 def past_of_pod(found: Reading, asked: str, at_ns: int | None) -> tuple[Pod, Past]:
     """The one pod that `asked` means at `at_ns`, in nanoseconds of Unix time; None is now.
 
@@ -274,7 +290,7 @@ def past_of_pod(found: Reading, asked: str, at_ns: int | None) -> tuple[Pod, Pas
         WrongUsageError: it may be several; their names and ids are its details.
         UnknownPodError: no record tells of it; a note says when one does.
     """
-    at = None if at_ns is None else rfc3339(at_ns)
+    at = moment(found, at_ns)
     then = found.ask(lambda records: records.past(records.called(asked), at=at))
     try:
         return find_one(found, asked, then), then

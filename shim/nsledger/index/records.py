@@ -77,7 +77,8 @@ class Records(PodRows):
             then = past.now(self._read(self._always(None) | self.told(kin)))
         else:
             last_seq = self.last_seq_at(at)
-            pointers = self.told(kin, last_seq) | self._hooks(last_seq, at, kin)
+            # What was written later may tell of then: an end that is dated, or one taken back.
+            pointers = self._hooks(last_seq, at, kin) | self.told(kin)
             pointers |= self._always(last_seq) | self._around(at)
             records = self._read(self._with_their_holes(pointers))
             then = past.as_of(records, at=at, last_seq=last_seq)

@@ -12,6 +12,7 @@ from typing import Final
 from nsledger.index.entries import Numbers
 from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, Times, TypeName
+from nsledger.model.events import Source
 from nsledger.model.namespaces import NEW, canonical_path
 
 Place = tuple[int, int, int | None]
@@ -260,7 +261,9 @@ class Scan:
         if sandbox is None:
             sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
         time_ns = self._tick(record.time)
-        if record.event in _ENDS:
+        if record.event == "pod.stopped" and record.source is Source.RECONCILE:
+            self._end_sandbox(pod, sandbox, record.seq, time_ns)
+        elif record.event in _ENDS:
             self._end_pod(pod, record.seq, time_ns)
             pod.ended = True
             if record.event == "pod.removed":
@@ -315,8 +318,12 @@ class Scan:
         if record.hook_time:
             time_ns = min(time_ns, self._tick(record.hook_time))
         is_late = row.pod.ended or (row.known and row.last_seq is not None)
+        is_late = is_late and not record.still_running
         if row.last_seq is not None:
+            before = row
             row = self._another(row, record.seq)
+            if record.still_running:
+                row.since_ns, row.pid = before.since_ns, before.pid
         row.since_ns = min(row.since_ns or time_ns, time_ns)
         row.pid = row.pid or reading.pid
         if reading != row.reading:
@@ -394,6 +401,15 @@ class Scan:
         for row in (pod.sandbox, *pod.containers.values()):
             if row is not None and row.last_seq is None:
                 row.end(seq, time_ns, self.clock_ns)
+                self._touch(row)
+
+    def _end_sandbox(self, pod: PodRow, sandbox: ProcessRow, seq: int, time_ns: int) -> None:
+        """Its sandbox's process is gone, and its containers may run on: they are found alone."""
+        sandbox.end(seq, time_ns, self.clock_ns)
+        for row in pod.containers.values():
+            if row.last_seq is None and row.reading is not None and row.shared:
+                row.shared = 0
+                self._place(row, row.reading)
                 self._touch(row)
 
     def _remove_pod(self, pod: PodRow) -> None:

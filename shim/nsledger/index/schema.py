@@ -17,7 +17,7 @@ from typing import Final
 
 from nsledger.model.namespaces import NamespaceType
 
-VERSION: Final = 3
+VERSION: Final = 4
 """An index of another version is made anew."""
 
 TYPES: Final = tuple(NamespaceType)

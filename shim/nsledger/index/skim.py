@@ -60,6 +60,7 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     event: str
     source: Source
     ending: Ending | None = None
+    still_running: bool = False
     pod: Pod | None = None
     container: Container | None = None
     actual: Reading | None = None

@@ -222,7 +222,9 @@ class Telling:
         self._begin(row, record.seq)
         event = record.event
         row.told += at
-        if event in {"pod.stopped", "pod.removed"}:
+        # When only the sandbox was found ended, its containers may go on.
+        found_ended = event == "pod.stopped" and record.source is Source.RECONCILE
+        if event in {"pod.stopped", "pod.removed"} and not found_ended:
             if row.over_seq is None:
                 row.over_seq = record.seq
             if event == "pod.removed":
@@ -377,8 +379,6 @@ ABOUT_PODS: Final = frozenset(
         "call.failed",
     }
 )
-_MOST: Final = 64
-"""Records in a row that are about no pod: of more, a reader needs only the newest."""
 
 
 class Hole(NamedTuple):
@@ -405,13 +405,10 @@ class Watching:
         """Take in a record that is about no pod."""
         self.catch_up()
         self._feed(at, line)
-        while len(self._recent) > _MOST:
-            del self._recent[next(iter(self._recent))]
 
     def catch_up(self) -> None:
         """Take in the last record about a pod."""
         if self.last is not None:
-            self._recent.clear()
             at, line = self.last
             self._feed(Pointer(*at), line)
             self.last = None
@@ -427,7 +424,10 @@ class Watching:
         except UnreadableRecordError:
             return  # whoever asks will be told
         self._recent[at.seq] = at
+        needed = self._watch.basis
         hole = self._watch.apply(record)
         if hole is not None:
-            known = (self._recent.get(seq) for seq in hole.evidence)
+            known = (self._recent.get(seq) for seq in sorted({*needed, *hole.evidence}))
             self.holes.append(Hole(hole, tuple(one for one in known if one is not None)))
+        basis = self._watch.basis
+        self._recent = {seq: self._recent[seq] for seq in basis if seq in self._recent}

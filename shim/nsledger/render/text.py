@@ -58,7 +58,7 @@ def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
     return _head(text, room - columns(tail)) + ellipsis + tail
 
 
-def count(number: int, noun: str, plural: str = "") -> str:
+def counted(number: int, noun: str, plural: str = "") -> str:
     """`1 segment`, `2 segments`."""
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 

@@ -36,6 +36,7 @@ what to do. The kinds are stable words:
   mismatch.assigned_actual    it is not where its spec says      high
   shim_bypassed               started or removed without a call  high
   namespace_changed           a process moved after it started   high, medium
+  ledger_pruned               most records removed in a day      medium
   segment_altered             someone else wrote to the ledger   high
   host_namespace              a pod in the node's namespaces     medium, low
   hook_missing                a start that the hook did not see  medium

@@ -13,13 +13,12 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import reading
+from nsledger.cli.reading import moment, reading
 from nsledger.errors import WrongUsageError
 from nsledger.index.records import Records
 from nsledger.ledger import place
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
-from nsledger.model.record import rfc3339
 from nsledger.render.json_yaml import to_json, to_yaml
 from nsledger.render.pods import draw_pod_table, draw_unwatched
 from nsledger.render.text import Screen, visible
@@ -81,10 +80,10 @@ def run(
         verdicts=[Verdict(one) for one in verdicts],
         ended=ended,
     )
-    moment = None if at is None else rfc3339(at)
     with reading(ledger) as found:
-        seen = found.ask(lambda records: _seen(records, moment, wanted))
-        on_record = 0 if seen.lines else found.ask(lambda records: _count(records, moment))
+        then = moment(found, at)
+        seen = found.ask(lambda records: _seen(records, then, wanted))
+        on_record = 0 if seen.lines else found.ask(lambda records: _count(records, then))
     drawn_for = screen(color=color, utc=utc)
     match output:
         case "table" | "wide":

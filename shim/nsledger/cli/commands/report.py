@@ -11,12 +11,11 @@ import click
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import write_whole
-from nsledger.cli.reading import find_one, reading
+from nsledger.cli.reading import find_one, moment, reading
 from nsledger.errors import WrongUsageError
 from nsledger.index.records import Records
 from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType
-from nsledger.model.record import rfc3339
 from nsledger.query.history import history_of
 from nsledger.query.sharing_graph import SharingGraph, picture
 from nsledger.render import mermaid, page, svg
@@ -63,8 +62,8 @@ def run(
     """Draw the ledger at `ledger` into `output_file`; the exit status."""
     _need_sense(pods, k8s_namespaces, types, output, output_file)
     with reading(ledger) as found:
-        moment = None if at is None else rfc3339(at)
-        then, rows = found.ask(lambda records: _past(records, pods, moment, ended=ended))
+        asked_at = moment(found, at)
+        then, rows = found.ask(lambda records: _past(records, pods, asked_at, ended=ended))
         chosen = [find_one(found, asked, then) for asked in pods]
         matrices = _matrices(then, chosen, k8s_namespaces, ended=ended)
         ids = [matrix.pod.pod_sandbox_id for matrix in matrices]

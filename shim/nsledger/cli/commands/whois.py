@@ -17,7 +17,7 @@ from nsledger.model.instants import ALWAYS, Period
 from nsledger.model.record import rfc3339
 from nsledger.query.index_lookup import answer
 from nsledger.query.targets import ByIdentity, ByPath, NotAQuestionError, Question, parse
-from nsledger.query.whois import Answer, Outcome, find
+from nsledger.query.whois import Answer, Outcome, find, not_of_the_future
 from nsledger.render import whois_text
 
 _HELP = """\
@@ -67,6 +67,7 @@ def run(
         found = _found(history, question, x, period, no_index=no_index)
         if isinstance(question, ByPath) and found.outcome is Outcome.UNKNOWN:
             found = _as_mounted(history, question, found, period, no_index=no_index)
+    found = not_of_the_future(found, now_ns=time.time_ns())
     if live:
         from nsledger.query import live as living  # noqa: PLC0415 - most answers are about the record
 
