@@ -15,7 +15,7 @@ TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golan
 
 VM_PACKAGES := qemu-system-x86 busybox-static
 
-.PHONY: help demo unit test test-vm check bench man protos wheel deb requirements format clean
+.PHONY: help demo unit test test-vm check bench man protos wheel release deb requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -62,7 +62,14 @@ protos: .venv/protos ## regenerate the Python of protos/*.proto
 	tools/generate-protos
 
 wheel: .venv/run ## the wheel and the source distribution, into dist/
+	@tools/man-and-completions build
 	@$(BIN)/hatchling build -d dist
+
+release: .venv/run ## VERSION=0.2.0: changelog, commit and tag, then wheel, sdist and deb with checksums, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m tools.release "$(VERSION)"
+	@$(MAKE) --no-print-directory wheel deb
+	@$(BIN)/python -m tools.release --sums dist
 
 deb: .venv/run ## a Debian package that carries its dependencies, into dist/ (needs dpkg-deb)
 	@tools/build-deb dist
