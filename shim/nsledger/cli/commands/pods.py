@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, assert_never
 
 import click
+import msgspec
 
 from nsledger.cli import exit_codes, options
+from nsledger.cli.commands.accept import acceptances
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_lines
 from nsledger.cli.reading import moment, reading
@@ -22,7 +24,10 @@ from nsledger.model.namespaces import NamespaceType
 from nsledger.render.json_yaml import to_json, to_yaml
 from nsledger.render.pods import draw_pod_table, draw_unwatched
 from nsledger.render.text import Screen, visible
+from nsledger.state.acceptance import parted
 from nsledger.state.coverage import Unwatched
+from nsledger.state.findings import Finding, Kind
+from nsledger.state.inspection import inspect
 from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.pod_summary import PodFilter, PodLine, pod_lines
 
@@ -158,7 +163,24 @@ def _seen(records: Records, at: str | None, wanted: PodFilter) -> _Seen:
         for id_, pod in then.workloads.pods.items():
             if id_ and id_ not in made and (wanted.ended or not pod.ended):
                 made[id_] = pod_matrix(pod, then.workloads.host)
-    return _Seen(pod_lines(made.values(), wanted), unwatched, cgroup_version)
+    lines = pod_lines(made.values(), wanted)
+    if at is None:
+        lines = _with_findings(lines, inspect(records.findings()))
+    return _Seen(lines, unwatched, cgroup_version)
+
+
+def _with_findings(lines: list[PodLine], findings: Iterable[Finding]) -> list[PodLine]:
+    """Each line with the kinds of what was found about its pod, and that nobody accepted."""
+    rules = [rule for _, rule in acceptances()]
+    open_, _ = parted(findings, rules, time.time_ns())
+    kinds: dict[str, dict[Kind, None]] = {}
+    for one in open_:
+        if one.pod is not None:
+            kinds.setdefault(one.pod.pod_sandbox_id, {})[one.kind] = None
+    return [
+        msgspec.structs.replace(line, findings=tuple(kinds.get(line.pod.pod_sandbox_id, ())))
+        for line in lines
+    ]
 
 
 def _count(records: Records, at: str | None) -> int:
