@@ -308,9 +308,12 @@ def _only_name_that_begins(found: Reading, asked: str) -> str | None:
     Raises:
         WrongUsageError: several do.
     """
+    known = found.ask(lambda records: records.names())
+    if asked in known:  # such a pod is on record, and was not there at the moment that is meant
+        return None
     names = {
         full
-        for full in found.ask(lambda records: records.names())
+        for full in known
         if "/" in full and (full if "/" in asked else full.partition("/")[2]).startswith(asked)
     }
     if len(names) > 1 and asked:
