@@ -12,12 +12,8 @@ import msgspec
 from nsledger.model.judgement import HOST, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.refs import PodRef
-<<<<<<< HEAD
-from nsledger.state.matrix import NOBODYS, ORDER, Cell, Matrix, Process, State
-=======
 from nsledger.state.findings import Kind
-from nsledger.state.matrix import ORDER, Cell, Matrix, Process, State
->>>>>>> main
+from nsledger.state.matrix import NOBODYS, ORDER, Cell, Matrix, Process, State
 
 _WORST_FIRST: Final = (
     Verdict.MISMATCH,
