@@ -14,7 +14,7 @@ from msgspec import structs
 from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.calls_in_flight import Concerned
 from nsledger.auditor.jobs import FollowUp
-from nsledger.auditor.node_state import NodeState
+from nsledger.auditor.node_state import NodeState, alive
 from nsledger.auditor.observer import Observer
 from nsledger.cri.created import (
     decode_create_container_answer,
@@ -111,7 +111,11 @@ class CallOutcomes:
                 node_state.forget_container(container_id)
                 self._not_found.pop(container_id, None)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
-                node_state.record(PodStopped(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
+                stopped = node_state.workloads.pods.get(pod_sandbox_id)
+                if stopped is None or not stopped.stopped:  # the kubelet asks for it twice
+                    node_state.record(
+                        PodStopped(source=source, pod=node_state.pod_ref(pod_sandbox_id))
+                    )
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
                 node_state.record(PodRemoved(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
                 node_state.forget_pod(pod_sandbox_id)
@@ -195,8 +199,14 @@ class CallOutcomes:
                 grpc_status=job.grpc_status,
                 pod=pod,
                 container=container,
+                still_running=isinstance(request, StartContainer)
+                and self._has_process(request.container_id),
             )
         )
+
+    def _has_process(self, container_id: str) -> bool:
+        known = self.node_state.workloads.container(container_id)
+        return known is not None and alive(known[1].actual) is not None
 
     def _sandbox_runs(self, pod: PodRef, audit_id: str) -> None:
         self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=audit_id)

@@ -9,6 +9,7 @@ logged, counted as a gap, and ends that job only: the audit must outlive its own
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -21,7 +22,7 @@ import structlog
 from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
 from nsledger.auditor.idle_gate import IdleGate
-from nsledger.auditor.jobs import FollowUp, Job, Learn, LookUpSandbox
+from nsledger.auditor.jobs import Exited, FollowUp, Job, Learn, LookUpSandbox
 from nsledger.auditor.node_state import Known
 from nsledger.auditor.reconcile import Reconciliation
 from nsledger.cri.methods import Method
@@ -39,6 +40,10 @@ _QUIET_SPOOL_INTERVAL_S: Final = 2.0
 _QUIET_S: Final = 10.0
 _LATER_S: Final = 1.0
 """Until the next step of a reconciliation of which one failed, or was not to be taken."""
+_SETTLE_S: Final = 0.2
+"""In which a runtime mostly notices that a process has ended."""
+_LOOKS_TO_BE_SURE: Final = 3
+"""After so many, a second apart, a runtime that still calls a dead process running is on record."""
 
 
 class FollowUpWorker:
@@ -80,6 +85,8 @@ class FollowUpWorker:
         self._hurry = threading.Event()
         """Set while the queue holds what somebody waits for, or what is gone soon."""
         self._to_remember: deque[PodRequested | ContainerRequested] = deque()
+        self._exits: deque[tuple[float, Exited, int]] = deque()
+        """Processes that have ended: when to look at each, and how often that was done."""
         self._spool_at_s = 0.0
         self._busy_at_s = 0.0
         self._reconcile_at_s = 0.0
@@ -100,7 +107,7 @@ class FollowUpWorker:
     def put(self, job: Job) -> None:
         """Add a job. Never blocks: past the limit it is dropped, which is a gap."""
         if self._jobs.qsize() < _QUEUE_LIMIT:
-            if not _can_wait(job):
+            if not isinstance(job, Exited) and not _can_wait(job):
                 self._hurry.set()
             self._jobs.put(job)
             return
@@ -124,7 +131,8 @@ class FollowUpWorker:
     def _run(self) -> None:
         self._guarded("restored state", self._restore)
         while True:
-            wait_s = min(self._spool_at_s, self._reconcile_at_s) - time.monotonic()
+            exit_at_s = self._exits[0][0] if self._exits else math.inf
+            wait_s = min(self._spool_at_s, self._reconcile_at_s, exit_at_s) - time.monotonic()
             if self._jobs.empty():
                 self._hurry.clear()
             try:
@@ -148,6 +156,20 @@ class FollowUpWorker:
         if now_s >= self._reconcile_at_s:
             self._reconcile_at_s = now_s + _LATER_S
             self._guarded("reconciliation", self._reconcile)
+
+        if self._exits and now_s >= self._exits[0][0]:
+            self._guarded("exit", self._look_at_exited)
+
+    def _look_at_exited(self) -> None:
+        _, job, looks = self._exits.popleft()
+        concerned = self._in_flight.concerned()
+        # In this order: a call that was answered in between is in the queue.
+        if self._alone() and self._jobs.empty():
+            looks += 1
+            sure = looks >= _LOOKS_TO_BE_SURE
+            if self._reconciliation.look_at_exited(job, concerned, sure=sure):
+                return
+        self._exits.append((time.monotonic() + _LATER_S, job, looks))
 
     def _take_in_spool(self) -> None:
         if self._evidence.take_in_spool():
@@ -175,6 +197,8 @@ class FollowUpWorker:
             case LookUpSandbox():
                 self._guarded("sandbox", lambda: self._evidence.adopt(job.pod_sandbox_id))
                 self._guarded("CreateContainer", job.then)
+            case Exited():
+                self._exits.append((time.monotonic() + _SETTLE_S, job, 0))
             case FollowUp():
                 self._guarded(job.asked.method, lambda: self._evidence.follow_up(job))
             case _:

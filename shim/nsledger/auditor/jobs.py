@@ -47,4 +47,12 @@ class FollowUp(msgspec.Struct, frozen=True):
     """None if the call was reset or its connection closed."""
 
 
-Job = Learn | LookUpSandbox | FollowUp
+class Exited(msgspec.Struct, frozen=True):
+    """The process of a sandbox or a container has ended."""
+
+    id: str
+    at: Moment | None
+    """When the kernel said so; None if it had ended before it was watched."""
+
+
+Job = Learn | LookUpSandbox | FollowUp | Exited

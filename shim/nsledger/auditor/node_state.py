@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.runtime_status import was_looked_at
 from nsledger.model.events import (
     ContainerRemoved,
     ContainerStarted,
+    ContainerWitnessed,
     Event,
     PodAssigned,
     PodRemoved,
@@ -66,16 +68,20 @@ class NodeState:
         """By `pod_sandbox_id` and `container_id`. Other threads may look single ids up in it."""
         self._recorder = recorder
         self._clock = clock
+        self.exit_watch: ExitWatch | None = None
+        """Tells when a process that is on record has ended; None where nobody waits for that."""
 
     def record(self, event: Event, *, retry: bool = True) -> Ticket:
         """Fold the event into the node state, and record it."""
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        self._watch_exit(event)
         return self._recorder.record(event, at=at, retry=retry)
 
     def apply_remote(self, event: Event, at: Moment) -> None:
         """Fold an event that another process put on record."""
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        self._watch_exit(event)
         match event:
             case PodAssigned():
                 self.know(event.pod.pod_sandbox_id)
@@ -88,12 +94,34 @@ class NodeState:
             case _:
                 pass
 
+    def watch_exits(self) -> None:
+        """Wait for the end of every process that is on record as running."""
+        if self.exit_watch is None:
+            return
+        for id_, pod in self.workloads.pods.items():
+            if id_ and not pod.sandbox_ended:
+                self.exit_watch.add(id_, pod.actual)
+            for container_id, container in pod.containers.items():
+                if container.running:
+                    self.exit_watch.add(container_id, container.actual)
+
+    def _watch_exit(self, event: Event) -> None:
+        if self.exit_watch is None:
+            return
+        match event:
+            case PodAssigned():
+                self.exit_watch.add(event.pod.pod_sandbox_id, event.actual)
+            case ContainerStarted() | ContainerWitnessed():
+                self.exit_watch.add(event.container.container_id, event.actual)
+            case _:
+                pass
+
     def know(self, pod_sandbox_id: str) -> None:
         """What can be joined of a pod: what was looked at and has not ended since."""
         pod = self.workloads.pods.get(pod_sandbox_id)
         if pod is None:
             return
-        if pod.sources and not pod.ended and was_looked_at(pod.unobservable):
+        if pod.sources and not pod.sandbox_ended and was_looked_at(pod.unobservable):
             pid = (pod.actual.pid or None) if pod.actual else None
             handler = pod.ref.runtime_handler
             self.known[pod_sandbox_id] = Known(pid, pod.assigned, pod.runtime_type, handler)

@@ -85,6 +85,8 @@ class ContainerStatus:
     """Empty in an answer that is not verbose."""
     container: ContainerRef
     state: ContainerState
+    finished_ns: int | None = None
+    """Unix time; None while it runs, and where the runtime does not say."""
     process: ProcessStatus
     requested: RequestedNamespaces | None = None
     """As the runtime repeats it; CRI-O does not."""
@@ -142,6 +144,7 @@ def decode_container_status(message: bytes) -> ContainerStatus:
         pod_sandbox_id=told.sandbox_id,
         container=container_ref(status.metadata, status.image, container_id=status.id),
         state=_state(status.state),
+        finished_ns=status.finished_at if status.finished_at > 0 else None,
         process=_process(told),
         requested=requested_in(answer.info.get(INFO_KEY, "")),
     )

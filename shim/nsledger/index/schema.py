@@ -17,7 +17,7 @@ from typing import Final
 
 from nsledger.model.namespaces import NamespaceType
 
-VERSION: Final = 2
+VERSION: Final = 4
 """An index of another version is made anew."""
 
 TYPES: Final = tuple(NamespaceType)
@@ -40,7 +40,45 @@ CREATE TABLE pod (
     k8s_namespace TEXT NOT NULL,
     name TEXT NOT NULL,
     uid TEXT NOT NULL,
-    attempt INTEGER NOT NULL
+    attempt INTEGER NOT NULL,
+    first_seq INTEGER NOT NULL,   -- of the entries that tell of it
+    over_seq INTEGER,             -- it is over from then on; NULL while it may be there
+    removed_seq INTEGER,          -- the record that removed it
+    noteworthy INTEGER NOT NULL   -- 1: a finding may be about it
+) STRICT;
+CREATE TABLE told (      -- which entries tell of a pod, in portions; of pod 0, nobody said which
+    pod INTEGER NOT NULL,
+    seq INTEGER NOT NULL,         -- of the first of them
+    entries BLOB NOT NULL,
+    PRIMARY KEY (pod, seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE also (      -- what else a record calls a pod than its row does: names and uids
+    name TEXT NOT NULL,
+    pod INTEGER NOT NULL
+) STRICT;
+CREATE TABLE link (one INTEGER NOT NULL, other INTEGER NOT NULL) STRICT; -- folded together
+CREATE TABLE request (   -- of pods that have no id: asked for in vain
+    k8s_namespace TEXT NOT NULL,
+    name TEXT NOT NULL,
+    uid TEXT NOT NULL,
+    entry BLOB NOT NULL
+) STRICT;
+CREATE TABLE node (      -- entries that are about no pod
+    seq INTEGER PRIMARY KEY,
+    event TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    entry BLOB NOT NULL
+) STRICT;
+CREATE TABLE period (    -- telling.PERIOD entries each; the one that goes on is in meta
+    number INTEGER PRIMARY KEY,
+    first_seq INTEGER NOT NULL,
+    last_seq INTEGER NOT NULL,
+    offset INTEGER NOT NULL,      -- of its first line in its segment
+    since_ns INTEGER NOT NULL,    -- the earliest time told in it, and the latest
+    until_ns INTEGER NOT NULL,
+    hook_ns INTEGER,              -- the earliest moment that a hook's record in it is of
+    hooks BLOB NOT NULL,          -- those records: pointers, each with its moment
+    living BLOB NOT NULL          -- pods that were not removed at its end, 4 bytes each
 ) STRICT;
 CREATE TABLE process (
     id INTEGER PRIMARY KEY,
@@ -78,8 +116,9 @@ CREATE TABLE host_place (type INTEGER NOT NULL, ino INTEGER NOT NULL, ns_id INTE
 CREATE TABLE hole (
     since_ns INTEGER NOT NULL,
     until_ns INTEGER NOT NULL,
-    told TEXT NOT NULL,           -- domain.unwatched.Unwatched as JSON
-    entries BLOB NOT NULL
+    told TEXT NOT NULL,           -- state.coverage.Unwatched as JSON
+    entries BLOB NOT NULL,
+    seq INTEGER NOT NULL          -- the last of them
 ) STRICT;
 CREATE TABLE boot (entry BLOB NOT NULL, boot_id TEXT NOT NULL, since_ns INTEGER NOT NULL) STRICT;
 CREATE TABLE odd (entry BLOB NOT NULL) STRICT; -- records that could not be understood
@@ -93,7 +132,17 @@ CREATE INDEX IF NOT EXISTS process_pid ON process (pid) WHERE pid != 0;
 CREATE INDEX IF NOT EXISTS process_container ON process (substr(container_id, 1, 12))
     WHERE container_id != '';
 CREATE INDEX IF NOT EXISTS process_open ON process (pod) WHERE last_seq IS NULL;
+CREATE INDEX IF NOT EXISTS pod_name ON pod (name);
+CREATE INDEX IF NOT EXISTS pod_uid ON pod (substr(uid, 1, 18)) WHERE uid != '';
+CREATE INDEX IF NOT EXISTS pod_first ON pod (first_seq);
+CREATE INDEX IF NOT EXISTS pod_there ON pod (id) WHERE over_seq IS NULL;
+CREATE INDEX IF NOT EXISTS pod_kept ON pod (id) WHERE removed_seq IS NULL;
+CREATE INDEX IF NOT EXISTS pod_noteworthy ON pod (id) WHERE noteworthy = 1;
+CREATE INDEX IF NOT EXISTS also_name ON also (name);
+CREATE INDEX IF NOT EXISTS link_one ON link (one);
+CREATE INDEX IF NOT EXISTS link_other ON link (other);
 CREATE INDEX IF NOT EXISTS pod_sandbox ON pod (substr(pod_sandbox_id, 1, 12));
+CREATE INDEX IF NOT EXISTS hole_seq ON hole (seq);
 CREATE INDEX IF NOT EXISTS name_name ON name (name);
 """
 """Made after the rows where there are many: sorting once is cheaper than keeping sorted."""

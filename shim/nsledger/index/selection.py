@@ -134,6 +134,10 @@ class Selection:
                 found.update(unpack(entries))
         return found
 
+    def pods(self) -> set[int]:
+        """The pods of the processes that were added."""
+        return {row.pod for row in self._rows.values()}
+
     def pods_of(self, row: Row) -> list[int]:
         """The rows of the process's pod."""
         if not row.pod:

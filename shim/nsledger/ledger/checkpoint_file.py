@@ -76,6 +76,28 @@ def append(path: str, checkpoint: Checkpoint) -> None:
         os.close(descriptor)
 
 
+def newest(path: str, count: int) -> tuple[Checkpoint, ...]:
+    """The last `count` checkpoints of a file that `append` wrote, the newest first.
+
+    Lines that are none are passed over. Signatures are not looked at.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    descriptor = files.open_file(path)
+    try:
+        size = os.fstat(descriptor).st_size
+        start = max(0, size - count * LINE_BYTES)
+        lines = files.read_at(descriptor, size - start, start).split(b"\n")[:-1]
+    finally:
+        os.close(descriptor)
+    found: list[Checkpoint] = []
+    for line in reversed(lines):
+        with contextlib.suppress(NotACheckpointError):
+            found.append(Checkpoint.parse(line.decode("ascii", errors="backslashreplace")))
+    return tuple(found[:count])
+
+
 def read(path: str) -> tuple[Checkpoint, ...]:
     """All checkpoints of the file at `path`, or of standard input for `-`, in its order.
 

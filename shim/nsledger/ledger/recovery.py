@@ -85,6 +85,8 @@ class Recovery:
     """File name, in the ledger's directory, of the torn bytes."""
     at_seq: int
     """The entry that the torn bytes would have been."""
+    through_seq: int = 0
+    """The last entry that stands whole in them; 0 if none does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +205,18 @@ def _head_of_compressed(segment: Segment, path: str) -> Head:
 def _recoveries(directory: str, seq: int) -> tuple[Recovery, ...]:
     """What lies aside that would have been entry `seq`."""
     return tuple(
-        Recovery(
-            torn_bytes=os.stat(os.path.join(directory, name), follow_symlinks=False).st_size,
-            kept_as=name,
-            at_seq=seq,
-        )
+        _recovery(os.path.join(directory, name), name, seq)
         for name in layout.torn_names(os.listdir(directory), seq)
     )
+
+
+def _recovery(path: str, name: str, seq: int) -> Recovery:
+    size = os.stat(path, follow_symlinks=False).st_size
+    through = 0
+    with contextlib.suppress(files.NotARegularFileError):
+        for line in files.read_file(path, _KEPT_BYTES, follow_links=False).splitlines(
+            keepends=True
+        ):
+            with contextlib.suppress(NotAnEntryError):
+                through = max(through, Entry.parse(line).seq)
+    return Recovery(torn_bytes=size, kept_as=name, at_seq=seq, through_seq=through)

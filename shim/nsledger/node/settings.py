@@ -18,6 +18,8 @@ from nsledger.node.host import Host
 
 NSLEDGER_TOML: Final = "/etc/nsledger/nsledger.toml"
 SOCKET: Final = "/run/nsledger/cri.sock"
+ENDPOINT: Final = f"unix://{SOCKET}"
+"""The socket as the kubelet is told of it."""
 LEDGER: Final = "/var/lib/nsledger/ledger"
 
 

@@ -71,6 +71,8 @@ class GroupCommit:
         self.synced = 0
         self.failures: Counter[str] = Counter()
         self.failing: Exception | None = None
+        self.opened_head: Head | None = None
+        """Where the ledger ended when it was opened; None before."""
         self.synced_head: Head = GENESIS
         """The newest entry that this writer knows to survive a power cut."""
 
@@ -215,11 +217,16 @@ class GroupCommit:
     def _open(self, time_s: float) -> LedgerWriter:
         ledger = self._open_ledger()
         try:
+            self.opened_head = ledger.head
             last = self._last_moment()
             left = self._find_left_behind()
             about: list[Event] = [
                 LedgerRecovered(
-                    source=Source.DAEMON, torn_bytes=torn.torn_bytes, kept_as=torn.kept_as
+                    source=Source.DAEMON,
+                    torn_bytes=torn.torn_bytes,
+                    kept_as=torn.kept_as,
+                    from_seq=torn.at_seq,
+                    through_seq=torn.through_seq,
                 )
                 for torn in ledger.recoveries
             ]

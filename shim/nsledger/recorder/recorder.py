@@ -159,6 +159,11 @@ class Recorder:
         return isinstance(self._commit, GroupCommit) and self._commit.holds_ledger
 
     @property
+    def opened_head(self) -> Head | None:
+        """Where the ledger ended when it was opened here; None before."""
+        return self._commit.opened_head if isinstance(self._commit, GroupCommit) else None
+
+    @property
     def queue_depth(self) -> int:
         """Events that are not in the ledger yet."""
         return self._queue.qsize() + self._commit.waiting

@@ -25,6 +25,7 @@ from nsledger.model.events import (
     LedgerRecovered,
     LedgerResumed,
     LedgerStopped,
+    LedgerUnattested,
     NamespaceChanged,
     NodeRebooted,
     PodAssigned,
@@ -89,7 +90,7 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
         return gist
     found = "found"
     if event.not_before:
-        found = f"found, not so at {date_and_clock(event.not_before, screen.zone)[1]}"
+        found = f"found; it was not there at {date_and_clock(event.not_before, screen.zone)[1]}"
     return Piece(f"{found}: {gist.text}" if gist.text else found, gist.tone)
 
 
@@ -118,7 +119,16 @@ def _gist(event: Event | UnknownEvent, screen: Screen) -> Piece:
         case LedgerCreated():
             return Piece(f"ledger {event.ledger_id}")
         case LedgerRecovered():
-            return Piece(f"{event.torn_bytes} torn bytes, kept as {event.kept_as}", Tone.WARNING)
+            span = f", entries {event.from_seq} to {event.through_seq}" if event.through_seq else ""
+            return Piece(
+                f"{event.torn_bytes} torn bytes{span}, kept as {event.kept_as}", Tone.WARNING
+            )
+        case LedgerUnattested():
+            why = f": {event.reason}" if event.reason else ""
+            return Piece(
+                f"nobody vouches for entries {event.from_seq} to {event.through_seq}{why}",
+                Tone.WARNING,
+            )
         case (
             LedgerPruned()
             | LedgerStopped()

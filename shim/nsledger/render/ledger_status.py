@@ -9,7 +9,7 @@ import msgspec
 
 from nsledger.model.events import DiskStage
 from nsledger.render.tables import moment
-from nsledger.render.text import Screen, Tone, paint, visible
+from nsledger.render.text import Screen, Tone, counted, paint, visible
 
 
 class RunningDaemon(msgspec.Struct, frozen=True):
@@ -81,11 +81,15 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[GapSum, ...]
     spool: SpoolCount | None
     """None where there is no spool directory."""
+    damage: str = ""
+    """The first entry that is not what was written, and how, where one was met."""
 
     @property
     def worries(self) -> list[str]:
         """What someone should look at; empty if nothing."""
         worries: list[str] = []
+        if self.damage:
+            worries.append("the ledger is damaged")
         if self.storage.stopped:
             worries.append("nothing is written: the disk was full")
         if self.storage.disk_stage in {DiskStage.PRUNE, DiskStage.STOP}:
@@ -112,7 +116,7 @@ def draw(status: Status, screen: Screen) -> Iterator[str]:
     yield f"  records  {_records(status, screen)}"
     storage = status.storage
     yield (
-        f"  size     {size(storage.size_bytes)} in {storage.segments} segments, "
+        f"  size     {size(storage.size_bytes)} in {counted(storage.segments, 'segment')}, "
         f"{storage.compressed} of them compressed"
     )
     if status.pruned is not None:

@@ -27,6 +27,20 @@ class Damaged(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
 
 
+class Span(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries that the ledger itself says something of."""
+
+    said_by_seq: int
+    """The record that says it."""
+    from_seq: int
+    through_seq: int
+    """Of what was moved aside, the last that stood whole; less than `from_seq` if none did."""
+    kept_as: str = ""
+    """The file, in the ledger's directory, that has what was moved aside."""
+    size_bytes: int = 0
+    """Of that file."""
+
+
 class Verification(msgspec.Struct, frozen=True, kw_only=True):
     """What walking a ledger told."""
 
@@ -43,6 +57,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     signed_through: int | None
     """The newest entry that a checkpoint vouches for, 0 for none; null if none were given."""
     damage: Damaged | None
+    unattested: tuple[Span, ...] = ()
+    """Entries that a daemon found at its start and that no checkpoint of before vouches for: of one
+    that was killed, or anybody's (`ledger.unattested`)."""
+    moved_aside: tuple[Span, ...] = ()
+    """What was taken out of the ledger as torn (`ledger.recovered`)."""
 
     @classmethod
     def of_sound(cls, ledger: str, verified: Verified, *, signed: bool = False) -> Self:
@@ -56,6 +75,22 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             unfinished_bytes=verified.unfinished_bytes,
             signed_through=verified.signed_through if signed else None,
             damage=None,
+            unattested=tuple(
+                Span(said_by_seq=note.seq, from_seq=note.from_seq, through_seq=note.through_seq)
+                for note in verified.notes
+                if note.event == "ledger.unattested"
+            ),
+            moved_aside=tuple(
+                Span(
+                    said_by_seq=note.seq,
+                    from_seq=note.from_seq,
+                    through_seq=note.through_seq,
+                    kept_as=note.kept_as,
+                    size_bytes=note.torn_bytes,
+                )
+                for note in verified.notes
+                if note.event == "ledger.recovered"
+            ),
         )
 
     @classmethod
@@ -84,7 +119,11 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
 
 def draw(found: Verification, screen: Screen) -> Iterator[str]:
     """The verdict, then what it rests on."""
-    verdict = paint("sound", Tone.GOOD, color=screen.color)
+    lost = any(span.through_seq >= max(1, span.from_seq) for span in found.moved_aside)
+    word, tone = (
+        ("sound, without what was moved aside", Tone.WARNING) if lost else ("sound", Tone.GOOD)
+    )
+    verdict = paint(word, tone, color=screen.color)
     if found.damage is not None:
         verdict = paint(f"damaged {_where(found.damage)}", Tone.HOST, color=screen.color)
     yield f"{visible(found.ledger)}: {verdict}"
@@ -97,6 +136,21 @@ def draw(found: Verification, screen: Screen) -> Iterator[str]:
         yield f"  head     {found.head.seq} {found.head.digest}"
     if found.first_seq > 1:
         yield f"  note     begins at entry {found.first_seq}: what came before is not here"
+    for span in found.unattested:
+        yield (
+            f"  note     nobody vouches for entries {span.from_seq} to {span.through_seq}: "
+            f"record {span.said_by_seq}"
+        )
+    for span in found.moved_aside:
+        entries = (
+            f", entries {span.from_seq} to {span.through_seq},"
+            if span.through_seq >= max(1, span.from_seq)
+            else ""
+        )
+        yield visible(
+            f"  note     {span.size_bytes} bytes{entries} were moved aside as {span.kept_as}: "
+            f"record {span.said_by_seq}"
+        )
     if found.unfinished_bytes:
         yield f"  note     {found.unfinished_bytes} bytes of an unfinished line at the end"
 

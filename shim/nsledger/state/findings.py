@@ -69,6 +69,8 @@ class Kind(enum.StrEnum):
     """What a hook left, or somebody else, was no record and was set aside."""
     UNWATCHED = "unwatched"
     """Nobody watched for a while."""
+    LEDGER_PRUNED = "ledger_pruned"
+    """The rules of retention removed most of the ledger within a day."""
     SEGMENT_ALTERED = "segment_altered"
     """Somebody else touched the ledger while it was being written."""
 
@@ -128,6 +130,10 @@ _REMEDIES: Final = {
     Kind.GAP: "`nsledger log --event gap` tells when and why; mend the cause.",
     Kind.SPOOL_QUARANTINED: "Look at the files in the spool's quarantine and at who may write.",
     Kind.UNWATCHED: "See in systemd's journal why nsledger was away at that time.",
+    Kind.LEDGER_PRUNED: (
+        "Look at the node's clock and its disk at that time, and at retention_max_age_days, "
+        "retention_max_bytes and disk_prune_free_bytes; export what must be kept."
+    ),
     Kind.SEGMENT_ALTERED: "Keep the ledger as evidence; `nsledger verify` tells what still holds.",
 }
 

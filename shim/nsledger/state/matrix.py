@@ -217,7 +217,7 @@ def pod_matrix(
     rows = [_sandbox(pod, host), *(_container(container, pod, host) for container in shown)]
     return Matrix(
         pod=pod.ref,
-        state=rows[0].state,
+        state=_state(ended=pod.ended, seen=bool(pod.since)),
         since=pod.since or None,
         until=pod.until or None,
         netns_path=pod.netns_path,
@@ -236,7 +236,7 @@ def _named(container: Container) -> str:
 
 def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
     sharing: dict[NamespaceType, str] = {}
-    if pod.actual is not None and host is not None and not pod.ended:
+    if pod.actual is not None and host is not None and not pod.sandbox_ended:
         sharing = {type_: sandbox_sharing(type_, pod.actual, host) for type_ in ORDER}
     return Process(
         kind="sandbox",
@@ -245,10 +245,10 @@ def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
         attempt=pod.ref.attempt,
         image="",
         pid=None if pod.actual is None else pod.actual.pid or None,
-        state=_state(ended=pod.ended, seen=bool(pod.since)),
+        state=_state(ended=pod.sandbox_ended, seen=bool(pod.since)),
         since=pod.since or None,
         seen_since=pod.source is Source.RECONCILE,
-        until=pod.until or None,
+        until=pod.sandbox_until or None,
         unobservable=pod.unobservable,
         evidence=tuple(sorted(pod.evidence)),
         records=pod.records,

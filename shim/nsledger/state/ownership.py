@@ -201,8 +201,8 @@ class Ownership:
             over[container_ref.container_id] = record.time
         if pod_ref is not None and pod_ref.pod_sandbox_id:
             pod = self._workloads.pods.get(pod_ref.pod_sandbox_id)
-            if pod is None or pod.ended:
-                over[pod_ref.pod_sandbox_id] = pod.until if pod else record.time
+            if pod is None or pod.sandbox_ended:
+                over[pod_ref.pod_sandbox_id] = pod.sandbox_until if pod else record.time
             for container_id, container in pod.containers.items() if pod else ():
                 if container.ended:
                     over[container_id] = container.until

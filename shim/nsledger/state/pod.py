@@ -93,6 +93,8 @@ class Container:
     ended: bool = False
     ending: Ending | None = None
     """How it was seen to end; None while it lives, and where something else took its place."""
+    start_failed: bool = False
+    """Its last StartContainer failed, and it had no process before or after."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
     """Sequence numbers of the records it was made from."""
@@ -156,8 +158,14 @@ class Container:
         self._was_seen_by(event.source)
         self.evidence.append(seq)
 
+    def resume(self) -> None:
+        """The record said that it had ended, and the same process was found running."""
+        self.ended, self.until, self.ending = False, "", None
+
     def take_started(self, event: ContainerStarted, seq: int, time: str) -> None:
         """Take in what the daemon read and judged."""
+        if event.still_running:
+            self.resume()
         if event.actual is not None:
             self.actual = event.actual.filled_from(self.witnessed, ReadingSource.HOOK)
             self.read_time = time
@@ -216,16 +224,34 @@ class Pod:
     sources: set[Source] = field(default_factory=set[Source])
     """All witnesses of its sandbox."""
     since: str = ""
-    until: str = ""
-    ended: bool = False
+    sandbox_ended: bool = False
+    """Its sandbox has no process any more. Containers may run on without one: see `ended`."""
+    sandbox_until: str = ""
+    """Time of the record that saw the sandbox end; empty while it lives."""
     ending: Ending | None = None
     """How the sandbox was seen to end."""
+    stopped: bool = False
+    """StopPodSandbox or RemovePodSandbox succeeded, or its node was restarted: by CRI, all its
+    containers have ended with it."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
     """Sequence numbers of the records it was made from, without those of its containers."""
     records: LayerRecords = _NO_RECORDS
     containers: dict[str, Container] = field(default_factory=dict[str, Container])
     """By `container_id`, in the order they appeared."""
+
+    @property
+    def ended(self) -> bool:
+        """Whether neither its sandbox nor any of its containers has a process."""
+        return self.sandbox_ended and not any(one.running for one in self.containers.values())
+
+    @property
+    def until(self) -> str:
+        """When the last of its processes was seen to have ended; empty while one lives."""
+        if not self.ended:
+            return ""
+        ends = (one.until for one in self.containers.values() if one.until and one.since)
+        return max([self.sandbox_until, *ends])
 
     def actual_source(self, type_: NamespaceType) -> ReadingSource:
         """How the sandbox's namespace of `type_` was read."""
@@ -258,6 +284,8 @@ class Pod:
 
     def take_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
         """Take in what the runtime made of it, and what the sandbox got."""
+        if event.still_running:
+            self.sandbox_ended, self.sandbox_until, self.ending = False, "", None
         if not self.sources or _FAITH[event.source] < _FAITH[self.source]:
             self.source = event.source
         self.sources.add(event.source)
@@ -296,6 +324,8 @@ class Pod:
         for other in self.containers.values():
             if other is container or other.actual is None or other.ref.name != container.ref.name:
                 continue
+            if not container.ref.name:
+                continue  # no record has told either's name yet, so nothing says it is the same
             if container.precedes(other):
                 container.end(other.since)
             else:
@@ -321,9 +351,20 @@ class Pod:
             if any(one.same_as(their) for one in private for their in theirs):
                 other.end(container.since)
 
+    def end_sandbox(self, time: str, ending: Ending | None = None) -> None:
+        """The process of its sandbox is gone by `time`; the first such note counts.
+
+        The containers go on: when only the pause process dies, they keep running.
+        """
+        if not self.sandbox_ended:
+            self.sandbox_ended, self.sandbox_until, self.ending = True, time, ending
+
     def end(self, time: str, ending: Ending | None = None) -> None:
-        """Its sandbox and all its containers are gone by `time`; the first such note counts."""
-        if not self.ended:
-            self.ended, self.until, self.ending = True, time, ending
+        """Its sandbox and all its containers are gone by `time`.
+
+        Only what CRI guarantees comes here: a successful StopPodSandbox or RemovePodSandbox.
+        """
+        self.stopped = True
+        self.end_sandbox(time, ending)
         for container in self.containers.values():
-            container.end(self.until)
+            container.end(time)

@@ -163,7 +163,7 @@ def of_end(record: Record, event: PodStopped | ContainerStopped) -> Iterator[Sig
             record,
             pod=event.pod,
             container=event.container if isinstance(event, ContainerStopped) else None,
-            since=event.not_before,
+            since=event.ended_at or event.not_before,
         )
 
 

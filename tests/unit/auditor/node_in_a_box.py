@@ -15,6 +15,7 @@ from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.follow_up import FollowUpWorker
 from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.interceptor import CriInterceptor, Policy
@@ -141,6 +142,7 @@ class Box:
     evidence: CallOutcomes
     runtime_status: RuntimeStatusClient
     spool: Inbox
+    drift_recorder: DriftRecorder
     reconciliation: Reconciliation
     in_flight: InFlight
     follow_up: FollowUpWorker
@@ -174,6 +176,7 @@ def box(
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
     alone: bool = True,
+    exits: bool = False,
     ahead: WriteAhead | None = None,
 ) -> Iterator[Box]:
     """A box that runs until `finish`; it restores and reconciles if it is given an interval."""
@@ -208,12 +211,13 @@ def box(
     restored_state = RestoredState(
         node_state=node_state, spool=spool, recorder=recorder, ledger=str(ledger)
     )
+    drift_recorder = DriftRecorder(
+        runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
+    )
     reconciliation = Reconciliation(
         runtime_status=runtime_status,
         node_state=node_state,
-        drift_recorder=DriftRecorder(
-            runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
-        ),
+        drift_recorder=drift_recorder,
         interval_s=reconcile_interval_s,
     )
     follow_up = FollowUpWorker(
@@ -226,6 +230,9 @@ def box(
         idle_gate=IdleGate(lambda: 0),
         pause=lambda: None,
     )
+    exit_watch = ExitWatch(follow_up.put, clock=clock)
+    node_state.exit_watch = exit_watch if exits else None
+    exit_watch.start()
     interceptor = CriInterceptor(
         recorder=recorder,
         follow_up=follow_up,
@@ -246,6 +253,7 @@ def box(
         evidence,
         runtime_status,
         spool,
+        drift_recorder,
         reconciliation,
         in_flight,
         follow_up,
@@ -256,6 +264,7 @@ def box(
     try:
         yield made
     finally:
+        exit_watch.close(5)
         made.finish()
 
 

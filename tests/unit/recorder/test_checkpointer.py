@@ -13,7 +13,10 @@ from nsledger.ledger import checkpoint_file
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey, generate
 from nsledger.ledger.verify import verify
+from nsledger.ledger.walk import Note
 from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import LedgerCreated, LedgerUnattested, Source
+from nsledger.model.record import encode
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
 from nsledger.recorder.recorder import Recorder
 from tests import recording
@@ -24,7 +27,9 @@ SOON_S = 30.0
 class Node:
     """A recorder and a checkpointer, in one directory."""
 
-    def __init__(self, directory: Path, *, every_records: int, every_s: float) -> None:
+    def __init__(
+        self, directory: Path, *, every_records: int, every_s: float = 3600, attest: bool = True
+    ) -> None:
         self.ledger, self.file = directory / "ledger", directory / "checkpoints"
         self.key = directory / "key"
         self.recorder = Recorder(
@@ -39,6 +44,8 @@ class Node:
             file=str(self.file),
             schedule=Schedule(every_records=every_records, every_s=every_s, least_s=0.01),
             now=recording.now,
+            recorder=self.recorder,
+            attest=attest,
         )
         self.recorder.on_synced(self.checkpointer.synced)
 
@@ -192,3 +199,123 @@ def test_a_later_daemon_goes_on_with_the_file(tmp_path: Path) -> None:
     seqs = [one.head.seq for one in node.signed]
     assert seqs == sorted(set(seqs))
     assert verify(str(node.ledger), checkpoints=node.signed).signed_through == seqs[-1]
+
+
+def told(ledger: Path) -> list[tuple[int, int, str]]:
+    """What the ledger says that nobody vouches for."""
+    events = [record.event for record in recording.records(ledger)]
+    return [
+        (event.from_seq, event.through_seq, event.reason)
+        for event in events
+        if isinstance(event, LedgerUnattested)
+    ]
+
+
+def run_once(directory: Path, count: int = 5, *, attest: bool = True) -> Node:
+    node = Node(directory, every_records=100, attest=attest)
+    if not node.key.exists():
+        generate(str(node.key))
+    before = len(node.signed)
+    node.start()
+    node.record(count)
+    eventually(lambda: node.has_signed(before + 1))
+    node.close()
+    return node
+
+
+def test_a_clean_stop_signs_the_last_record_and_the_next_start_has_nothing_to_say(
+    tmp_path: Path,
+) -> None:
+    for _ in range(3):
+        node = run_once(tmp_path)
+        assert node.signed[-1].head.seq == len(recording.records(node.ledger))
+
+    assert told(node.ledger) == []
+
+
+def test_what_was_written_while_no_daemon_ran_is_on_record_before_it_is_signed(
+    tmp_path: Path,
+) -> None:
+    node = run_once(tmp_path)
+    last = node.signed[-1].head.seq
+    forger = LedgerWriter.open(str(node.ledger))
+    forger.append([recording_line(number) for number in (1, 2, 3)])
+    forger.close()
+
+    run_once(tmp_path)
+
+    assert told(node.ledger) == [(last + 1, last + 3, "")]
+    said = next(
+        record.seq
+        for record in recording.records(node.ledger)
+        if isinstance(record.event, LedgerUnattested)
+    )
+    later = [one.head.seq for one in node.signed if one.head.seq > last]
+    assert min(later) >= said
+    assert [(note.event, note.from_seq, note.through_seq) for note in notes(node.ledger)] == [
+        ("ledger.unattested", last + 1, last + 3)
+    ]
+
+
+def notes(ledger: Path) -> tuple[Note, ...]:
+    return verify(str(ledger)).notes
+
+
+def test_a_ledger_that_was_never_signed_and_one_that_was_rewritten_are_said_so(
+    tmp_path: Path,
+) -> None:
+    writer = LedgerWriter.open(str(tmp_path / "ledger"))
+    writer.append([recording_line(number) for number in range(4)])
+    writer.close()
+    node = run_once(tmp_path)
+    assert told(node.ledger) == [(1, 4, "no_checkpoint")]
+
+    run_once(tmp_path)
+    assert told(node.ledger) == [(1, 4, "no_checkpoint")], "all of that is signed now"
+
+    first, *_, last = node.signed
+    path = node.ledger / "00000000000000000001.jsonl"
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(lines[: last.head.seq - 1]))
+    run_once(tmp_path, 1)
+
+    assert told(node.ledger)[1:] == [(first.head.seq + 1, last.head.seq - 1, "rewritten")]
+
+
+def recording_line(number: int) -> bytes:
+    created = LedgerCreated(source=Source.DAEMON, ledger_id=recording.LEDGER_ID)
+    return encode(recording.event(number) if number else created, recording.now())
+
+
+def test_a_successor_says_nothing_of_what_its_predecessor_watched(tmp_path: Path) -> None:
+    node = run_once(tmp_path)
+    writer = LedgerWriter.open(str(node.ledger))
+    writer.append([recording_line(1)])
+    writer.close()
+
+    run_once(tmp_path, attest=False)
+
+    assert told(node.ledger) == []
+
+
+def test_an_entry_is_signed_when_somebody_waits_for_it(tmp_path: Path) -> None:
+    node = Node(tmp_path, every_records=1000)
+    generate(str(node.key))
+    node.start()
+    node.record(10)
+    eventually(lambda: node.has_signed(1))
+    seq = len(recording.records(node.ledger)) + 1
+    node.recorder.record(recording.event("x"), at=recording.now(), sync=True).wait(SOON_S)
+
+    assert node.checkpointer.cover(seq, SOON_S)
+    assert node.signed[-1].head.seq >= seq
+    assert not node.checkpointer.cover(seq + 1000, 0.05)
+    node.close()
+
+
+def test_where_there_is_no_key_nobody_waits(tmp_path: Path) -> None:
+    node = Node(tmp_path, every_records=1000)
+    node.start()
+
+    assert node.checkpointer.cover(10, SOON_S)
+    node.close()

@@ -15,8 +15,10 @@ from nsledger.model.events import (
     Event,
     Gap,
     LedgerPruned,
+    LedgerRecovered,
     LedgerResumed,
     LedgerStopped,
+    LedgerUnattested,
     NamespaceChanged,
     NodeRebooted,
     PodRequested,
@@ -81,6 +83,7 @@ def test_all_events_are_in_that_list() -> None:
         "ledger.pruned",
         "ledger.resumed",
         "ledger.stopped",
+        "ledger.unattested",
         "namespace.changed",
         "node.rebooted",
         "segment.altered",
@@ -168,7 +171,7 @@ def test_a_mismatch_comes_before_all_else() -> None:
                 container=ContainerRef(),
                 ending=Ending.EXITED,
             ),
-            "found, not so at 00:03:50.123: exited",
+            "found; it was not there at 00:03:50.123: exited",
             Tone.PLAIN,
         ),
         (
@@ -198,6 +201,18 @@ def test_a_mismatch_comes_before_all_else() -> None:
             Gap(source=DAEMON, reason="unclean_stop", count=None, first_time="", last_time=""),
             "unknown number missed: unclean_stop",
             Tone.FAILED,
+        ),
+        (
+            LedgerUnattested(source=DAEMON, from_seq=7, through_seq=9, reason="rewritten"),
+            "nobody vouches for entries 7 to 9: rewritten",
+            Tone.WARNING,
+        ),
+        (
+            LedgerRecovered(
+                source=DAEMON, torn_bytes=9, kept_as="torn-7-1", from_seq=7, through_seq=8
+            ),
+            "9 torn bytes, entries 7 to 8, kept as torn-7-1",
+            Tone.WARNING,
         ),
         (
             LedgerPruned(

@@ -23,6 +23,7 @@ def test_the_words_are_stable() -> None:
         "gap",
         "spool_quarantined",
         "unwatched",
+        "ledger_pruned",
         "segment_altered",
     }
 

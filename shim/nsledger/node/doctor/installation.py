@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 import time
 from typing import Final
 
 from nsledger.errors import NsledgerError
-from nsledger.node import hook_files, kubelet
+from nsledger.model.endpoint import is_same_socket
+from nsledger.node import hook_files, kubelet, kubelet_process
 from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
-from nsledger.node.planning import ENDPOINT
 from nsledger.node.survey import require_interpreter
-from nsledger.node.unit_files import read_unit
 
 _INSTALL: Final = "Run `nsledger install`; with --dry-run it shows what it would change."
 _PRIVATE_MODE: Final = 0o700
 _WAITING_S: Final = 60.0
 _LEAST_ROOM_BYTES: Final = 1 << 30
 _LEAST_ROOM_SHARE: Final = 0.05
-_CONNECTION: Final = re.compile(
-    r"ESTAB\s+\d+\s+\d+\s+\S+\s+(?P<number>\d+)\s+\S+\s+(?P<peer>\d+)(?P<rest>[^\n]*)"
-)
 
 
 def installed_files(sight: Sight) -> Outcome:
@@ -121,32 +116,39 @@ def shim_socket(sight: Sight) -> Outcome:
 
 
 def kubelet_endpoint(sight: Sight) -> Outcome:
-    """What the kubelet will call at its next start."""
-    unit = read_unit("kubelet.service", sight.host.read, sight.host.glob)
-    place = kubelet.find(unit, sight.host.read, endpoint=ENDPOINT)
-    found = kubelet.current_endpoint(place, sight.host.read)
+    """What the running kubelet was told, and will be at its next start."""
+    running = kubelet_process.argv(sight.host)
     wanted = f"unix://{sight.shim_socket}"
-    if found in (wanted, sight.shim_socket):
-        return ok(f"it is {found}")
+    told = kubelet.read(sight.host, endpoint=wanted, running=running)
+    place = f" ({told.stated.path}:{told.stated.line})" if told.stated else ""
+    if is_same_socket(told.endpoint, wanted):
+        return ok(f"it is {told.endpoint}{place}")
     if sight.manifest is not None and sight.manifest.bypassed:
         return warning("the shim is bypassed", "nsledger bypass --back")
-    return failed(f"it is {found or 'the default'}, not {wanted}", _INSTALL)
+    return failed(f"it is {told.endpoint or 'the default'}{place}, not {wanted}", _INSTALL)
 
 
 def kubelet_connection(sight: Sight) -> Outcome:
     """Whose connections the shim has: the kubelet's must be one, and no straight one beside it."""
     if not sight.host.is_this_machine:
         return of_an_image()
-    done = sight.host.run("ss", "--unix", "--extended", "--processes", "--no-header")
-    if done.code or "users:" not in done.stdout:
+    listed = kubelet_process.connections(sight.host)
+    if listed is None:
         return unknown("ss tells no processes", "Run it as root, with iproute2 installed.")
-    shim = peers(done.stdout, _inode(sight.shim_socket))
-    straight = peers(done.stdout, _inode(sight.runtime_socket))
-    if "kubelet" in straight:
+    shim = kubelet_process.peers(listed, kubelet_process.inode(sight.shim_socket))
+    straight = kubelet_process.peers(listed, kubelet_process.inode(sight.runtime_socket))
+    main = kubelet_process.pid(sight.host)
+    if _is_kubelet_in(straight, main):
         return failed(f"it is connected to {sight.runtime_socket}", "systemctl restart kubelet")
-    if "kubelet" in shim:
-        return ok(f"connected to {sight.shim_socket}: {', '.join(sorted(shim))}")
+    if _is_kubelet_in(shim, main):
+        names = ", ".join(sorted({name for _, name in shim}))
+        return ok(f"connected to {sight.shim_socket}: {names}")
     return failed("the kubelet is not connected to the shim", "systemctl restart kubelet")
+
+
+def _is_kubelet_in(processes: set[tuple[int, str]], main: int | None) -> bool:
+    """By the unit's main process where systemd names one, else by its name."""
+    return any(pid == main if main is not None else name == "kubelet" for pid, name in processes)
 
 
 def ledger(sight: Sight) -> Outcome:
@@ -187,31 +189,3 @@ def hook_fires(sight: Sight) -> Outcome:
         sight.host.outside(sight.ledger),
     )
     return ok("a throw-away pod left the hook's and the shim's record")
-
-
-def peers(listed: str, file: int | None) -> set[str]:
-    """The names of the processes that are connected to a socket, by the inode of its file.
-
-    Not by its path: the kernel keeps the one that it was bound at, and nsledger's own gets its
-    name by a rename. `listed` is what `ss --unix --extended --processes` prints: the local path
-    and number, then the peer's, the processes, and the file's inode where there is a file.
-    """
-    accepted: set[str] = set()
-    users: dict[str, str] = {}
-    for row in _CONNECTION.finditer(listed):
-        users[row["number"]] = row["rest"]
-        if file is not None and f" ino:{file} " in f"{row['rest']} ":
-            accepted.add(row["peer"])
-    return {
-        name
-        for number in accepted & users.keys()
-        for name in re.findall(r'\("([^"]+)"', users[number])
-    }
-
-
-def _inode(path: str) -> int | None:
-    """Of the socket's file; None if there is none."""
-    try:
-        return os.stat(path).st_ino
-    except FileNotFoundError:
-        return None

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nsledger.cli.commands.status import look
+from nsledger.cli.reading import Reading
 from nsledger.daemon.config import Configuration
 from nsledger.ledger.compression import compress
 from nsledger.ledger.writer import LedgerWriter
@@ -47,7 +48,7 @@ def test_gaps_of_the_last_day_are_added_up_by_reason(tmp_path: Path) -> None:
         (1, recording.event("end")),
     ).close()
 
-    status = look(str(tmp_path), ROOMY, now_ns=NOW_NS)
+    status = look(Reading(str(tmp_path)), ROOMY, now_ns=NOW_NS)
 
     assert status.gaps == (GapSum("disk_full", 2, 5), GapSum("unclean_stop", 2, None))
     assert status.worries == ["something is missing"]
@@ -57,7 +58,7 @@ def test_it_says_what_is_in_the_ledger_and_who_writes_it(tmp_path: Path) -> None
     writer = write(tmp_path, (2, recording.event("a")), (1, recording.event("b")))
     compress(str(tmp_path), "00000000000000000001.jsonl", called_off=lambda: False)
 
-    status = look(str(tmp_path), ROOMY, now_ns=NOW_NS)
+    status = look(Reading(str(tmp_path)), ROOMY, now_ns=NOW_NS)
     writer.close()
 
     assert status.ledger_id == recording.LEDGER_ID
@@ -68,7 +69,7 @@ def test_it_says_what_is_in_the_ledger_and_who_writes_it(tmp_path: Path) -> None
     )
     assert (status.storage.segments, status.storage.compressed) == (4, 1)
     assert status.storage.disk_stage is DiskStage.OK
-    assert look(str(tmp_path), ROOMY, now_ns=NOW_NS).daemon is None
+    assert look(Reading(str(tmp_path)), ROOMY, now_ns=NOW_NS).daemon is None
 
 
 def test_a_ledger_that_stopped_and_a_full_disk_are_bad_news(tmp_path: Path) -> None:
@@ -76,7 +77,7 @@ def test_a_ledger_that_stopped_and_a_full_disk_are_bad_news(tmp_path: Path) -> N
     write(tmp_path, (1, stopped)).close()
     tight = Configuration(disk_stop_free_bytes=1 << 50)
 
-    status = look(str(tmp_path), tight, now_ns=NOW_NS)
+    status = look(Reading(str(tmp_path)), tight, now_ns=NOW_NS)
 
     assert status.storage.stopped
     assert status.storage.disk_stage is DiskStage.STOP

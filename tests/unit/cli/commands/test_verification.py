@@ -5,6 +5,7 @@ import os
 import pty
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,11 @@ import yaml
 
 from nsledger.cli import exit_codes
 from nsledger.cli.commands import verify
+from nsledger.ledger.writer import LedgerWriter
+from nsledger.model.events import LedgerUnattested, Source
+from nsledger.recorder.recorder import Recorder
 from nsledger.render.verification import Verification
-from tests import checkpoints, ledgers, programs
+from tests import checkpoints, ledgers, programs, recording
 from tests.synthetic_node import example_node
 from tests.unit.cli.conftest import Nsledger
 
@@ -155,3 +159,66 @@ def test_a_long_walk_shows_its_progress_on_a_terminal_and_nowhere_else(
     assert quiet.stderr == b""
     assert b"verifying" in shown
     assert b"100%" in shown
+
+
+def test_what_was_blanked_and_then_moved_aside_at_a_start_is_said_with_its_span(
+    nsledger: Nsledger, tmp_path: Path
+) -> None:
+    directory = example_node().write(tmp_path / "ledger")
+    lines = ledgers.lines(directory)
+    blanked = b"\0" * (len(lines[9]) - 1) + b"\n"
+    ledgers.replace(directory, [*lines[:9], blanked, *lines[10:]])
+    recorder = Recorder(
+        lambda: LedgerWriter.open(str(directory)),
+        now=recording.now,
+        new_ledger_id=lambda: recording.LEDGER_ID,
+    )
+    recorder.start()
+    assert recorder.record(recording.event("on"), at=recording.now(), sync=True).wait(30)
+    assert recorder.close(30) == 0
+
+    done = nsledger("verify", "--ledger", str(directory))
+    found = msgspec.json.decode(
+        nsledger("verify", "-o", "json", "--ledger", str(directory)).out, type=Verification
+    )
+
+    assert f"{directory}: sound, without what was moved aside" in done.out
+    assert "entries 10 to 38, were moved aside as torn-00000000000000000010-1" in done.out
+    (span,) = found.moved_aside
+    assert (span.from_seq, span.through_seq) == (10, 38)
+    assert span.size_bytes == sum(map(len, lines[9:]))
+    done_apart = subprocess.run(
+        [sys.executable, "-I", "-S", "tools/verify_ledger.py", str(directory)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done_apart.stdout.rstrip().endswith("; moved aside 10 to 38")
+
+
+def test_what_nobody_vouches_for_is_repeated(nsledger: Nsledger, tmp_path: Path) -> None:
+    node = example_node()
+    node.say(LedgerUnattested(source=Source.DAEMON, from_seq=7, through_seq=9))
+    directory = node.write(tmp_path / "ledger")
+
+    assert (
+        "nobody vouches for entries 7 to 9: record 39"
+        in nsledger("verify", "--ledger", str(directory)).out
+    )
+
+
+def test_damage_at_the_beginning_is_named_with_checkpoints_as_without(
+    nsledger: Nsledger, tmp_path: Path
+) -> None:
+    directory = example_node().write(tmp_path / "ledger")
+    signed = checkpoints.sign_end(directory, tmp_path / "signed", tmp_path / "key")
+    lines = ledgers.lines(directory)
+    with_key = ["--checkpoint", str(tmp_path / "signed"), "--key", f"{tmp_path / 'key'}.pub"]
+
+    for first in (b"garbage\n", b"\0" * 40 + b"\n", lines[0][:40] + b"\n", lines[0][:-1], b""):
+        ledgers.replace(directory, [first, *lines[1:]])
+        for more in ([], with_key):
+            done = nsledger("verify", "--ledger", str(directory), *more)
+            assert done.code == exit_codes.FOUND, done
+            assert "damaged at entry 1" in done.out
+    assert signed.head.seq == 38

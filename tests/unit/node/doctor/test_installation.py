@@ -14,11 +14,12 @@ from types import SimpleNamespace
 import pytest
 
 from nsledger.errors import NsledgerError
+from nsledger.node import kubelet_process
 from nsledger.node.containerd_plan import Containerd
 from nsledger.node.doctor import installation
 from nsledger.node.doctor.examine import examine
-from nsledger.node.doctor.installation import peers
 from nsledger.node.doctor.outcome import Result
+from nsledger.node.kubelet_process import peers
 from tests.unit.node.doctor.sights import ThisMachine, sight
 
 SHIM, RUNTIME, ELSEWHERE = 1695, 1786, 1790
@@ -34,8 +35,8 @@ u_str LISTEN 0 0 /run/nsledger/.47da872d 500 * 0 users:(("nsledger",pid=9,fd=3))
 
 
 def test_the_peer_of_a_socket_is_who_connected_to_it() -> None:
-    assert peers(LISTED, SHIM) == {"kubelet"}
-    assert peers(LISTED, RUNTIME) == {"nsledger", "sh"}
+    assert peers(LISTED, SHIM) == {(7, "kubelet")}
+    assert peers(LISTED, RUNTIME) == {(9, "nsledger"), (9, "sh")}
     assert peers(LISTED, ELSEWHERE) == set()
     assert peers(LISTED, 169) == set()
     assert peers(LISTED, None) == set()
@@ -65,7 +66,7 @@ def test_this_process_is_found_at_the_other_end_of_a_real_connection() -> None:
     shutil.rmtree(directory)
 
     own = Path("/proc/self/comm").read_text().strip()
-    assert peers(listed.stdout, inode) == {own}
+    assert peers(listed.stdout, inode) == {(os.getpid(), own)}
 
 
 def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path) -> None:
@@ -100,7 +101,7 @@ def test_where_the_kubelet_is_connected_is_told(
 ) -> None:
     node = sight(ThisMachine({"ss": printed}))
     files = {node.shim_socket: SHIM, node.runtime_socket: RUNTIME}
-    monkeypatch.setattr(installation, "_inode", files.get)
+    monkeypatch.setattr(kubelet_process, "inode", files.get)
 
     assert installation.kubelet_connection(node).result is result
 
