@@ -103,7 +103,7 @@ def test_every_claim_has_its_records(node: RecordedNode) -> None:
 
 @given(disturbed())
 def test_explain_never_says_what_show_denies(node: RecordedNode) -> None:
-    """Cell by cell: whose it is in the table is whose it is in the sentences, or unknown in both."""
+    """Whose a cell is in the table, it is in the sentences; or it is unknown in both."""
     for matrix, explanation in explanations(node):
         for of_type in explanation.types:
             for row in matrix.processes:
