@@ -32,6 +32,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "base-spec-current": runtime.current_base_specs,
         "rlimits": runtime.rlimits,
         "annotations": runtime.allowed_annotations,
+        "running-specs": runtime.running_specs,
         "configuration-loaded": runtime.configuration_loaded,
         "installed-files": installation.installed_files,
         "hook-interpreter": installation.hook_interpreter,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import posixpath
 import re
@@ -17,13 +18,24 @@ from nsledger.node.containerd_plan import admins_base_spec, admins_list
 from nsledger.node.crio import hook_files_in
 from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
-from nsledger.node.hook_files import crio_hook, entry
+from nsledger.node.hook_files import HOOK_DIRECTORY, crio_hook, entry
 from nsledger.node.survey import base_spec
 
 _INSTALL: Final = "Run `nsledger install`; with --dry-run it shows what it would change."
 _RESTART: Final = "systemctl restart containerd; running pods go on."
 _TESTED: Final = {"containerd": ((1, 6), (2, 4)), "cri-o": ((1, 24), (2, 0))}
 """First tested version, and the first that is not."""
+_CONTAINERDS_BUNDLES: Final = "/run/containerd/io.containerd.runtime.v2.task/k8s.io"
+_CRIOS_BUNDLES: Final = "/run/containers/storage/overlay-containers"
+_BUNDLES: Final = (_CONTAINERDS_BUNDLES, _CRIOS_BUNDLES)
+_SPEC_OF: Final = {
+    _CONTAINERDS_BUNDLES: ("config.json",),
+    _CRIOS_BUNDLES: ("userdata", "config.json"),
+}
+_KINDS: Final = ("io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType")
+"""Annotations that tell a container from a sandbox, in which no hook runs."""
+_RESTART_S: Final = 60.0
+"""Within it the runtime is restarted after its files were written."""
 _KEYS: Final = ("pod_annotations", "container_annotations")
 
 
@@ -167,6 +179,50 @@ def allowed_annotations(sight: Sight) -> Outcome:
             if lost:
                 return failed(f"{handler.name}: {key} lacks {', '.join(sorted(lost))}", _INSTALL)
     return ok(f"{ANNOTATIONS} passes in every handler")
+
+
+def running_specs(sight: Sight) -> Outcome:
+    """The spec that a container runs with shows what is in force, whatever the files say."""
+    if not sight.runs:
+        return of_an_image()
+    if sight.manifest is None:
+        return failed("nothing is installed on this node", _INSTALL)
+    files = [file.path for part in sight.manifest.parts for file in part.files]
+    installed_s = max(
+        (os.stat(sight.host.outside(path)).st_mtime for path in files if sight.host.exists(path)),
+        default=0.0,
+    )
+    hooked: list[str] = []
+    unhooked: list[str] = []
+    for directory in _BUNDLES:
+        for container_id in sight.host.names(directory):
+            path = posixpath.join(directory, container_id, *_SPEC_OF[directory])
+            spec = _application_spec(sight, path, since_s=installed_s + _RESTART_S)
+            if spec is not None:
+                is_hooked = HOOK_DIRECTORY in json.dumps(spec.get("hooks"))
+                (hooked if is_hooked else unhooked).append(container_id[:12])
+    if unhooked:
+        names = ", ".join(unhooked[:3])
+        return failed(f"{len(unhooked)} run without the hook in their spec, as {names}", _INSTALL)
+    if not hooked:
+        return unknown("no container started since the installation")
+    return ok(f"{len(hooked)} that started since the installation have the hook in their spec")
+
+
+def _application_spec(sight: Sight, path: str, *, since_s: float) -> Spec | None:
+    """The spec of a kubelet's container, begun after `since_s`; None for all else."""
+    try:
+        if os.stat(sight.host.outside(path)).st_mtime < since_s:
+            return None
+        data = sight.host.read(path)
+    except FileNotFoundError:
+        return None
+    spec = msgspec.json.decode(data, type=Spec) if data else {}
+    annotations = spec.get("annotations") or {}
+    kind = next((annotations[key] for key in _KINDS if key in annotations), "")
+    others = [one.name for one in sight.containerd.others] if not sight.is_crio else []
+    is_other = annotations.get("io.containerd.cri.runtime-handler") in others
+    return spec if kind == "container" and not is_other else None
 
 
 def configuration_loaded(sight: Sight) -> Outcome:

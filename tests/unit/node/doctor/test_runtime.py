@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from nsledger.node.doctor import runtime
 from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
-from nsledger.node.hook_files import crio_hook
+from nsledger.node.hook_files import HOOK_DIRECTORY, crio_hook
 from tests.unit.node.doctor.sights import ThisMachine, sight
 
 
@@ -99,3 +100,37 @@ def test_on_a_node_of_crio_its_hooks_directory_counts_and_not_containerds_files(
 
 def test_an_image_has_no_containerd_that_could_have_read_it(tmp_path: Path) -> None:
     assert runtime.configuration_loaded(sight(tmp_path)).result is Result.UNKNOWN
+
+
+def test_the_spec_of_a_container_that_runs_tells_whether_it_has_the_hook(tmp_path: Path) -> None:
+    bundles = tmp_path / "run/containerd/io.containerd.runtime.v2.task/k8s.io"
+
+    def started(name: str, kind: str, hooks: object, *, later_s: float = 120) -> None:
+        spec = bundles / name / "config.json"
+        spec.parent.mkdir(parents=True)
+        kinds = {"io.kubernetes.cri.container-type": kind}
+        spec.write_text(json.dumps({"annotations": kinds, "hooks": hooks}))
+        os.utime(spec, (time.time() + later_s,) * 2)
+
+    def told(*parts: object) -> Result:
+        node = sight(tmp_path)
+        node.__dict__["manifest"] = SimpleNamespace(
+            parts=parts, containerd_program="", containerd_main=""
+        )
+        node.__dict__["containerd"] = SimpleNamespace(others=[])
+        return runtime.running_specs(node).result
+
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/config.toml").touch()
+    part = SimpleNamespace(files=[SimpleNamespace(path="/etc/config.toml")])
+    hook = {"createRuntime": [{"args": [f"{HOOK_DIRECTORY}/launch.py"]}]}
+
+    assert told(part) is Result.UNKNOWN
+    started("before", "container", None, later_s=-60)
+    started("pause", "sandbox", None)
+    assert told(part) is Result.UNKNOWN
+    started("hooked", "container", hook)
+    assert told(part) is Result.OK
+    started("unhooked", "container", None)
+    assert told(part) is Result.FAILED
+    assert runtime.running_specs(sight(tmp_path)).result is Result.FAILED
