@@ -12,6 +12,7 @@ import msgspec
 from nsledger.model.judgement import HOST, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.refs import PodRef
+from nsledger.state.findings import Kind
 from nsledger.state.matrix import ORDER, Cell, Matrix, Process, State
 
 _WORST_FIRST: Final = (
@@ -44,6 +45,8 @@ class PodLine(msgspec.Struct, frozen=True, kw_only=True):
     """Types in which a process moved since it started."""
     records: tuple[int, ...]
     """Sequence numbers of the records of its sandbox."""
+    findings: tuple[Kind, ...] = ()
+    """Kinds of what was found about it and is not accepted; empty with `--at`."""
 
 
 @dataclass(frozen=True, slots=True)
