@@ -12,15 +12,12 @@ from pathlib import Path
 import pytest
 
 from nsledger.cri.client import RuntimeCallError
-from nsledger.node import base_specs
+from nsledger.node import base_specs, removal
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import send_back
-from nsledger.node.changes import Part
 from nsledger.node.doctor.examine import CHECKS, examine
 from nsledger.node.doctor.outcome import Finding, Result
 from nsledger.node.doctor.purposes import PURPOSES
 from nsledger.node.doctor.sight import Asking, Sight
-from nsledger.node.survey import CONTAINERD_CONFIGURATION
 from tests import programs
 from tests.node.field_node import FieldNode, put
 
@@ -42,7 +39,7 @@ def examined(node: FieldNode, *only: str) -> dict[str, Finding]:
         last_record_ns=lambda _: None,
         run_probe=None,
     )
-    sight = Sight(node.host, asking, program="containerd", main=CONTAINERD_CONFIGURATION)
+    sight = Sight(node.host, asking, program="containerd", main="")
     return {one.check: one for one in examine(sight, only=only or OF_THE_NODE)}
 
 
@@ -85,9 +82,8 @@ def as_kubeadm_wrote_it(path: str) -> Trap:
 def bypassed(node: FieldNode) -> None:
     kept = manifests.load(node.host)
     assert kept is not None
-    part = kept.part(Part.KUBELET)
-    assert part is not None
-    send_back(node.host, part, kept, lambda _: None)
+    taken = removal.prepared(node.host, kept, only_kubelet=True)
+    removal.bypass(node.host, taken, release=removal.Released(), say=lambda _: None)
 
 
 ANOTHER = """

@@ -17,12 +17,13 @@ from demo.shim import Shim
 from nsledger.model.events import ContainerWitnessed
 from nsledger.model.record import Record
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import apply, forget, undo
+from nsledger.node import removal
+from nsledger.node.apply import apply
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
 from nsledger.node.hook_files import SPOOL
 from nsledger.node.planning import plan
-from nsledger.node.proof import NodeProof, require_records_of_a_pod
+from nsledger.node.proof import NodeProof, NodeRelease, require_records_of_a_pod
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
 from nsledger.node.verification import flat
@@ -56,7 +57,7 @@ class Node:
             node.host,
             plan(node.host, found, program="/usr/bin/nsledger", parts=frozenset(Part)),
             version="1",
-            proof=NodeProof(node.host, found, *told, probe=False, say=lambda _: None),
+            proof=NodeProof(node.host, found, probe=False, say=lambda _: None),
             say=lambda _: None,
         )
         self.restart()
@@ -64,9 +65,9 @@ class Node:
     def uninstall(self) -> None:
         kept = manifests.load(self.node.host)
         assert kept is not None
-        for part in reversed(kept.parts):
-            kept = undo(self.node.host, part, kept, lambda _: None)
-        forget(self.node.host, kept)
+        taken = removal.prepared(self.node.host, kept)
+        release = NodeRelease(self.node.host, taken, say=lambda _: None)
+        assert removal.remove(self.node.host, taken, release=release, say=lambda _: None)
         self.restart()
 
     def restart(self) -> None:

@@ -189,7 +189,6 @@ def epilog(*examples: str, more: str = "") -> str:
 
 
 PARTS: Final = ("hook", "shim", "containerd", "kubelet")
-CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"
 
 
 def root() -> click.Option:
@@ -214,13 +213,13 @@ def only() -> click.Option:
     )
 
 
-def containerd() -> click.Option:
-    """Which containerd."""
+def containerd(default: str = "containerd") -> click.Option:
+    """Which containerd; an empty default stands for the one that was installed with."""
     return click.Option(
         ["--containerd"],
         metavar="PROGRAM",
-        default="containerd",
-        show_default=True,
+        default=default,
+        show_default=bool(default),
         help="The node's containerd; `ctr` is beside it.",
     )
 
@@ -230,7 +229,7 @@ def containerd_config() -> click.Option:
     return click.Option(
         ["--containerd-config"],
         metavar="PATH",
-        default=CONTAINERD_CONFIGURATION,
-        show_default=True,
-        help="containerd's main configuration file; it need not exist.",
+        default="",
+        help="containerd's main configuration file; it need not exist.  [default: what "
+        "containerd.service says, or /etc/containerd/config.toml]",
     )

@@ -10,6 +10,7 @@ from typing import Any, Final
 from nsledger.cli.commands.join import JoinedEvent
 from nsledger.node.doctor import outcome
 from nsledger.query.whois import Answer
+from nsledger.render.change_answer import ChangeAnswer
 from nsledger.render.explanation import Explanation
 from nsledger.render.ledger_status import Status
 from nsledger.render.orphans_text import OrphansReport
@@ -21,15 +22,18 @@ from nsledger.state.matrix import Matrix
 from nsledger.state.pod_summary import PodLine
 
 TYPES: Final[dict[str, Any]] = {
+    "bypass": ChangeAnswer,
     "doctor": list[outcome.Finding],
     "explain": Explanation,
     "findings": list[Finding],
+    "install": ChangeAnswer,
     "join": JoinedEvent,
     "orphans": OrphansReport,
     "pods": list[PodLine],
     "show": Matrix,
     "status": Status,
     "tree": Tree,
+    "uninstall": ChangeAnswer,
     "verify": Verification,
     "whois": Answer,
 }

@@ -90,6 +90,10 @@ class Plan:
     sources: tuple[tuple[str, str], ...] = ()
     """Of each base runtime spec of ours the path of the admin's that it was made from; "" where
     it was made from the runtime's own default."""
+    program: str = ""
+    """containerd's, as the plan was made for it."""
+    main: str = ""
+    """Its main configuration file."""
 
     @property
     def changes(self) -> bool:

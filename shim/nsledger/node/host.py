@@ -23,6 +23,7 @@ from typing import Final
 _LIMIT_S: Final = 60.0
 _MOST_LINKS: Final = 40
 """As the kernel: then it is ELOOP."""
+_VOLATILE: Final = ("tmpfs", "ramfs")
 _SELINUX_LABEL: Final = "security.selinux"
 
 
@@ -54,12 +55,17 @@ class Host:
     root: str = "/"
     enter: tuple[str, ...] = ()
     """Put in front of every command: `chroot DIR` for an image, nothing for this machine."""
+    unreadable: list[str] | None = None
+    """Where paths are noted that may not be read, which then are as if they were not there: for a
+    look without root. None: they are errors."""
 
     @classmethod
-    def at(cls, root: str) -> Host:
+    def at(cls, root: str, *, unreadable: list[str] | None = None) -> Host:
         """This machine for `/`, else the image below `root`."""
         root = os.path.abspath(root)
-        return cls() if root == "/" else cls(root=root, enter=("chroot", root))
+        if root == "/":
+            return cls(unreadable=unreadable)
+        return cls(root=root, enter=("chroot", root), unreadable=unreadable)
 
     @property
     def is_this_machine(self) -> bool:
@@ -105,6 +111,11 @@ class Host:
             descriptor = os.open(self.outside(path), os.O_RDONLY | os.O_NONBLOCK)
         except FileNotFoundError:
             return None
+        except PermissionError:
+            if self.unreadable is None:
+                raise
+            self.unreadable.append(path)
+            return None
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
@@ -121,6 +132,13 @@ class Host:
         directory, name = posixpath.split(pattern)
         below = self.outside(directory)
         return sorted(posixpath.join(directory, found) for found in glob.glob(name, root_dir=below))
+
+    def names(self, directory: str) -> list[str]:
+        """What is in `directory`, hidden names too, sorted; nothing where there is none."""
+        try:
+            return sorted(os.listdir(self.outside(directory)))
+        except (FileNotFoundError, NotADirectoryError):
+            return []
 
     def write(self, path: str, content: Content) -> None:
         """`path` holds `content`, whole and durable, or what it held before; links stay links.
@@ -182,6 +200,21 @@ class Host:
         if not os.access(directory, os.W_OK | os.X_OK):
             return OSError(errno.EACCES, os.strerror(errno.EACCES), path)
         return None
+
+    def is_volatile(self, path: str) -> bool:
+        """Whether what is written at `path` is gone after a boot; only a live node can tell."""
+        if not self.is_this_machine:
+            return False
+        try:
+            with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as file:
+                rows = [line.split() for line in file]
+        except OSError:
+            return False
+        at = self.resolve(path)
+        below = [row for row in rows if f"{at}/".startswith(f"{row[4].rstrip('/')}/")]
+        # Of two mounts on one place the later one is seen.
+        last = max(enumerate(below), key=lambda one: (len(one[1][4]), one[0]), default=None)
+        return last is not None and last[1][last[1].index("-") + 1] in _VOLATILE
 
     def run(self, *argv: str, timeout_s: float = _LIMIT_S) -> Done:
         """Run a program of the node to its end.

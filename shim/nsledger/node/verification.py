@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Final, cast
@@ -10,10 +9,10 @@ from typing import Final, cast
 from nsledger.errors import NsledgerError
 from nsledger.node.containerd import ANNOTATIONS
 
-_OUR_KEY: Final = re.compile(
-    r"/containerd/runtimes/(?P<handler>[^/]+)/"
-    r"(?P<key>base_runtime_spec|pod_annotations|container_annotations)$"
-)
+Places = Mapping[str, tuple[str, ...]]
+
+_KEYS: Final = ("base_runtime_spec", "pod_annotations", "container_annotations")
+_BELOW: Final = "/containerd/"
 _IMPORTS: Final = "/imports"
 """2.x prints the main file's list, 1.x the files that it read: ours is to be in it."""
 
@@ -28,17 +27,45 @@ class EffectiveConfigurationError(NsledgerError):
         self.problems = problems
 
 
-def require_our_keys_only(before: str, after: str, specs: Mapping[str, str]) -> None:
+def require_our_keys_only(
+    before: str, after: str, specs: Mapping[str, str], places: Places
+) -> None:
     """Nothing, if `after` differs from `before` by our keys; both are `containerd config dump`.
 
-    `specs` are the base specs that the handlers must have now.
+    `specs` are the base specs that the handlers must have now, `places` where a handler's table is
+    below `containerd`.
 
     Raises:
         EffectiveConfigurationError: it does not. Values are not quoted: they may be credentials.
     """
-    problems = tuple(_problems(dict(flat(tomllib.loads(before))), after, specs))
+    problems = tuple(_problems(_flat(before), _flat(after), specs, places))
     if problems:
         raise EffectiveConfigurationError(problems=problems)
+
+
+def require_our_keys_taken(before: str, after: str, ours: Mapping[str, str]) -> None:
+    """Nothing, if `after` differs from `before` in handlers that had a base spec of ours alone.
+
+    Raises:
+        EffectiveConfigurationError: something else is different.
+    """
+    old, new = _flat(before), _flat(after)
+    had = tuple(
+        path.removesuffix(_KEYS[0])
+        for path, value in old.items()
+        if path.endswith(f"/{_KEYS[0]}") and isinstance(value, str) and value in ours
+    )
+    problems = tuple(
+        f"{path} changed"
+        for path in sorted(old.keys() | new.keys())
+        if path != _IMPORTS and not path.startswith(had) and old.get(path) != new.get(path)
+    )
+    if problems:
+        raise EffectiveConfigurationError(problems=problems)
+
+
+def _flat(dump: str) -> dict[str, object]:
+    return dict(flat(tomllib.loads(dump)))
 
 
 def flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
@@ -50,21 +77,27 @@ def flat(value: object, path: str = "") -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _problems(before: dict[str, object], dump: str, specs: Mapping[str, str]) -> Iterator[str]:
-    after = dict(flat(tomllib.loads(dump)))
+def _problems(
+    before: Mapping[str, object],
+    after: Mapping[str, object],
+    specs: Mapping[str, str],
+    places: Places,
+) -> Iterator[str]:
+    handlers = {"/".join(places.get(name, ("runtimes", name))): name for name in specs}
     given: set[str] = set()
     for path in sorted(before.keys() | after.keys()):
-        ours = _OUR_KEY.search(path)
+        table, _, key = path.partition(_BELOW)[2].rpartition("/")
+        name = handlers.get(table) if key in _KEYS else None
         if path == _IMPORTS:
             continue
-        if ours is None or ours["handler"] not in specs:
+        if name is None:
             if before.get(path) != after.get(path):
                 yield f"{path} changed"
             continue
         value = after.get(path)
-        if ours["key"] == "base_runtime_spec":
-            if value == specs[ours["handler"]]:
-                given.add(ours["handler"])
+        if key == "base_runtime_spec":
+            if value == specs[name]:
+                given.add(name)
         elif not _allows_ours_too(before.get(path), value):
             yield f"{path} lost a pattern"
     for handler in sorted(specs.keys() - given):

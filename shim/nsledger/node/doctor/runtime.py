@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 from typing import Final
 
 import msgspec
 
 from nsledger.errors import NsledgerError
-from nsledger.node import base_specs
+from nsledger.node import base_specs, crio
 from nsledger.node.base_runtime_spec import Spec, create_runtime_hooks, missing_parts
 from nsledger.node.containerd import ANNOTATIONS
 from nsledger.node.containerd_plan import admins_base_spec, admins_list
+from nsledger.node.crio import hook_files_in
 from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
 from nsledger.node.doctor.sight import Sight
-from nsledger.node.hook_files import CRIO_HOOK, crio_hook, entry
+from nsledger.node.hook_files import crio_hook, entry
 from nsledger.node.survey import base_spec
 
 _INSTALL: Final = "Run `nsledger install`; with --dry-run it shows what it would change."
@@ -84,13 +86,20 @@ def handlers(sight: Sight) -> Outcome:
 
 
 def _hook_of_crio(sight: Sight) -> Outcome:
-    """CRI-O runs what its hooks directory names, in every handler."""
-    found = sight.host.read(CRIO_HOOK)
-    if found is None:
-        return failed(f"{CRIO_HOOK} is not there", _INSTALL)
-    if found != crio_hook():
-        return warning(f"{CRIO_HOOK} is not this version's", _INSTALL)
-    return ok(f"CRI-O runs what {CRIO_HOOK} names")
+    """CRI-O runs what its hooks directories name; of two files of one name the later counts."""
+    found = sight.crio
+    named = ", ".join(found.in_force) or "none"
+    entries = [
+        path
+        for path in hook_files_in(sight.host, found.in_force)
+        if posixpath.basename(path) == crio.HOOK
+    ]
+    if not entries:
+        where = found.stated or "CRI-O's default"
+        return failed(f"no {crio.HOOK} in hooks_dir ({named}; {where})", _INSTALL)
+    if sight.host.read(entries[-1]) != crio_hook():
+        return warning(f"{entries[-1]} is not this version's", _INSTALL)
+    return ok(f"{entries[-1]} is in hooks_dir; --probe shows whether it fires")
 
 
 def whole_base_specs(sight: Sight) -> Outcome:
@@ -154,7 +163,7 @@ def allowed_annotations(sight: Sight) -> Outcome:
         for key, effective in zip(
             _KEYS, (handler.pod_annotations, handler.container_annotations), strict=True
         ):
-            lost = {ANNOTATIONS, *admins_list(found, handler.name, key)} - set(effective)
+            lost = {ANNOTATIONS, *admins_list(found, handler, key)} - set(effective)
             if lost:
                 return failed(f"{handler.name}: {key} lacks {', '.join(sorted(lost))}", _INSTALL)
     return ok(f"{ANNOTATIONS} passes in every handler")
@@ -165,7 +174,7 @@ def configuration_loaded(sight: Sight) -> Outcome:
     if not sight.host.is_this_machine:
         return of_an_image()
     if sight.is_crio:
-        return ok("CRI-O reads its hooks directory by itself")
+        return _crio_loaded(sight)
     pids = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _name(pid) == "containerd"]
     if not pids:
         return failed("no process is called containerd", "Start it: systemctl start containerd")
@@ -176,6 +185,19 @@ def configuration_loaded(sight: Sight) -> Outcome:
     if newer:
         return failed(f"changed since containerd started: {', '.join(newer)}", _RESTART)
     return ok("containerd started after the last change")
+
+
+def _crio_loaded(sight: Sight) -> Outcome:
+    """CRI-O looks at the directories that were there when it started, and at their files since."""
+    pids = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _name(pid) == "crio"]
+    if not pids:
+        return failed("no process is called crio", "Start it: systemctl start crio")
+    started_s = max(os.stat(f"/proc/{pid}").st_mtime for pid in pids)
+    if sight.host.exists(crio.DROP_IN):
+        if os.stat(sight.host.outside(crio.DROP_IN)).st_mtime > started_s:
+            return failed(f"{crio.DROP_IN} is newer than CRI-O's start", "systemctl restart crio")
+        return ok("CRI-O started after its hooks_dir was set")
+    return unknown("whether its hooks directory was there when CRI-O started cannot be told")
 
 
 def _name(pid: str) -> str:

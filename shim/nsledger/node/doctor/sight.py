@@ -6,13 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from nsledger.errors import NsledgerError
+from nsledger.node import crio, kubelet
 from nsledger.node import manifest as manifests
 from nsledger.node.containerd_plan import Containerd
+from nsledger.node.crio import Crio
 from nsledger.node.doctor.outcome import NotContainerdError
 from nsledger.node.host import Host
+from nsledger.node.kubelet import Kubelet
+from nsledger.node.located import CONTAINERD, Located, located
 from nsledger.node.manifest import Manifest
-from nsledger.node.settings import Settings
-from nsledger.node.survey import is_crio, known_specs, look_at_containerd
+from nsledger.node.settings import ENDPOINT, Settings
+from nsledger.node.survey import known_specs, look_at_containerd, runtime_endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +39,33 @@ class Sight:
     def __init__(self, host: Host, asking: Asking, *, program: str, main: str) -> None:
         self.host = host
         self.asking = asking
-        self.program = program
-        """containerd, as `--containerd` names it."""
-        self.main = main
-        """Its main configuration file."""
+        self._program, self._main = program, main
 
     @cached_property
     def is_crio(self) -> bool:
-        """Whether the runtime is CRI-O."""
-        return is_crio(self.host, self.program)
+        """Whether the kubelet's runtime is CRI-O."""
+        return self.runtime.is_crio
+
+    @cached_property
+    def runtime(self) -> Located:
+        """Which runtime the kubelet uses, and by which file."""
+        told: Kubelet | NsledgerError
+        try:
+            told = kubelet.read(self.host, endpoint=ENDPOINT)
+        except NsledgerError as error:
+            told = error
+        kept = self.manifest
+        return located(
+            self.host,
+            program=self._program or (kept.containerd_program if kept else "") or CONTAINERD,
+            main=self._main or (kept.containerd_main if kept else ""),
+            endpoint=runtime_endpoint(self.host, told),
+        )
+
+    @cached_property
+    def crio(self) -> Crio:
+        """CRI-O's configuration."""
+        return crio.look(self.host)
 
     @property
     def runs(self) -> bool:
@@ -54,7 +77,12 @@ class Sight:
         """What is in force; raises what `look_at_containerd` raises, and NotContainerdError."""
         if self.is_crio:
             raise NotContainerdError
-        return look_at_containerd(self.host, self.program, self.main)[0]
+        return look_at_containerd(self.host, self.runtime.program, self.runtime.main)[0]
+
+    @property
+    def program(self) -> str:
+        """containerd, by path or name."""
+        return self.runtime.program
 
     @cached_property
     def manifest(self) -> Manifest | None:
@@ -89,6 +117,10 @@ class Sight:
     @cached_property
     def runtime_socket(self) -> str:
         """Where the runtime listens."""
-        if self.settings.names_upstream or self.is_crio or not self.host.exists(self.main):
+        if self.settings.names_upstream:
+            return self.settings.upstream
+        if self.is_crio:
+            return self.crio.socket
+        if not self.host.exists(self.runtime.main):
             return self.settings.upstream
         return self.containerd.configuration.socket

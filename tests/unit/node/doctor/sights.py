@@ -41,6 +41,15 @@ class ThisMachine:
     def outside(self, path: str) -> str:
         return path
 
+    def resolve(self, path: str) -> str:
+        return path
+
+    def glob(self, _pattern: str) -> list[str]:
+        return []
+
+    def names(self, _directory: str) -> list[str]:
+        return []
+
     @property
     def enter(self) -> tuple[str, ...]:
         return ()

@@ -10,7 +10,7 @@ import pytest
 from nsledger.node.doctor import runtime
 from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
-from nsledger.node.hook_files import CRIO_HOOK, crio_hook
+from nsledger.node.hook_files import crio_hook
 from tests.unit.node.doctor.sights import ThisMachine, sight
 
 
@@ -77,7 +77,7 @@ def test_on_a_node_of_crio_its_hooks_directory_counts_and_not_containerds_files(
 ) -> None:
     (tmp_path / "usr/bin").mkdir(parents=True)
     (tmp_path / "usr/bin/crio").touch()
-    hook = tmp_path / CRIO_HOOK.lstrip("/")
+    hook = tmp_path / "usr/share/containers/oci/hooks.d/nsledger.json"
 
     def told() -> dict[str, Result]:
         names = ("handlers", "base-spec", "base-spec-current", "annotations")
