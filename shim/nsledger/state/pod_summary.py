@@ -44,6 +44,8 @@ class PodLine(msgspec.Struct, frozen=True, kw_only=True):
     """Types in which a process moved since it started."""
     records: tuple[int, ...]
     """Sequence numbers of the records of its sandbox."""
+    seen_since: bool = False
+    """Nobody saw it begin: it was there at `since`, and may have been before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,7 @@ def pod_line(matrix: Matrix, types: Sequence[NamespaceType] = ORDER) -> PodLine:
         verdict=next(one for one in _WORST_FIRST if one in verdicts),
         changed=tuple(type_ for type_, of in cells.items() if any(cell.changed for cell in of)),
         records=matrix.processes[0].evidence,
+        seen_since=matrix.processes[0].seen_since,
     )
 
 

@@ -120,7 +120,12 @@ def listing_pods(
                 )
             )
             if not lines:
-                sys.stderr.write(f"no such pod among the {on_record} on record\n")
+                sys.stderr.write(
+                    _none(
+                        on_record,
+                        asked=bool(k8s_namespaces or types or sharings or verdicts or ended),
+                    )
+                )
         case "json":
             sys.stdout.write(to_json(lines))
         case "yaml":
@@ -148,6 +153,14 @@ def _matrices(
             if id_ and id_ not in made and (ended or not pod.ended):
                 made[id_] = pod_matrix(pod, then.workloads.host)
     return list(made.values()), unwatched
+
+
+def _none(on_record: int, *, asked: bool) -> str:
+    """Why there is no line: without an option that asks for some, nothing runs."""
+    if asked:
+        return f"no such pod among the {on_record} on record\n"
+    others = f": {on_record} are on record, with --all" if on_record else ""
+    return f"nothing is running{others}\n"
 
 
 def _count(records: Records, at: str | None) -> int:
