@@ -164,7 +164,7 @@ def test_when_only_the_pause_process_dies_the_containers_run_on(node: AuditedNod
         time.sleep(INTERVAL_S + 2)
 
         assert stopped.source is Source.RECONCILE
-        assert not of(node.shim.records(), ContainerStopped, {pod.containers["app"]})[
+        assert not of(list(node.shim.records()), ContainerStopped, {pod.containers["app"]})[
             pod.containers["app"]
         ]
         listed = json.loads(node.shim.ask("pods", "-o", "json"))
