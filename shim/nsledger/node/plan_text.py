@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
+from nsledger.node.changes import Command, FileChange, Part, Plan
 
 _SECRET: Final = re.compile(
     r"(?i)^(?P<key>[-+ ]\s*[\"']?[\w.-]*(auth|password|secret|token|username)[\w.-]*[\"']?\s*[=:])"
@@ -17,7 +17,11 @@ _SECRET: Final = re.compile(
 containerd's configuration, and a diff is pasted into tickets."""
 
 _CONFIGURATION: Final = (Part.CONTAINERD, Part.KUBELET)
-_KEY: Final = re.compile(r"^\s*[\"']?(?P<key>[A-Za-z_][\w-]*)[\"']?\s*[=:]|(?P<flag>--[a-z-]+)=")
+_KEYS: Final = (
+    *("base_runtime_spec", "pod_annotations", "container_annotations", "imports", "hooks_dir"),
+    *("containerRuntimeEndpoint", "--container-runtime-endpoint"),
+)
+"""What an installation sets in files of others."""
 _RESTART: Final = "restart"
 
 
@@ -81,21 +85,15 @@ def _outage(plan: Plan, services: str) -> str:
 
 def _keys(plan: Plan) -> Iterator[str]:
     """The keys and flags of configuration that get another value."""
-    found: dict[str, None] = {}
-    for phase in plan.phases:
-        if phase.part in _CONFIGURATION:
-            for file in phase.files:
-                found |= dict.fromkeys(_keys_of(phase, file))
-    yield from found
-
-
-def _keys_of(phase: Phase, file: FileChange) -> Iterator[str]:
-    if file.path.endswith("50-nsledger.conf"):
-        return
-    for line in _diff(file):
-        key = _KEY.match(line[1:]) if line.startswith("+") and line[:3] != "+++" else None
-        if key is not None and not (phase.part is Part.CONTAINERD and key["key"] == "version"):
-            yield key["key"] or key["flag"]
+    changed = [
+        line
+        for phase in plan.phases
+        if phase.part in _CONFIGURATION
+        for file in phase.files
+        for line in _diff(file)
+        if line.startswith("+") and not line.startswith("+++")
+    ]
+    yield from (key for key in _KEYS if any(key in line for line in changed))
 
 
 def _diff(file: FileChange) -> Iterator[str]:
