@@ -116,7 +116,6 @@ REASONS_TO_SKIP: dict[str, Callable[[], str | None]] = {
     "go": _lacks_go,
     "peers": _lacks_peers,
     "chromium": lambda: _lacks("chromium"),
-    "graphviz": lambda: _lacks("dot"),
     "vm": _lacks_virtual_node,
     "fault": lambda: _lacks_root() or _lacks("strace"),
 }

@@ -51,8 +51,9 @@ _NO_CHECKPOINTS: Final = (
 )
 _HINTS: Final = {
     errno.ENOENT: (
-        "`nsledger serve` writes the ledger of this node; to read a copy, give --ledger PATH or "
-        "set NSLEDGER_LEDGER."
+        "Nothing is recorded on this node yet. `nsledger snapshot` looks once, with nothing "
+        "installed; `nsledger install --dry-run` shows what recording takes. To read a copy of a "
+        "ledger, give --ledger PATH or set NSLEDGER_LEDGER."
     ),
     errno.EACCES: _NOT_YOURS,
     errno.EPERM: _NOT_YOURS,
@@ -291,7 +292,35 @@ def past_of_pod(found: Reading, asked: str, at_ns: int | None) -> tuple[Pod, Pas
     """
     at = moment(found, at_ns)
     then = found.ask(lambda records: records.past(records.called(asked), at=at))
-    return find_one(found, asked, then), then
+    try:
+        return find_one(found, asked, then), then
+    except UnknownPodError:
+        name = _only_name_that_begins(found, asked)
+        if name is None:
+            raise
+    then = found.ask(lambda records: records.past(records.called(name), at=at))
+    return find_one(found, name, then), then
+
+
+def _only_name_that_begins(found: Reading, asked: str) -> str | None:
+    """The one pod, of the newest, whose name begins with `asked`; None if none does.
+
+    Raises:
+        WrongUsageError: several do.
+    """
+    known = found.ask(lambda records: records.names())
+    if asked in known:  # such a pod is on record, and was not there at the moment that is meant
+        return None
+    names = {
+        full
+        for full in known
+        if "/" in full and (full if "/" in asked else full.partition("/")[2]).startswith(asked)
+    }
+    if len(names) > 1 and asked:
+        raise WrongUsageError(
+            f"{asked!r} begins the names of {len(names)} pods, needed one", details=sorted(names)
+        )
+    return names.pop() if names and asked else None
 
 
 def find_one(found: Reading, asked: str, then: Past) -> Pod:

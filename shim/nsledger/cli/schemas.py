@@ -17,7 +17,7 @@ from nsledger.render.orphans_text import OrphansReport
 from nsledger.render.schemas import answer_schema, record_schema, records_schema
 from nsledger.render.tree_text import Tree
 from nsledger.render.verification import Verification
-from nsledger.state.findings import Finding
+from nsledger.state.acceptance import Told
 from nsledger.state.matrix import Matrix
 from nsledger.state.pod_summary import PodLine
 
@@ -25,7 +25,7 @@ TYPES: Final[dict[str, Any]] = {
     "bypass": ChangeAnswer,
     "doctor": list[outcome.Finding],
     "explain": Explanation,
-    "findings": list[Finding],
+    "findings": list[Told],
     "install": ChangeAnswer,
     "join": JoinedEvent,
     "orphans": OrphansReport,

@@ -167,9 +167,6 @@ class _Behind:
             self._relay.stop()
 
     def _make(self, predecessor: Predecessor | None) -> None:
-        from nsledger.daemon.lean_structlog import import_structlog  # noqa: PLC0415 - see above
-
-        import_structlog()
         from nsledger.daemon import app, handover, logs  # noqa: PLC0415 - see above
 
         logs.configure(self._configuration.log_level, self._configuration.log_format)

@@ -9,7 +9,7 @@ import msgspec
 
 from nsledger.model.events import DiskStage
 from nsledger.render.tables import moment
-from nsledger.render.text import Screen, Tone, paint, visible
+from nsledger.render.text import Screen, Tone, counted, paint, visible
 
 
 class RunningDaemon(msgspec.Struct, frozen=True):
@@ -117,7 +117,7 @@ def draw(status: Status, screen: Screen) -> Iterator[str]:
     yield f"  records  {_records(status, screen)}"
     storage = status.storage
     yield (
-        f"  size     {size(storage.size_bytes)} in {storage.segments} segments, "
+        f"  size     {size(storage.size_bytes)} in {counted(storage.segments, 'segment')}, "
         f"{storage.compressed} of them compressed"
     )
     if status.pruned is not None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
-from nsledger.render.text import Screen, Tone, paint, visible
+from nsledger.render.text import Screen, Tone, counted, paint, visible
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,8 @@ def draw(tree: Tree, screen: Screen) -> Iterator[str]:
         yield from _draw_all(branches, screen, indent="", is_top=True)
     if tree.unreadable_processes:
         yield paint(
-            f"{tree.unreadable_processes} processes could not be looked at: there may be more",
+            f"{counted(tree.unreadable_processes, 'process', 'processes')} could not be looked at: "
+            "there may be more",
             Tone.WARNING,
             color=screen.color,
         )

@@ -12,6 +12,7 @@ import msgspec
 from nsledger.model.judgement import HOST, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.refs import PodRef
+from nsledger.state.findings import Kind
 from nsledger.state.matrix import ORDER, Cell, Matrix, Process, State
 
 _WORST_FIRST: Final = (
@@ -46,6 +47,8 @@ class PodLine(msgspec.Struct, frozen=True, kw_only=True):
     """Sequence numbers of the records of its sandbox."""
     seen_since: bool = False
     """Nobody saw it begin: it was there at `since`, and may have been before."""
+    findings: tuple[Kind, ...] = ()
+    """Kinds of what was found about it and is not accepted; empty with `--at`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,8 @@ class Workloads:
         no record has told the pod yet."""
         self.host: NamespaceReading | None = None
         self.host_reference = ""
+        self.cgroup_version = 0
+        """1 or 2; 0 if no record told."""
         self._boot_id = ""
         self._pod_of: dict[str, Pod] = {}
         self._pod_requests: dict[str, tuple[int, PodRequested]] = {}
@@ -94,6 +96,7 @@ class Workloads:
                 self._call_failed(event, seq, time)
             case DaemonStarted():
                 self.host, self.host_reference = event.host, event.host_reference
+                self.cgroup_version = event.cgroup_version
             case NamespaceChanged():
                 self._changed(event, seq, time)
             case LedgerEvent() | DaemonEvent() | UnknownEvent():

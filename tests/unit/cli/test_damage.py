@@ -24,8 +24,8 @@ COMMANDS = {
     "pods -a": ["pods", "-a"],
     "pods --at": ["pods", "--at", "2026-11-24T00:04:18Z"],
     "findings": ["findings"],
-    "report": ["report", "-o", "dot", "-f", "-"],
-    "report POD": ["report", "web", "-o", "dot", "-f", "-"],
+    "report": ["report", "-o", "mermaid", "-f", "-"],
+    "report POD": ["report", "web", "-o", "mermaid", "-f", "-"],
     "whois": ["whois", "net:[4026532257]"],
     "whois --no-index": ["whois", "net:[4026532257]", "--no-index"],
     "log": ["log"],
@@ -83,7 +83,8 @@ def test_an_answer_from_an_altered_ledger_says_so(
 
 @pytest.mark.parametrize("alter", [forge_a_name, take_some_out, garble])
 @pytest.mark.parametrize(
-    "command", [["show", "web"], ["pods", "-a"], ["log"], ["report", "web", "-o", "dot", "-f", "-"]]
+    "command",
+    [["show", "web"], ["pods", "-a"], ["log"], ["report", "web", "-o", "mermaid", "-f", "-"]],
 )
 def test_what_is_read_by_an_index_is_checked(
     nsledger: Nsledger,

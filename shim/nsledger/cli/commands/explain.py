@@ -1,9 +1,9 @@
-"""`nsledger explain`: the options; what it does is in `explaining`."""
+"""`nsledger explain`: say in plain sentences who shares what in a pod, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -32,47 +32,7 @@ The signs: ▲ the host's, ≠ layers disagree, * changed since the start, ? not
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return explaining(**values)
-
-
-command = click.Command(
-    "explain",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger explain web",
-        "nsledger explain web pid",
-        "nsledger explain default/debug net ipc --container tracer",
-        "nsledger explain web user --at 2026-11-24T00:04:00Z",
-        "nsledger explain kube-system/node-agent-x7k2p -o json",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Argument(["pod"]),
-        click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(options.TYPES), nargs=-1),
-        click.Option(
-            ["-c", "--container", "containers"],
-            multiple=True,
-            metavar="NAME",
-            help="Only what is about this container; may be given again.",
-        ),
-        options.at("The pod as it was then."),
-        click.Option(
-            ["-a", "--all", "all_attempts"],
-            is_flag=True,
-            help="Earlier attempts of restarted containers too.",
-        ),
-        options.output(("text", "json", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-def explaining(
+def run(
     *,
     ledger: str,
     pod: str,
@@ -106,3 +66,38 @@ def _need_containers(matrix: Matrix, containers: Sequence[str]) -> None:
     for name in containers:
         if name not in there:
             raise WrongUsageError(f"no container {name!r} in {matrix.pod.full_name}", details=there)
+
+
+command = click.Command(
+    "explain",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger explain web",
+        "nsledger explain web pid",
+        "nsledger explain default/debug net ipc --container tracer",
+        "nsledger explain web user --at 2026-11-24T00:04:00Z",
+        "nsledger explain kube-system/node-agent-x7k2p -o json",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Argument(["pod"], shell_complete=options.complete_pods),
+        click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(options.TYPES), nargs=-1),
+        click.Option(
+            ["-c", "--container", "containers"],
+            multiple=True,
+            metavar="NAME",
+            help="Only what is about this container; may be given again.",
+        ),
+        options.at("The pod as it was then."),
+        click.Option(
+            ["-a", "--all", "all_attempts"],
+            is_flag=True,
+            help="Earlier attempts of restarted containers too.",
+        ),
+        options.output(("text", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

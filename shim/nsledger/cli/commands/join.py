@@ -1,4 +1,4 @@
-"""`nsledger join`: the options; what it does is in `joining`."""
+"""`nsledger join`: add pod and container to JSON lines of other tools."""
 
 from __future__ import annotations
 
@@ -41,26 +41,6 @@ A line that is no JSON object goes through as it is, with a note on standard err
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return joining(**values)
-
-
-command = click.Command(
-    "join",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "echo '{\"mntns_id\": 4026532261}' | nsledger join",
-        'echo \'{"ns": "net:[4026532257]"}\' | nsledger join --key ns',
-    ),
-    params=[
-        click.Option(["--key"], metavar="KEY", help="Where the namespace is, as a.b.c."),
-        click.Option(["--time-key"], metavar="KEY", help="Where the time is, as a.b.c."),
-        options.ledger(),
-    ],
-)
-
 _PIECE_BYTES: Final = 1 << 16
 _REST_S: Final = 0.2
 _SETTLED_NS: Final = 2_500_000_000
@@ -97,7 +77,7 @@ class JoinedEvent(msgspec.Struct, frozen=True):
     nsledger: Joined
 
 
-def joining(*, ledger: str, key: str | None, time_key: str | None) -> int:
+def run(*, ledger: str, key: str | None, time_key: str | None) -> int:
     """Join standard input with the ledger at `ledger`; the exit status."""
     number = 0
     with reading(ledger) as history:
@@ -280,3 +260,19 @@ def _container(intervals: tuple[Interval, ...]) -> ContainerRef | None:
         return None
     (owner,) = owners
     return owner.container if owner.kind is OwnerKind.CONTAINER else None
+
+
+command = click.Command(
+    "join",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "echo '{\"mntns_id\": 4026532261}' | nsledger join",
+        'echo \'{"ns": "net:[4026532257]"}\' | nsledger join --key ns',
+    ),
+    params=[
+        click.Option(["--key"], metavar="KEY", help="Where the namespace is, as a.b.c."),
+        click.Option(["--time-key"], metavar="KEY", help="Where the time is, as a.b.c."),
+        options.ledger(),
+    ],
+)

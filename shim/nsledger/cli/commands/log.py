@@ -1,13 +1,14 @@
-"""`nsledger log`: the options; what it does is in `listing`."""
+"""`nsledger log`: list what is on record."""
 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -24,6 +25,7 @@ from nsledger.ledger.line import Entry
 from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
 from nsledger.model.events import Source
 from nsledger.model.record import decode
+from nsledger.render.text import visible
 
 _SOURCES = ("cri_proxy", "oci_hook", "reconcile", "daemon")
 
@@ -50,100 +52,20 @@ terminal, characters that could steer it go escaped. A live ledger may be read a
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    require_order(values["since"], values["until"])
-    if values["follow"] and values["reverse"]:
-        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
-    if values["follow"] and values["output"] == "json":
-        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
-    if values["checkpoints"] and (values["output"] != "jsonl" or values["reverse"]):
-        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
-    return listing(**values)
-
-
-command = click.Command(
-    "log",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger log --since 1h",
-        "nsledger log -f --event gap --event 'container.*'",
-        "nsledger log --pod default/web -o wide",
-        "nsledger log --since yesterday --until today --source oci_hook",
-        "nsledger log -n 1 -o jsonl",
-        "nsledger log -o jsonl | sha256sum",
-        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
-        "nsledger log -o jsonl --checkpoints checkpoints",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
-        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
-        click.Option(
-            ["-n", "--lines"],
-            type=click.IntRange(min=0),
-            metavar="N",
-            help="Only the newest N of what is selected.",
-        ),
-        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
-        click.Option(
-            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
-        ),
-        click.Option(
-            ["--cursor"],
-            metavar="SEQ:HASH",
-            help=(
-                "Only what comes after the entry of that number, whose line has that SHA-256: an "
-                "error if the ledger was replaced, or no longer has what comes next."
-            ),
-        ),
-        click.Option(
-            ["--checkpoints"],
-            metavar="FILE",
-            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
-        ),
-        click.Option(
-            ["--pod"],
-            multiple=True,
-            metavar="POD",
-            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
-        ),
-        click.Option(
-            ["--container"],
-            multiple=True,
-            metavar="NAME",
-            help="Only of this container: name, id prefix, or a shell pattern.",
-        ),
-        click.Option(
-            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
-        ),
-        click.Option(
-            ["--source"],
-            multiple=True,
-            type=click.Choice(_SOURCES),
-            help="Only what this witness saw.",
-        ),
-        options.output(("table", "wide", "json", "jsonl", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
 _LOOK_AGAIN_S: Final = 0.2
 
 
-def listing(
+def run(
     *,
     ledger: str,
     since: int | None,
     until: int | None,
-    lines: int | None,
+    tail: int | None,
     reverse: bool,
     follow: bool,
     cursor: str | None,
     checkpoints: str | None,
+    k8s_namespaces: Sequence[str],
     pod: Sequence[str],
     container: Sequence[str],
     event: Sequence[str],
@@ -153,7 +75,16 @@ def listing(
     color: ColorChoice,
 ) -> int:
     """List the ledger at `ledger`; the exit status."""
+    require_order(since, until)
+    if follow and reverse:
+        raise click.UsageError("--follow goes on for ever, so --reverse has no end to begin at.")
+    if follow and output == "json":
+        raise click.UsageError("a JSON array that is followed has no end: use -o jsonl.")
+    if checkpoints and (output != "jsonl" or reverse):
+        raise click.UsageError("--checkpoints stand between the lines of -o jsonl, oldest first.")
+    k8s_namespaces, tail = _numbers_are_lines(k8s_namespaces, tail)
     selection = Selection(
+        k8s_namespaces=k8s_namespaces,
         since_ns=since,
         until_ns=until,
         pods=pod,
@@ -169,14 +100,31 @@ def listing(
         end_seq = 0 if last is None else last.seq
         writer.begin()
         span = range(start_seq, end_seq + 1)
-        for entry in _listed(found, selection, span, newest=lines, reverse=reverse):
+        is_empty = True
+        for entry in _listed(found, selection, span, newest=tail, reverse=reverse):
             writer.write(entry)
+            is_empty = False
         if follow:
             newer = _followed(found, max(start_seq, end_seq + 1), writer)
             for entry in _selected(newer, selection):
                 writer.write(entry)
         writer.end()
+    named = [*pod, *container]
+    if is_empty and named and not follow and tail != 0:
+        sys.stderr.write(visible(f"no record is about {' or '.join(named)}, as selected") + "\n")
+        return found.status(exit_codes.NO_ANSWER)
     return found.status(exit_codes.OK)
+
+
+def _numbers_are_lines(
+    k8s_namespaces: Sequence[str], tail: int | None
+) -> tuple[Sequence[str], int | None]:
+    """What -n meant in 0.1: a number of lines. No namespace is taken for one if --tail is given."""
+    if len(k8s_namespaces) != 1 or not k8s_namespaces[0].isdecimal() or tail is not None:
+        return k8s_namespaces, tail
+    count = k8s_namespaces[0]
+    sys.stderr.write(f"hint: the newest {count} are --tail {count}; -n is a Kubernetes namespace\n")
+    return (), int(count)
 
 
 def _behind(ledger: str, text: str) -> int:
@@ -270,3 +218,77 @@ def _followed(found: Reading, start_seq: int, writer: LogWriter) -> Iterator[Ent
         return True
 
     return follow(found.ledger, start_seq, wait=wait, damaged=found.met)
+
+
+command = click.Command(
+    "log",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger log --since 1h",
+        "nsledger log -f --event gap --event 'container.*'",
+        "nsledger log --pod default/web -o wide",
+        "nsledger log --since yesterday --until today --source oci_hook",
+        "nsledger log --tail 1 -o jsonl",
+        "nsledger log -o jsonl | sha256sum",
+        "nsledger log -o jsonl --cursor 0:$(printf %064d 0)",
+        "nsledger log -o jsonl --checkpoints checkpoints",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Option(["--since"], type=MomentType(), help="Only what was recorded then or later."),
+        click.Option(["--until"], type=MomentType(), help="Only what was recorded before then."),
+        click.Option(
+            ["--tail", "--lines", "tail"],
+            type=click.IntRange(min=0),
+            metavar="N",
+            help="Only the newest N of what is selected.",
+        ),
+        click.Option(["-r", "--reverse"], is_flag=True, help="Newest first."),
+        click.Option(
+            ["-f", "--follow"], is_flag=True, help="Go on with what is recorded from now on."
+        ),
+        click.Option(
+            ["--cursor"],
+            metavar="SEQ:HASH",
+            help=(
+                "Only what comes after the entry of that number, whose line has that SHA-256: an "
+                "error if the ledger was replaced, or no longer has what comes next."
+            ),
+        ),
+        click.Option(
+            ["--checkpoints"],
+            metavar="FILE",
+            help="Put these checkpoints between the lines: the daemon's checkpoint_file.",
+        ),
+        options.k8s_namespaces(),
+        options.all_k8s_namespaces(),
+        options.selector(),
+        click.Option(
+            ["--pod"],
+            multiple=True,
+            shell_complete=options.complete_pods,
+            metavar="POD",
+            help="Only of this pod: name, k8s_namespace/name, uid, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--container"],
+            multiple=True,
+            metavar="NAME",
+            help="Only of this container: name, id prefix, or a shell pattern.",
+        ),
+        click.Option(
+            ["--event"], multiple=True, metavar="NAME", help="Only this event, or a shell pattern."
+        ),
+        click.Option(
+            ["--source"],
+            multiple=True,
+            type=click.Choice(_SOURCES),
+            help="Only what this witness saw.",
+        ),
+        options.output(("table", "wide", "json", "jsonl", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

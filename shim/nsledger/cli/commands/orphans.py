@@ -1,9 +1,9 @@
-"""`nsledger orphans`: the options; what it does is in `orphaned`."""
+"""`nsledger orphans`: list namespaces that are kept alive without a process in them."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -30,26 +30,7 @@ needs root; what it may not look at is counted.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return orphaned(**values)
-
-
-command = click.Command(
-    "orphans",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger orphans", "nsledger orphans -o json"),
-    params=[
-        options.output(("table", "json", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-def orphaned(
+def run(
     *, ledger: str, output: Literal["table", "json", "yaml"], utc: bool, color: ColorChoice
 ) -> int:
     """List the orphans of this node; the exit status."""
@@ -84,3 +65,17 @@ def _last_owner(one: nsfs.Orphan, history: Reading, boot_id: str) -> Interval | 
         key=lambda interval: (unix_ns(interval.since), interval.evidence),
         default=None,
     )
+
+
+command = click.Command(
+    "orphans",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger orphans", "nsledger orphans -o json"),
+    params=[
+        options.output(("table", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -1,11 +1,11 @@
-"""`nsledger reindex`: the options; what it does is in `reindexing`."""
+"""`nsledger reindex`: build the index anew that answers whois."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from typing import Any, Final
+from typing import Final
 
 import click
 
@@ -30,24 +30,11 @@ While nsledger serve runs, it is told to begin again, and the progress shown is 
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return reindexing(**values)
-
-
-command = click.Command(
-    "reindex",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger reindex"),
-    params=[options.ledger()],
-)
-
 _LOOK_AGAIN_S: Final = 0.2
 
 
 @reading_a_ledger()
-def reindexing(*, ledger: str) -> int:
+def run(*, ledger: str) -> int:
     """Index the ledger in the directory `ledger` anew; the exit status."""
     place.find(ledger)
     if not os.path.isdir(ledger):
@@ -93,3 +80,12 @@ def _reached(path: str) -> int:
     finally:
         database.close()
     return 0 if found is None else found.seq
+
+
+command = click.Command(
+    "reindex",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger reindex"),
+    params=[options.ledger()],
+)

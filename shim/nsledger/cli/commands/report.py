@@ -1,10 +1,10 @@
-"""`nsledger report`: the options; what it does is in `reporting`."""
+"""`nsledger report`: draw who shares what: a page for a browser, svg, mermaid."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from typing import Any, Final, Literal, assert_never
+from typing import Final, Literal, assert_never
 
 import click
 
@@ -18,7 +18,7 @@ from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType
 from nsledger.query.history import history_of
 from nsledger.query.sharing_graph import SharingGraph, picture
-from nsledger.render import diagram_dot, diagram_mermaid, diagram_svg, page
+from nsledger.render import mermaid, page, svg
 from nsledger.render.page import Report
 from nsledger.state.findings import Finding
 from nsledger.state.matrix import ORDER, Matrix, pod_matrix
@@ -30,8 +30,8 @@ _HELP = """\
 Draw which processes of the node, or of PODs, are together in which namespaces.
 
 html is one page for a browser: the node's figures, each namespace with who is in it, who had it
-when, the findings, and a search over all of it. It loads nothing and sends nothing. svg, dot and
-mermaid are pictures for documents; dot and mermaid leave out the host's namespaces that every
+when, the findings, and a search over all of it. It loads nothing and sends nothing. svg and mermaid
+are pictures of a few pods for documents; mermaid leaves out the host's namespaces that every
 ordinary pod is in (user, time; with cgroup v1 cgroup) unless --type asks for them.
 
 POD is what `nsledger show` takes. Without one it is all pods that run, with -a those that are gone
@@ -39,53 +39,15 @@ too (the last 1000), with --at those that ran then; -n is kubectl's flag, as in 
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return reporting(**values)
-
-
-command = click.Command(
-    "report",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger report -f node.html",
-        "nsledger report -n kube-system -a -o html > kube-system.html",
-        "nsledger report web -o svg -f web.svg",
-        "nsledger report web debug -o dot --type pid -f pid.dot",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Argument(["pods"], metavar="[POD]...", nargs=-1),
-        options.k8s_namespaces(),
-        options.types("Only this type, in svg, dot and mermaid; may be given again."),
-        options.ended(),
-        options.at("The pods that ran then."),
-        click.Option(
-            ["-o", "--output"],
-            type=click.Choice(("html", "svg", "dot", "mermaid")),
-            default="html",
-            show_default=True,
-            help="What is drawn.",
-        ),
-        click.Option(
-            ["-f", "--output-file"],
-            metavar="FILE",
-            default="-",
-            help="Where it goes, instead of standard output; a file that is there is replaced.",
-        ),
-        options.utc(),
-        options.ledger(),
-    ],
-)
-
+_MOST_IN_A_PICTURE: Final = 20
+"""More would be thousands of pixels high."""
 _MOST_ENDED: Final = 1000
 """Of a year's pods, a page of all would be of no use to any browser."""
 
-Output = Literal["html", "svg", "dot", "mermaid"]
+Output = Literal["html", "svg", "mermaid"]
 
 
-def reporting(
+def run(
     *,
     ledger: str,
     pods: Sequence[str],
@@ -107,6 +69,11 @@ def reporting(
         ids = [matrix.pod.pod_sandbox_id for matrix in matrices]
         history = found.ask(lambda records: history_of(records, ids, last_seq=then.last_seq))
         on_record = found.ask(lambda records: records.count(None if at is None else then.last_seq))
+    if output != "html" and len(matrices) > _MOST_IN_A_PICTURE:
+        raise WrongUsageError(
+            f"found {len(matrices)} pods, needed at most {_MOST_IN_A_PICTURE} for {output}",
+            hint="Name the pods, choose with -n, or draw the page: nsledger report -f node.html.",
+        )
     left_out = on_record - rows if ended and not pods else 0
     drawn = picture(matrices, history.facts)
     wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}]
@@ -124,11 +91,9 @@ def reporting(
                 )
             )
         case "svg":
-            text = diagram_svg.draw(drawn, wanted)
-        case "dot":
-            text = diagram_dot.draw(drawn, wanted)
+            text = svg.draw(drawn, wanted)
         case "mermaid":
-            text = diagram_mermaid.draw(drawn, wanted)
+            text = mermaid.draw(drawn, wanted)
         case _:
             assert_never(output)
     write_whole(output_file, text)
@@ -136,8 +101,7 @@ def reporting(
         sys.stderr.write(f"no such pod among the {on_record} on record\n")
     if left_out:
         sys.stderr.write(f"{left_out} older pods that are gone were left out\n")
-    bad = any(any(one.mismatches()) or any(one.changes()) for one in matrices)
-    return found.status(exit_codes.FOUND if bad else exit_codes.OK)
+    return found.status(exit_codes.OK)
 
 
 def _need_sense(
@@ -151,7 +115,7 @@ def _need_sense(
         raise WrongUsageError("found both POD and --k8s-namespace, needed one way to select")
     if types and output == "html":
         raise WrongUsageError(
-            "found --type with html, needed svg, dot or mermaid",
+            "found --type with html, needed svg or mermaid",
             hint="The page has every type, one click apart.",
         )
     if output in {"html", "svg"} and output_file == "-" and sys.stdout.isatty():
@@ -205,3 +169,43 @@ def _about(
     return [
         one for one in findings if not narrowed or one.pod is None or one.pod.pod_sandbox_id in ids
     ]
+
+
+command = click.Command(
+    "report",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger report -f node.html",
+        "nsledger report -n kube-system -a -o html > kube-system.html",
+        "nsledger report web -o svg -f web.svg",
+        "nsledger report web debug -o mermaid --type pid",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Argument(
+            ["pods"], metavar="[POD]...", nargs=-1, shell_complete=options.complete_pods
+        ),
+        options.k8s_namespaces(),
+        options.all_k8s_namespaces(),
+        options.selector(),
+        options.types("Only this type, in svg and mermaid; may be given again."),
+        options.ended(),
+        options.at("The pods that ran then."),
+        click.Option(
+            ["-o", "--output"],
+            type=click.Choice(("html", "svg", "mermaid")),
+            default="html",
+            show_default=True,
+            help="What is drawn.",
+        ),
+        click.Option(
+            ["-f", "--output-file"],
+            metavar="FILE",
+            default="-",
+            help="Where it goes, instead of standard output; a file that is there is replaced.",
+        ),
+        options.utc(),
+        options.ledger(),
+    ],
+)

@@ -1,9 +1,9 @@
-"""`nsledger show`: the options; what it does is in `showing`."""
+"""`nsledger show`: show which namespaces a pod's containers share, type by type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -29,39 +29,7 @@ before; of a time before the first record nothing can be told.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return showing(**values)
-
-
-command = click.Command(
-    "show",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger show web",
-        "nsledger show kube-system/node-agent-x7k2p -o wide",
-        "nsledger show web --at 2026-11-24T00:04:00Z",
-        "nsledger show web -o json | python3 -m json.tool --no-indent",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Argument(["pod"]),
-        options.at("The pod as it was then."),
-        click.Option(
-            ["-a", "--all", "all_attempts"],
-            is_flag=True,
-            help="Earlier attempts of restarted containers too.",
-        ),
-        options.output(("table", "wide", "json", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-def showing(
+def run(
     *,
     ledger: str,
     pod: str,
@@ -85,3 +53,30 @@ def showing(
     write_answer(matrix, output, draw)
     bad = any(matrix.mismatches()) or any(matrix.changes())
     return found.status(exit_codes.FOUND if bad else exit_codes.OK)
+
+
+command = click.Command(
+    "show",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger show web",
+        "nsledger show kube-system/node-agent-x7k2p -o wide",
+        "nsledger show web --at 2026-11-24T00:04:00Z",
+        "nsledger show web -o json | python3 -m json.tool --no-indent",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Argument(["pod"], shell_complete=options.complete_pods),
+        options.at("The pod as it was then."),
+        click.Option(
+            ["-a", "--all", "all_attempts"],
+            is_flag=True,
+            help="Earlier attempts of restarted containers too.",
+        ),
+        options.output(("table", "wide", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

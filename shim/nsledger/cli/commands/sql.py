@@ -1,4 +1,4 @@
-"""`nsledger sql`: the options; what it does is in `querying`."""
+"""`nsledger sql`: ask the index in SQL, read-only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import csv
 import sqlite3
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 import click
 
@@ -31,43 +31,10 @@ before and after, is a question for whois.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    if (values["statement"] is None) is not values["schema"]:
-        raise click.UsageError("give a statement, or --schema.")
-    return querying(**values)
-
-
-command = click.Command(
-    "sql",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger sql --schema",
-        'nsledger sql "SELECT pod, since FROM pods WHERE until IS NULL"',
-        'nsledger sql "SELECT type, count(*) FROM namespaces GROUP BY 1" -o csv',
-    ),
-    params=[
-        click.Argument(["statement"], required=False),
-        click.Option(["--schema"], is_flag=True, help="List the views and their columns."),
-        click.Option(
-            ["--timeout"],
-            type=click.FloatRange(min=0),
-            default=30,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long the statement may take.",
-        ),
-        options.output(("table", "json", "csv")),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
 Value = str | int | float | bytes | None
 
 
-def querying(
+def run(
     *,
     ledger: str,
     statement: str | None,
@@ -77,6 +44,8 @@ def querying(
     color: ColorChoice,
 ) -> int:
     """Run `statement` on the index of `ledger`, or list the views; the exit status."""
+    if (statement is None) is not schema:
+        raise click.UsageError("give a statement, or --schema.")
     if schema or statement is None:
         titles = ["VIEW", "COLUMN", "HOLDS"]
         rows: list[tuple[Value, ...]] = [
@@ -136,3 +105,30 @@ def _text(value: Value) -> str:
     if value is None:
         return "-"
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+command = click.Command(
+    "sql",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger sql --schema",
+        'nsledger sql "SELECT pod, since FROM pods WHERE until IS NULL"',
+        'nsledger sql "SELECT type, count(*) FROM namespaces GROUP BY 1" -o csv',
+    ),
+    params=[
+        click.Argument(["statement"], required=False),
+        click.Option(["--schema"], is_flag=True, help="List the views and their columns."),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(min=0),
+            default=30,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long the statement may take.",
+        ),
+        options.output(("table", "json", "csv")),
+        options.color(),
+        options.ledger(),
+    ],
+)

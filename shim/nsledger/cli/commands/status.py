@@ -1,4 +1,4 @@
-"""`nsledger status`: the options; what it does is in `standing`."""
+"""`nsledger status`: tell how the ledger is, who writes it and what is missing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from collections import defaultdict
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import click
 
@@ -48,38 +48,13 @@ bad news by itself: it may be a copy.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return standing(**values)
-
-
-command = click.Command(
-    "status",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger status", "nsledger status -o json"),
-    params=[
-        click.Option(
-            ["--config"],
-            type=click.Path(dir_okay=False),
-            metavar="FILE",
-            envvar="NSLEDGER_CONFIG",
-            help="What `nsledger serve` is told: where its spool is, and what is little room.",
-        ),
-        options.output(("text", "json", "yaml")),
-        options.color(),
-        options.utc(),
-        options.ledger(),
-    ],
-)
-
 _ANSWER_S: Final = 1.0
 """A relayed Version takes a few milliseconds."""
 _GAPS_S: Final = 86_400
 """How far back gaps are looked for."""
 
 
-def standing(
+def run(
     *,
     ledger: str,
     config: str | None,
@@ -218,3 +193,24 @@ def _gaps_from_the_end(found: Reading, since: str) -> list[Gap]:
         if isinstance(record.event, Gap):
             gaps.append(record.event)
     return gaps
+
+
+command = click.Command(
+    "status",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger status", "nsledger status -o json"),
+    params=[
+        click.Option(
+            ["--config"],
+            type=click.Path(dir_okay=False),
+            metavar="FILE",
+            envvar="NSLEDGER_CONFIG",
+            help="What `nsledger serve` is told: where its spool is, and what is little room.",
+        ),
+        options.output(("text", "json", "yaml")),
+        options.color(),
+        options.utc(),
+        options.ledger(),
+    ],
+)

@@ -1,9 +1,9 @@
-"""`nsledger tree`: the options; what it does is in `branching`."""
+"""`nsledger tree`: show how pid and user namespaces nest, and whose they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
@@ -28,33 +28,7 @@ and in none below. What may not be looked at is counted; that needs root.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return branching(**values)
-
-
-command = click.Command(
-    "tree",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger tree", "nsledger tree --type user -o json"),
-    params=[
-        click.Option(
-            ["--type"],
-            type=click.Choice(["user", "pid"]),
-            multiple=True,
-            default=["user", "pid"],
-            show_default=True,
-            help="Only namespaces of this type.",
-        ),
-        options.output(("table", "json", "yaml")),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-def branching(
+def run(
     *,
     ledger: str,
     type: Sequence[str],  # noqa: A002 - the option's name
@@ -112,3 +86,24 @@ def _branches(
 
 def _first_process(one: Nested) -> tuple[int, int]:
     return min(one.pids, default=0), one.identity.ino
+
+
+command = click.Command(
+    "tree",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger tree", "nsledger tree --type user -o json"),
+    params=[
+        click.Option(
+            ["--type"],
+            type=click.Choice(["user", "pid"]),
+            multiple=True,
+            default=["user", "pid"],
+            show_default=True,
+            help="Only namespaces of this type.",
+        ),
+        options.output(("table", "json", "yaml")),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -1,9 +1,9 @@
-"""`nsledger whois`: the options; what it does is in `asking`."""
+"""`nsledger whois`: tell whose namespace or process a number is, or was."""
 
 from __future__ import annotations
 
 import time
-from typing import Any, Literal
+from typing import Literal
 
 import click
 from msgspec.structs import replace
@@ -41,48 +41,7 @@ the answer is unknown, with the reason; it is never a guess.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    require_order(values["since"], values["until"])
-    if values["at"] is not None and (values["since"], values["until"]) != (None, None):
-        raise click.UsageError("--at is one moment: give it, or --since and --until.")
-    return asking(**values)
-
-
-command = click.Command(
-    "whois",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger whois net:[4026532257]",
-        "nsledger whois 4026532257 --at '2026-11-24 00:04:00' --utc",
-        "nsledger whois pid:18477",
-        "nsledger whois /proc/18477/ns/net -o json",
-        "nsledger whois 10.88.0.2 --since 1h --live",
-        more=IN_HELP,
-    ),
-    params=[
-        click.Argument(["x"], metavar="X"),
-        options.at("Whose it was then."),
-        click.Option(["--since"], type=MomentType(), help="Whose it was then or later."),
-        click.Option(["--until"], type=MomentType(), help="Whose it was before then."),
-        click.Option(
-            ["--live"], is_flag=True, help="Look in /proc whether the processes are still there."
-        ),
-        click.Option(
-            ["--no-index"],
-            is_flag=True,
-            help="Fold the whole ledger instead of asking its index: slow, and the same answer.",
-        ),
-        options.output(("table", "json", "yaml")),
-        options.utc(),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-def asking(
+def run(
     *,
     ledger: str,
     x: str,
@@ -96,6 +55,9 @@ def asking(
     color: ColorChoice,
 ) -> int:
     """Answer from the ledger at `ledger`; the exit status."""
+    require_order(since, until)
+    if at is not None and (since, until) != (None, None):
+        raise click.UsageError("--at is one moment: give it, or --since and --until.")
     try:
         question = parse(x)
     except NotAQuestionError as error:
@@ -154,3 +116,36 @@ def _as_mounted(
     meant = ByIdentity(host.boot_id(), type_, identity)
     found = _found(history, meant, unknown.asked, period, no_index=no_index)
     return unknown if found.outcome is Outcome.UNKNOWN else found
+
+
+command = click.Command(
+    "whois",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger whois net:[4026532257]",
+        "nsledger whois 4026532257 --at '2026-11-24 00:04:00' --utc",
+        "nsledger whois pid:18477",
+        "nsledger whois /proc/18477/ns/net -o json",
+        "nsledger whois 10.88.0.2 --since 1h --live",
+        more=IN_HELP,
+    ),
+    params=[
+        click.Argument(["x"], metavar="X"),
+        options.at("Whose it was then."),
+        click.Option(["--since"], type=MomentType(), help="Whose it was then or later."),
+        click.Option(["--until"], type=MomentType(), help="Whose it was before then."),
+        click.Option(
+            ["--live"], is_flag=True, help="Look in /proc whether the processes are still there."
+        ),
+        click.Option(
+            ["--no-index"],
+            is_flag=True,
+            help="Fold the whole ledger instead of asking its index: slow, and the same answer.",
+        ),
+        options.output(("table", "json", "yaml")),
+        options.utc(),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -59,11 +59,12 @@ def test_nothing_to_list_is_said_beside_the_output(nsledger: Nsledger) -> None:
     assert done.err == "no such pod among the 4 on record\n"
 
 
-def test_kubectls_long_flag_is_refused_with_the_one_that_is_meant(nsledger: Nsledger) -> None:
-    done = nsledger("pods", "--namespace", "default")
+def test_kubectls_long_flag_means_the_same(nsledger: Nsledger) -> None:
+    asked = nsledger("pods", "--namespace", "default", "-o", "name")
 
-    assert done.code == exit_codes.USAGE
-    assert "--k8s-namespace" in done.err
+    assert asked == nsledger("pods", "-n", "default", "-o", "name")
+    assert asked.code == exit_codes.OK
+    assert asked.out
 
 
 def test_that_nothing_runs_is_not_said_as_if_a_pod_had_been_asked_for(

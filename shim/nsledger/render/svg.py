@@ -13,8 +13,8 @@ from typing import Final
 from nsledger.model.judgement import CONTAINER_PREFIX, HOST, UNKNOWN, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.query.sharing_graph import SharingGraph
-from nsledger.render.diagram import pod_name, process_name
 from nsledger.render.matrix import CHANGED_SIGN, sharing_cell
+from nsledger.render.mermaid import pod_name, process_name
 from nsledger.render.text import Screen, shorten_middle, visible
 from nsledger.state.matrix import ORDER, Matrix
 

@@ -1,13 +1,14 @@
-"""The picture as a graph, line by line: what stands in it and in which order, in any language.
+"""The sharing graph as a Mermaid flowchart, and the names that every picture uses.
 
 Pods are boxes with their processes and what only those share; what reaches over several pods, and
-the host, stand outside of them.
+the host, stand outside of them. Source: https://mermaid.js.org/syntax/flowchart.html.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceType
@@ -67,62 +68,61 @@ def words(types: Sequence[NamespaceType]) -> str:
     return " ".join(types)
 
 
-class Language(Protocol):
-    """How one graph language writes each part, without the end of the line."""
-
-    def pod_begins(self, pod: int, name: str) -> Sequence[str]:
-        """What opens the box of a pod."""
-        ...
-
-    def pod_ends(self) -> str:
-        """What closes it."""
-        ...
-
-    def process(self, member: ProcessIndex, process: Process, alone: str) -> str:
-        """A process; `alone` names the types that it shares with nobody, or is empty."""
-        ...
-
-    def group(self, at: int, text: str, *, bad: bool) -> str:
-        """What processes share, the `at`-th of all; `bad` if it should not be so."""
-        ...
-
-    def in_group(self, member: ProcessIndex, at: int) -> str:
-        """The line between a process and what it shares."""
-        ...
-
-    def host(self) -> str:
-        """The node's own namespaces."""
-        ...
-
-    def in_host(self, member: ProcessIndex, text: str) -> str:
-        """The line between a process and those, with the types in question."""
-        ...
+_CLASSES: Final = """\
+  classDef host fill:#fdebe6,stroke:#a92a14,stroke-width:2px,color:#a92a14
+  classDef bad fill:#fdebe6,stroke:#a92a14,color:#a92a14
+  classDef shared fill:#dce8f9,stroke:#1a3f78,color:#1a3f78
+  classDef sandbox stroke-dasharray:4 3
+"""
+"""Each sets its fill and its text, so that they can be read in Mermaid's light and dark themes."""
+_UNSAFE: Final = re.compile(r"[^A-Za-z0-9 _./-]")
+"""Written as numbers, so that no name can end a label, a line or the diagram."""
 
 
-def lines(
-    picture: SharingGraph, types: Sequence[NamespaceType], language: Language
-) -> Iterator[str]:
-    """The graph's lines; of `types` only, if there are any."""
-    shared_groups = picture.shared_groups(types or ORDER)
+def draw(picture: SharingGraph, types: Sequence[NamespaceType] = ()) -> str:
+    """The flowchart; of `types` only, if there are any."""
+    drawn = "".join(f"  {line}\n" for line in _lines(picture, types))
+    return f"flowchart LR\n{drawn}{_CLASSES}"
+
+
+def _lines(picture: SharingGraph, types: Sequence[NamespaceType]) -> Iterator[str]:
+    groups = picture.shared_groups(types or ORDER)
     alone = picture.alone(types or ORDER)
     for pod in range(len(picture.pods)):
-        yield from language.pod_begins(pod, pod_name(picture, pod))
+        yield f'subgraph p{pod} ["{_label(pod_name(picture, pod))}"]'
         for member in picture.members():
             if member.pod == pod:
-                own = words(alone.get(member, []))
-                yield f"  {language.process(member, picture.process(member), own)}"
-        for at, group in enumerate(shared_groups):
+                yield f"  {_process(member, picture.process(member), alone.get(member, []))}"
+        for at, group in enumerate(groups):
             if home(group) == pod:
-                told = language.group(at, words(group.types), bad=is_bad(picture, group))
-                yield f"  {told}"
-        yield language.pod_ends()
-    for at, group in enumerate(shared_groups):
+                yield f"  {_shared(at, group, bad=is_bad(picture, group))}"
+        yield "end"
+    for at, group in enumerate(groups):
         if home(group) is None:
-            yield language.group(at, words(group.types), bad=True)
+            yield _shared(at, group, bad=True)
         for member in group.members:
-            yield language.in_group(member, at)
+            yield f"{_name(member)} --- s{at}"
     of_host = picture.in_hosts(hosts_types(picture, types))
     if of_host:
-        yield language.host()
+        yield f'host{{{{"{_label(HOST_NAME)}"}}}}:::host'
     for member, found in of_host.items():
-        yield language.in_host(member, in_host(picture, member, found))
+        yield f'{_name(member)} ---|"{_label(in_host(picture, member, found))}"| host'
+
+
+def _process(member: ProcessIndex, process: Process, alone: Sequence[NamespaceType]) -> str:
+    own = f"<br>alone: {words(alone)}" if alone else ""
+    style = ":::sandbox" if process.kind == "sandbox" else ""
+    return f'{_name(member)}["{_label(process_name(process))}{own}"]{style}'
+
+
+def _shared(at: int, group: SharedGroup, *, bad: bool) -> str:
+    text = words(group.types)
+    return f's{at}(["{_label(f"≠ {text}" if bad else text)}"]):::{"bad" if bad else "shared"}'
+
+
+def _name(member: ProcessIndex) -> str:
+    return f"p{member.pod}r{member.process}"
+
+
+def _label(text: str) -> str:
+    return _UNSAFE.sub(lambda one: f"#{ord(one[0])};", text)
