@@ -80,18 +80,24 @@ class DriftRecorder:
         if not status.ready:
             self.ended_sandbox(pod_sandbox_id)
 
-    def new_container(self, container_id: str) -> None:
-        """A container is there that nobody told of, or that nobody saw start."""
+    def new_container(self, container_id: str, pod_sandbox_id: str = "") -> None:
+        """A container is there that nobody told of, or that nobody saw start.
+
+        `pod_sandbox_id` is as the runtime lists it: not every status tells it (cri-dockerd).
+        """
         status = self._runtime_status.container(container_id, may_be_gone=True)
         if isinstance(status, StatusUnavailable):
             self.skip(container_id)
             return
-        if self._node_state.workloads.container(container_id) is None:
+        known = self._node_state.workloads.container(container_id)
+        if known is None or known[1].records.requested is None:
+            # Of one that only the hook saw, the runtime tells what was asked and whose it is.
             self._observer.saw_created(
                 container_id,
                 status,
                 source=Source.RECONCILE,
                 not_before=self._not_before(container_id),
+                asked=(PodRef(pod_sandbox_id=pod_sandbox_id), ContainerRef()),
             )
         self._take_state(container_id, status)
 
@@ -268,7 +274,7 @@ class DriftRecorder:
     def running_sandbox(self, pod_sandbox_id: str, *, sure: bool) -> bool:
         """Look at the process of a sandbox; False if the runtime is to be given time first."""
         pod = self._node_state.workloads.pods[pod_sandbox_id]
-        if pod.actual is None or alive(pod.actual):
+        if pod.actual is None or not pod.actual.pid or alive(pod.actual):
             self._compare(pod.actual, pod.ref, None)
             return True
         if not sure:

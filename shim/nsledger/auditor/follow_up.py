@@ -222,7 +222,10 @@ class FollowUpWorker:
             return
         concerned = self._in_flight.concerned()
         # In this order: a call that was answered in between is in the queue.
-        wait_s = self._reconciliation.step(concerned) if self._is_idle() else 0.0
+        idle = self._is_idle()
+        if idle and (missed := self._evidence.settle_not_found(concerned)):
+            self._recorder.gap("status_unavailable", count=missed, detail="NOT_FOUND")
+        wait_s = self._reconciliation.step(concerned) if idle else 0.0
         self._reconcile_at_s = time.monotonic() + wait_s
 
     def _work(self, job: Job) -> None:

@@ -28,11 +28,14 @@ from nsledger.model.namespaces import (
     NamespaceIdentity,
     NamespaceReading,
     NamespaceType,
+    ReadingSource,
     RequestedNamespaces,
+    pinned_paths,
 )
 from nsledger.model.record import Moment, rfc3339
 from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.proc.namespaces import namespaces_behind
+from nsledger.proc.nsfs import read_pins
 from nsledger.proc.process import Clock, is_alive
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
@@ -119,7 +122,7 @@ class NodeState:
         if pod is None:
             return
         if pod.sources and not pod.sandbox_ended and was_looked_at(pod.unobservable):
-            pid = pod.actual.pid if pod.actual else None
+            pid = (pod.actual.pid or None) if pod.actual else None
             handler = pod.ref.runtime_handler
             self.known[pod_sandbox_id] = Known(pid, pod.assigned, pod.runtime_type, handler)
         for id_, container in pod.containers.items():
@@ -153,7 +156,7 @@ class NodeState:
         target = self.workloads.container(requested.target_id or "")
         around = JudgementContext(
             host=self.host,
-            sandbox=alive(pod.actual),
+            sandbox=_sandbox_beside(pod, actual),
             siblings=siblings,
             target=alive(target[1].actual) if target else None,
             pod_requested=pod.requested,
@@ -181,6 +184,33 @@ def paths_of(
     """Where the paths lead that a process was to join."""
     paths = [one for one in assigned.values() if one not in {NEW, INHERITED}]
     return namespaces_behind(paths, joined_ticks=actual.start_ticks)
+
+
+def _sandbox_beside(pod: Pod, actual: NamespaceReading) -> NamespaceReading | None:
+    """What the sandbox keeps, now: by its process, by its pins, or by what is left of either.
+
+    A namespace outlives the process that was in it as long as anybody else is. So a sandbox whose
+    process is gone still had what was read of it: the kernel never gives an id again, and a number
+    of a namespace that lives to no other. Only an equal number, without ids, proves nothing then.
+    """
+    sandbox = pod.actual
+    if sandbox is None:
+        return None
+    if sandbox.pid and alive(sandbox):
+        return sandbox
+    pins = read_pins(paths) if (paths := pinned_paths(pod.assigned)) else None
+    if not sandbox.pid:
+        return pins
+    remembered = {
+        type_: identity
+        for type_, identity in sandbox.namespaces.items()
+        if type_ in actual.namespaces
+        and (identity.ns_id is not None or not identity.same_as(actual.namespaces[type_]))
+    }
+    left = dict.fromkeys(set(NamespaceType) - remembered.keys(), "ENOENT")
+    return NamespaceReading(pid=0, namespaces=remembered, missing=left).filled_from(
+        pins, ReadingSource.PIN
+    )
 
 
 def alive(reading: NamespaceReading | None) -> NamespaceReading | None:

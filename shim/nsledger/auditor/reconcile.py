@@ -1,4 +1,4 @@
-"""Finds what no call told of: compares the node state with the runtime's lists and /proc.
+"""DriftRecorder what no call told of: compares the node state with the runtime's lists and /proc.
 
 One round asks for both lists and then looks at everything that is in them or in the node state, in
 small steps between the follow-up worker's jobs: never while one waits, and with at most
@@ -277,7 +277,7 @@ class Reconciliation:
         container = known[1] if known else None
         match container_difference(container, item.listed, looked_at=looked_at):
             case Difference.NEW:
-                self._drift_recorder.new_container(item.id_)
+                self._drift_recorder.new_container(item.id_, pod_sandbox_id)
             case Difference.ENDED:
                 self._drift_recorder.listed_as_ended(item.id_)
             case Difference.MISSING:

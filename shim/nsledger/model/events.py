@@ -125,6 +125,9 @@ class ContainerWitnessed(ContainerEvent, tag="container.witnessed", frozen=True,
     assigned: AssignedNamespaces = {}
     """From the bundle's config.json."""
     actual: NamespaceReading | None = None
+    engine: str = ""
+    """Who had it started, by its bundle and annotations: `containerd`, `cri-o`, `podman`, `docker`,
+    or `containerd/NAME` for another containerd namespace than `k8s.io`; empty if nothing tells."""
     hook_time: str = ""
     """RFC 3339, by the hook's clock; the record's own time is when the daemon took it in."""
     hook_duration_ns: int = 0

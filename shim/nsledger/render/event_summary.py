@@ -242,6 +242,8 @@ def _witnessed(event: ContainerWitnessed) -> Piece:
 
 
 def _read(actual: NamespaceReading) -> str:
+    if not actual.pid:
+        return f"no process, {len(actual.namespaces)} pinned"
     return f"pid {actual.pid}, {len(actual.namespaces)} of {len(NamespaceType)} read"
 
 

@@ -53,6 +53,8 @@ class Kind(enum.StrEnum):
     """A container started, and the hook did not see it."""
     SHIM_BYPASSED = "shim_bypassed"
     """Something was started or removed without a call through the shim, while it watched."""
+    FOREIGN = "foreign"
+    """A container of another engine on the node (podman, docker): none of the kubelet's."""
     NAMESPACE_CHANGED = "namespace_changed"
     """A process left a namespace that it had when it started."""
     PROCESS_GONE = "process_gone"
@@ -102,19 +104,26 @@ _REMEDIES: Final = {
         "out of its spec."
     ),
     Kind.HOOK_MISSING: (
-        "Check that containerd's base_runtime_spec names the hook and that the pod was started "
-        "after that."
+        "Check that the runtime is told of the hook (containerd: base_runtime_spec; CRI-O: "
+        "hooks_dir) and that the pod was started after that."
     ),
     Kind.SHIM_BYPASSED: (
         "Find out who talks to the runtime's own socket (crictl, ctr, a second kubelet) and close "
         "it to them."
+    ),
+    Kind.FOREIGN: (
+        "None if somebody may run containers beside the kubelet's here; nsledger records what the "
+        "hook saw of them."
     ),
     Kind.NAMESPACE_CHANGED: (
         "Look at what the process is: it called setns(2) or unshare(2), for which it needs "
         "capabilities."
     ),
     Kind.PROCESS_GONE: "Look at the runtime's log and the kernel's (OOM killer) for that time.",
-    Kind.PARTIAL_READ: "Give nsledger CAP_SYS_PTRACE, and look for what hides /proc from it.",
+    Kind.PARTIAL_READ: (
+        "None for a process that had ended; else give nsledger CAP_SYS_PTRACE, and look for what "
+        "hides /proc from it."
+    ),
     Kind.UNOBSERVABLE: (
         "None for virtual machines; else look at whether the runtime answers verbose status calls."
     ),
@@ -179,6 +188,8 @@ class Sighting:
     """Where it began before the record's time."""
     lasts: bool = False
     """It goes on for as long as its process or pod lives."""
+    remedy: str = ""
+    """What to do about this one, where more is known than of its kind."""
 
     @property
     def key(self) -> Key:
@@ -226,7 +237,7 @@ class _Case:
             last_time=self.last_time,
             ongoing=self.ongoing,
             records=tuple(records),
-            remedy=told.kind.remedy,
+            remedy=told.remedy or told.kind.remedy,
         )
 
 

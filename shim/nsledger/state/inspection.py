@@ -30,7 +30,7 @@ from nsledger.model.events import (
     Source,
 )
 from nsledger.model.instants import unix_ns
-from nsledger.model.namespaces import NamespaceReading
+from nsledger.model.namespaces import NamespaceReading, NamespaceType, pinned_paths
 from nsledger.model.record import Record, rfc3339
 from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.state import process_findings
@@ -63,6 +63,8 @@ class Inspection:
         self._removals: list[tuple[int, int]] = []
         """Of the last day: when, by the monotonic clock, and how many records."""
         self._hook_ever_saw = False
+        self._engine = ""
+        """Which runtime the node has, as far as its pods tell."""
         self._unhooked: dict[str, Sighting] = {}
         """Starts that the hook did not see, by container id."""
         self._in_doubt: dict[Key, tuple[str, str]] = {}
@@ -82,6 +84,7 @@ class Inspection:
                 self._daemon_started(record, event, hole)
             case PodAssigned():
                 self._pods[event.pod.pod_sandbox_id] = event.pod
+                self._engine = _engine_of(event) or self._engine
                 self._enter(process_findings.of_start(record, event, self._node))
                 if event.source is Source.CRI_PROXY:
                     self._came_through_shim(event.pod.pod_sandbox_id)
@@ -170,6 +173,7 @@ class Inspection:
                 pod=event.pod,
                 container=event.container,
                 lasts=True,
+                remedy=_HOOK_REMEDIES.get(self._engine, ""),
             )
             self._collector.enter(self._unhooked[container_id])
 
@@ -183,6 +187,19 @@ class Inspection:
         self._enter(process_findings.partial(record, event, self._node))
         then = event.hook_time or record.time
         if container_id in self._by_shim or not self._watched_since:
+            return
+        if _is_foreign(event):
+            self._collector.enter(
+                Sighting(
+                    Kind.FOREIGN,
+                    Severity.INFO,
+                    f"started by {event.engine}, which is not the kubelet's runtime",
+                    record,
+                    pod=event.pod,
+                    container=event.container,
+                    lasts=True,
+                )
+            )
             return
         if unix_ns(then) >= unix_ns(self._watched_since):
             sighting = Sighting(
@@ -329,6 +346,7 @@ class Inspection:
                     "{count} started, and the hook never saw one: it is not installed",
                     sighting.record,
                     lasts=True,
+                    remedy=sighting.remedy,
                 )
             )
         self._unhooked.clear()
@@ -349,6 +367,35 @@ def process_start(record: Record, reading: NamespaceReading) -> str:
         return rfc3339(0)  # unknown: any look is later
     began_ns = at_ns - record.mono_ns + reading.start_ticks * _TICK_NS
     return rfc3339(min(at_ns, max(0, began_ns)))
+
+
+_OF_THE_KUBELET: Final = frozenset({"", "containerd", "cri-o"})
+"""Engines whose containers may be a kubelet's, or from which nothing can be told."""
+
+
+def _is_foreign(event: ContainerWitnessed) -> bool:
+    """Whether another engine of the node started it, for no pod."""
+    return event.engine not in _OF_THE_KUBELET and not event.pod.pod_sandbox_id
+
+
+_HOOK_REMEDIES: Final = {
+    "containerd": (
+        "Check that containerd's base_runtime_spec names the hook and that the pod was started "
+        "after that."
+    ),
+    "cri-o": (
+        "Check that a file in one of CRI-O's hooks_dir names the hook; a directory that is added "
+        "to them, or made anew, needs a restart of CRI-O."
+    ),
+}
+
+
+def _engine_of(event: PodAssigned) -> str:
+    """Which runtime runs a pod, by how it tells of it; empty if that does not say."""
+    if event.runtime_type.startswith("io.containerd."):
+        return "containerd"
+    pinned = pinned_paths(event.assigned).get(NamespaceType.IPC, "")
+    return "cri-o" if not event.runtime_type and "/ipcns/" in pinned else ""
 
 
 def inspect(records: Iterable[Record]) -> list[Finding]:

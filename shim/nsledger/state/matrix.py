@@ -18,11 +18,13 @@ from nsledger.model.instants import unix_ns
 from nsledger.model.judgement import CONTAINER_PREFIX, HOST, UNKNOWN, LayerPair, Verdict
 from nsledger.model.namespaces import (
     NEW,
+    NO_PROCESS,
     IdMapping,
     NamespaceIdentity,
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
+    ReadingSource,
     RequestedNamespaces,
 )
 from nsledger.model.refs import PodRef
@@ -67,6 +69,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     assigned: str | None
     """`new`, `inherited` or a path; None where the runtime told nothing."""
     actual: NamespaceIdentity | None
+    source: ReadingSource | None = None
+    """How `actual` is known: read in /proc by the daemon or by the hook, or where it is mounted."""
+    time: str | None = None
+    """RFC 3339: when `actual` was read."""
     changed: tuple[int, ...] = ()
     """Records that found the process in another namespace than before; the verdict is older."""
 
@@ -202,11 +208,11 @@ def pod_matrix(
     unwatched: tuple[Unwatched, ...] = (),
 ) -> Matrix:
     """The matrix of `pod`; `host` is what counts as the host's on the boot of the last record."""
-    newest = {container.ref.name: container for container in pod.containers.values()}
+    newest = {_named(container): container for container in pod.containers.values()}
     shown = [
         container
         for container in pod.containers.values()
-        if all_attempts or newest[container.ref.name] is container
+        if all_attempts or newest[_named(container)] is container
     ]
     rows = [_sandbox(pod, host), *(_container(container, pod, host) for container in shown)]
     return Matrix(
@@ -223,6 +229,11 @@ def pod_matrix(
     )
 
 
+def _named(container: Container) -> str:
+    """What tells it from others: its name, or its id where no record told the name."""
+    return container.ref.name or container.ref.container_id
+
+
 def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
     sharing: dict[NamespaceType, str] = {}
     if pod.actual is not None and host is not None and not pod.sandbox_ended:
@@ -233,7 +244,7 @@ def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
         name="sandbox",
         attempt=pod.ref.attempt,
         image="",
-        pid=None if pod.actual is None else pod.actual.pid,
+        pid=None if pod.actual is None else pod.actual.pid or None,
         state=_state(ended=pod.sandbox_ended, seen=bool(pod.since)),
         since=pod.since or None,
         seen_since=pod.source is Source.RECONCILE,
@@ -302,20 +313,31 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
     for type_ in ORDER:
         judgement = told.judgements.get(type_)
         missing = "" if actual is None else actual.missing.get(type_, "")
+        identity = None if actual is None else actual.namespaces.get(type_)
         changed = tuple(change.seq for change in told.changes if type_ in change.changed)
         judged = judgement is not None and not changed
         cells[type_] = Cell(
             sharing=judgement.sharing if judgement and judged else sharing.get(type_, UNKNOWN),
             verdict=judgement.verdict if judgement else unjudged,
-            reason=judgement.reason if judgement else missing or told.unobservable,
+            reason=judgement.reason if judgement else _why(missing) or told.unobservable,
             rule=judgement.rule if judgement else "",
             differ=judgement.differ if judgement else (),
             requested=None if requested is None else _mode(requested, type_),
             assigned=told.assigned.get(type_),
-            actual=None if actual is None else actual.namespaces.get(type_),
+            actual=identity,
+            source=None if identity is None else told.actual_source(type_),
+            time=None if identity is None else told.actual_time(type_) or None,
             changed=changed,
         )
     return cells
+
+
+NOBODYS: Final = "no process"
+"""Why a sandbox without a process has nothing in the types that it keeps no mount of."""
+
+
+def _why(missing: str) -> str:
+    return NOBODYS if missing == NO_PROCESS else missing
 
 
 def _mode(requested: RequestedNamespaces, type_: NamespaceType) -> str | None:

@@ -24,7 +24,7 @@ from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
 from nsledger.auditor.reconcile import Reconciliation
 from nsledger.auditor.restore_state import RestoredState
-from nsledger.auditor.runtime_status import RuntimeStatusClient
+from nsledger.auditor.runtime_status import Runtime, RuntimeStatusClient
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
@@ -175,7 +175,7 @@ def box(
     tmp_path: Path,
     *,
     policy: Policy = ANNOTATING,
-    runtime: FakeRuntime | None = None,
+    runtime: Runtime | None = None,
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
     alone: bool = True,
@@ -261,7 +261,7 @@ def box(
         in_flight,
         follow_up,
         interceptor,
-        runtime,
+        runtime if isinstance(runtime, FakeRuntime) else FakeRuntime(),
         ledger,
     )
     try:

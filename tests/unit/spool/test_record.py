@@ -43,6 +43,7 @@ def test_a_record_becomes_the_event_that_it_is() -> None:
             uid_map=(IdMapping(0, 100000, 65536),),
             gid_map=(IdMapping(0, 100000, 65536),),
         ),
+        engine="containerd",
         hook_time="2023-11-14T22:13:20.123456789Z",
         hook_duration_ns=900_000,
         errors=("namespaces_partial",),

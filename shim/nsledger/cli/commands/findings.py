@@ -45,6 +45,7 @@ what to do. The kinds are stable words:
   unwatched                   nobody watched                     medium, low
   spool_quarantined           a spool file that is no record     low
   partial_read                some namespaces could not be read  low
+  foreign                     a container of another engine       info
   unobservable                no process on this kernel          info
 
 In the node's user and time namespaces every ordinary pod is, and on cgroup v1 in its cgroup

@@ -16,14 +16,14 @@ from nsledger.query.index_lookup import answer
 from nsledger.query.targets import ByIdentity
 from nsledger.render import orphans_text
 from nsledger.render.orphans_text import OrphansReport
-from nsledger.state.intervals import Interval
+from nsledger.state.intervals import Interval, OwnerKind
 
 _HELP = """\
 List namespaces of this node that are kept alive without a process in them.
 
 A bind mount (a leaked /run/netns/cni-…) or an open descriptor keeps a namespace after its last
 process. For each one: what keeps it, who had it last by the record, and for how long nobody has.
-Nothing is deleted.
+What a running pod keeps without a process (CRI-O) is none. Nothing is deleted.
 
 It looks at the mounts of its own mount namespace and at the descriptors of all processes, which
 needs root; what it may not look at is counted.
@@ -37,7 +37,8 @@ def run(
     seen = nsfs.orphans()
     boot_id = host.boot_id()
     with reading(ledger) as history:
-        found = tuple(_with_owner(one, history, boot_id) for one in seen.found)
+        owned = [_with_owner(one, history, boot_id) for one in seen.found]
+    found = tuple(one for one in owned if not _is_kept(one))
     report = OrphansReport(orphans=found, unreadable_processes=seen.unreadable)
     write_answer(report, output, lambda: orphans_text.draw(report, screen(color=color, utc=utc)))
     return history.status(exit_codes.OK)
@@ -53,6 +54,17 @@ def _with_owner(one: nsfs.Orphan, history: Reading, boot_id: str) -> orphans_tex
         last_owner=last,
         by_id=one.identity.ns_id is not None,
         orphaned_s=None if over is None else max(0.0, (time.time_ns() - over) / 1e9),
+    )
+
+
+def _is_kept(one: orphans_text.Orphan) -> bool:
+    """Whether a sandbox that runs without a process has it: its pins are no leftovers."""
+    last = one.last_owner
+    return (
+        last is not None
+        and last.until is None
+        and last.owner.kind is OwnerKind.SANDBOX
+        and not last.pid
     )
 
 
