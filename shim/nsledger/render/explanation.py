@@ -239,6 +239,9 @@ def _left_over(type_: NamespaceType, row: Process) -> Sentence:
         )
         text = f"{name} started in {whose} ({_kernel_name(type_, row)}); nobody else shown is in it"
         return _sentence(SentenceKind.WAS_SHARED, type_, [row], text)
+    if cell.actual is None and row.unobservable.startswith("not started"):
+        text = f"{name} was {row.unobservable}"
+        return _sentence(SentenceKind.NOT_STARTED, type_, [row], text)
     if cell.actual is None and row.state == "created":
         text = f"{name} was created, and no process of it was seen"
         return _sentence(SentenceKind.NOT_STARTED, type_, [row], text)

@@ -318,7 +318,8 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
         since=container.since or None,
         seen_since=container.source is Source.RECONCILE,
         until=container.until or None,
-        unobservable=container.unobservable,
+        unobservable=container.unobservable
+        or (_FAILED_START if container.start_failed and container.actual is None else ""),
         evidence=tuple(sorted(container.evidence)),
         records=container.records,
         privileged=container.privileged,
@@ -330,6 +331,9 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
 def _unless_reused(sharing: str) -> str:
     """A sibling that has the number of a new namespace may be one that ended in silence."""
     return UNKNOWN if sharing.startswith(CONTAINER_PREFIX) else sharing
+
+
+_FAILED_START: Final = "not started: its StartContainer failed"
 
 
 def _state(*, ended: bool, seen: bool) -> State:
