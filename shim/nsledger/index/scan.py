@@ -264,7 +264,7 @@ class Scan:
             sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
         time_ns = self._tick(record.time)
         if record.event == "pod.stopped" and record.source is Source.RECONCILE:
-            self._end_sandbox(pod, sandbox, record.seq, time_ns)
+            pass  # its containers may run on, and are found by what they share with its sandbox
         elif record.event in _ENDS:
             self._end_pod(pod, record.seq, time_ns)
             pod.ended = True
@@ -403,15 +403,6 @@ class Scan:
         for row in (pod.sandbox, *pod.containers.values()):
             if row is not None and row.last_seq is None:
                 row.end(seq, time_ns, self.clock_ns)
-                self._touch(row)
-
-    def _end_sandbox(self, pod: PodRow, sandbox: ProcessRow, seq: int, time_ns: int) -> None:
-        """Its sandbox's process is gone, and its containers may run on: they are found alone."""
-        sandbox.end(seq, time_ns, self.clock_ns)
-        for row in pod.containers.values():
-            if row.last_seq is None and row.reading is not None and row.shared:
-                row.shared = 0
-                self._place(row, row.reading)
                 self._touch(row)
 
     def _remove_pod(self, pod: PodRow) -> None:
