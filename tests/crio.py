@@ -26,6 +26,7 @@ from nsledger.cri.status import (
     decode_container_status,
     decode_pod_sandbox_status,
 )
+from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceType
 from tests.processes import sleeping
 
@@ -54,10 +55,20 @@ def pods_of(folder: str) -> list[str]:
     return sorted(path.name.split(".")[0] for path in (VECTORS / folder).glob("*.sandbox.json"))
 
 
+def _as_sent(document: Document) -> Document:
+    """The status as CRI has it, where times are nanoseconds: crictl prints them as dates."""
+    times = {
+        name: 0 if text.startswith("0001-") else unix_ns(text)
+        for name in ("createdAt", "startedAt", "finishedAt")
+        if (text := document["status"].get(name))
+    }
+    return {**document["status"], **times}
+
+
 def sandbox_status(document: Document) -> SandboxStatus:
     """As the client decodes it."""
     answer = pb.PodSandboxStatusResponse()
-    json_format.ParseDict(document["status"], answer.status, ignore_unknown_fields=True)
+    json_format.ParseDict(_as_sent(document), answer.status, ignore_unknown_fields=True)
     answer.info["info"] = json.dumps(document["info"])
     return decode_pod_sandbox_status(answer.SerializeToString())
 
@@ -65,7 +76,7 @@ def sandbox_status(document: Document) -> SandboxStatus:
 def container_status(document: Document) -> ContainerStatus:
     """As the client decodes it."""
     answer = pb.ContainerStatusResponse()
-    json_format.ParseDict(document["status"], answer.status, ignore_unknown_fields=True)
+    json_format.ParseDict(_as_sent(document), answer.status, ignore_unknown_fields=True)
     answer.info["info"] = json.dumps(document["info"])
     return decode_container_status(answer.SerializeToString())
 
