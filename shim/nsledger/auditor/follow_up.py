@@ -9,6 +9,7 @@ logged, counted as a gap, and ends that job only: the audit must outlive its own
 
 from __future__ import annotations
 
+import contextlib
 import math
 import queue
 import threading
@@ -25,7 +26,10 @@ from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.jobs import Exited, FollowUp, Job, Learn, LookUpSandbox
 from nsledger.auditor.node_state import Known
 from nsledger.auditor.reconcile import Reconciliation
+from nsledger.cri.created import decode_run_pod_sandbox_answer
+from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
+from nsledger.cri.requests import RunPodSandbox
 from nsledger.model.events import ContainerRequested, PodRequested
 from nsledger.recorder.recorder import Recorder
 
@@ -91,6 +95,9 @@ class FollowUpWorker:
         self._busy_at_s = 0.0
         self._reconcile_at_s = 0.0
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._working = False
+        self._taken: deque[Job | None] = deque()
+        """Taken out of the queue and not worked yet: what is urgent among them goes first."""
         self._thread = threading.Thread(target=self._run, name="follow-up worker", daemon=True)
 
     def start(self) -> None:
@@ -106,7 +113,7 @@ class FollowUpWorker:
 
     def put(self, job: Job) -> None:
         """Add a job. Never blocks: past the limit it is dropped, which is a gap."""
-        if self._jobs.qsize() < _QUEUE_LIMIT:
+        if self._waiting() < _QUEUE_LIMIT:
             if not isinstance(job, Exited) and not _can_wait(job):
                 self._hurry.set()
             self._jobs.put(job)
@@ -120,7 +127,7 @@ class FollowUpWorker:
         self._hurry.set()
         self._jobs.put(None)
         self._thread.join(timeout_s)
-        left = self._jobs.qsize()
+        left = self._waiting()
         if left:
             self._recorder.gap("stopped_before_follow_up", count=left)
 
@@ -133,10 +140,10 @@ class FollowUpWorker:
         while True:
             exit_at_s = self._exits[0][0] if self._exits else math.inf
             wait_s = min(self._spool_at_s, self._reconcile_at_s, exit_at_s) - time.monotonic()
-            if self._jobs.empty():
+            if self._is_idle():
                 self._hurry.clear()
             try:
-                job = self._jobs.get(timeout=max(0.0, wait_s))
+                job = self._next(max(0.0, wait_s))
             except queue.Empty:
                 self._rest()
                 continue
@@ -145,6 +152,41 @@ class FollowUpWorker:
                 return
             self._busy_at_s = time.monotonic()
             self._work(job)
+            self._working = False
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a job waits or is being worked."""
+        return self._working or bool(self._waiting())
+
+    def _waiting(self) -> int:
+        return len(self._taken) + self._jobs.qsize()
+
+    def _next(self, wait_s: float) -> Job | None:
+        """The job to work next: a call that is held waits for it before everything else does.
+
+        Raises:
+            queue.Empty: none came within `wait_s`.
+        """
+        taken = self._taken
+        if not taken:
+            taken.append(self._jobs.get(timeout=wait_s))
+        self._working = True
+        with contextlib.suppress(queue.Empty):
+            while True:
+                taken.append(self._jobs.get_nowait())
+        look_up = next((job for job in taken if isinstance(job, LookUpSandbox)), None)
+        if look_up is None:
+            return taken.popleft()
+        # If its sandbox was made a moment ago, the response that tells of it comes first.
+        made = next((job for job in taken if _made(job, look_up.pod_sandbox_id)), None)
+        first = look_up if made is None else made
+        taken.remove(first)
+        return first
+
+    def _is_idle(self) -> bool:
+        """Whether no job waits. Asked after `concerned`: what was answered since is a job."""
+        return not self._taken and self._jobs.empty()
 
     def _rest(self) -> None:
         now_s = time.monotonic()
@@ -164,7 +206,7 @@ class FollowUpWorker:
         _, job, looks = self._exits.popleft()
         concerned = self._in_flight.concerned()
         # In this order: a call that was answered in between is in the queue.
-        if self._alone() and self._jobs.empty():
+        if self._alone() and self._is_idle():
             looks += 1
             sure = looks >= _LOOKS_TO_BE_SURE
             if self._reconciliation.look_at_exited(job, concerned, sure=sure):
@@ -180,14 +222,14 @@ class FollowUpWorker:
             return
         concerned = self._in_flight.concerned()
         # In this order: a call that was answered in between is in the queue.
-        idle = self._jobs.empty()
+        idle = self._is_idle()
         if idle and (missed := self._evidence.settle_not_found(concerned)):
             self._recorder.gap("status_unavailable", count=missed, detail="NOT_FOUND")
         wait_s = self._reconciliation.step(concerned) if idle else 0.0
         self._reconcile_at_s = time.monotonic() + wait_s
 
     def _work(self, job: Job) -> None:
-        if _can_wait(job) and self._jobs.qsize() < _COURTEOUS_UP_TO:
+        if _can_wait(job) and self._waiting() < _COURTEOUS_UP_TO:
             self._idle_gate.wait(self._hurry)
         while self._to_remember:
             self._evidence.remember(self._to_remember.popleft())
@@ -213,6 +255,20 @@ class FollowUpWorker:
                 "follow-up worker.job_failed", job=name, error=type(error).__name__
             )
             self._recorder.gap("witness_failed", detail=f"{name}: {type(error).__name__}")
+
+
+def _made(job: Job | None, pod_sandbox_id: str) -> bool:
+    """Whether it is the response of the call that made that sandbox."""
+    if not isinstance(job, FollowUp) or job.grpc_status != 0:
+        return False
+    match job.asked.request:
+        case RunPodSandbox():
+            try:
+                return decode_run_pod_sandbox_answer(job.answer or b"") == pod_sandbox_id
+            except UndecodableError:
+                return False
+        case _:
+            return False
 
 
 def _can_wait(job: Job) -> bool:

@@ -6,6 +6,7 @@ together, and is generous: a process counts as open until a record that ends it 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from typing import Final
 
@@ -171,7 +172,8 @@ class Scan:
         self.odd: list[Numbers] = []
 
         self._named_boot_id = ""
-        self._ns = Times().ns
+        self.ns = functools.lru_cache(maxsize=8)(Times().ns)
+        """Each time is asked for twice."""
         self.home: dict[str, PodRow] = {}
         """By `container_id`."""
         self.parked: dict[str, PodRow] = {}
@@ -262,7 +264,7 @@ class Scan:
             sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
         time_ns = self._tick(record.time)
         if record.event == "pod.stopped" and record.source is Source.RECONCILE:
-            self._end_sandbox(pod, sandbox, record.seq, time_ns)
+            pass  # its containers may run on, and are found by what they share with its sandbox
         elif record.event in _ENDS:
             self._end_pod(pod, record.seq, time_ns)
             pod.ended = True
@@ -294,7 +296,7 @@ class Scan:
             container.name = whose.name
         if not container.attempt:
             container.attempt = whose.attempt
-        time_ns = self._ns(record.time)  # `_tick`, written out: most records come here
+        time_ns = self.ns(record.time)  # `_tick`, written out: most records come here
         if time_ns > self.clock_ns:  # noqa: PLR1730 - the same
             self.clock_ns = time_ns
         if event in _ENDS:
@@ -403,15 +405,6 @@ class Scan:
                 row.end(seq, time_ns, self.clock_ns)
                 self._touch(row)
 
-    def _end_sandbox(self, pod: PodRow, sandbox: ProcessRow, seq: int, time_ns: int) -> None:
-        """Its sandbox's process is gone, and its containers may run on: they are found alone."""
-        sandbox.end(seq, time_ns, self.clock_ns)
-        for row in pod.containers.values():
-            if row.last_seq is None and row.reading is not None and row.shared:
-                row.shared = 0
-                self._place(row, row.reading)
-                self._touch(row)
-
     def _remove_pod(self, pod: PodRow) -> None:
         del self.pods[pod.ref.pod_sandbox_id]
         for id_, container in list(pod.containers.items()):
@@ -435,7 +428,7 @@ class Scan:
             self.changed.append(row)
 
     def _tick(self, time: str) -> int:
-        time_ns = self._ns(time)
+        time_ns = self.ns(time)
         if time_ns > self.clock_ns:  # noqa: PLR1730 - max() is a call, a million times
             self.clock_ns = time_ns
         return time_ns

@@ -8,7 +8,6 @@ from typing import Final
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.reader import entries_backwards
 from nsledger.model.events import (
-    HANDED_OVER,
     UNCLEAN_STOP,
     DaemonStarted,
     DaemonStopped,
@@ -62,8 +61,8 @@ def unclean_stop(directory: str, now: Moment) -> Gap | None:
             record = decode(entry.line)
             last = last or record
             event = record.event
-            if isinstance(event, DaemonStopped) and event.reason != HANDED_OVER:
-                return None
+            if isinstance(event, DaemonStopped):
+                return None  # a successor's own start, if it came to one, is behind a hand-over
             if isinstance(event, DaemonStarted) or not is_about_audit(event):
                 break
         else:

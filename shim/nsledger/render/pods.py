@@ -100,13 +100,19 @@ def _row(
         else Piece("-", Tone.FAINT),
         Piece(word, tone),
         *([_findings(line, screen)] if has_findings else []),
-        Piece(moment(line.since, screen.zone) if line.since else "-"),
+        Piece(_since(line, screen)),
         Piece(" ".join(shared) or "-"),
         Piece(line.pod.pod_sandbox_id[:13], Tone.FAINT),
         Piece(line.pod.uid or "-", Tone.FAINT),
         Piece(",".join(line.ips) or "-"),
         Piece(line.pod.runtime_handler or "-"),
     ]
+
+
+def _since(line: PodLine, screen: Screen) -> str:
+    if not line.since:
+        return "-"
+    return f"{'seen ' if line.seen_since else ''}{moment(line.since, screen.zone)}"
 
 
 def draw_unwatched(holes: Sequence[Unwatched], screen: Screen) -> Iterator[str]:

@@ -45,6 +45,8 @@ class PodLine(msgspec.Struct, frozen=True, kw_only=True):
     """Types in which a process moved since it started."""
     records: tuple[int, ...]
     """Sequence numbers of the records of its sandbox."""
+    seen_since: bool = False
+    """Nobody saw it begin: it was there at `since`, and may have been before."""
     findings: tuple[Kind, ...] = ()
     """Kinds of what was found about it and is not accepted; empty with `--at`."""
 
@@ -96,6 +98,7 @@ def pod_line(matrix: Matrix, types: Sequence[NamespaceType] = ORDER) -> PodLine:
         verdict=next((one for one in _WORST_FIRST if one in verdicts), None),
         changed=tuple(type_ for type_, of in cells.items() if any(cell.changed for cell in of)),
         records=matrix.processes[0].evidence,
+        seen_since=matrix.processes[0].seen_since,
     )
 
 

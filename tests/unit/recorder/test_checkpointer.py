@@ -273,13 +273,15 @@ def test_a_ledger_that_was_never_signed_and_one_that_was_rewritten_are_said_so(
     run_once(tmp_path)
     assert told(node.ledger) == [(1, 4, "no_checkpoint")], "all of that is signed now"
 
-    first, *_, last = node.signed
+    *_, last = node.signed
+    # How many checkpoints a short run writes is a matter of time.
+    kept = max(one.head.seq for one in node.signed if one.head.seq < last.head.seq)
     path = node.ledger / "00000000000000000001.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[: last.head.seq - 1]))
     run_once(tmp_path, 1)
 
-    assert told(node.ledger)[1:] == [(first.head.seq + 1, last.head.seq - 1, "rewritten")]
+    assert told(node.ledger)[1:] == [(kept + 1, last.head.seq - 1, "rewritten")]
 
 
 def recording_line(number: int) -> bytes:

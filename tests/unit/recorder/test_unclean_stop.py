@@ -51,6 +51,7 @@ def ledger(directory: Path, *events: Event) -> str:
         (RUNNING, STOPPED, FULL),
         (RUNNING, STOPPED, WARNED, FULL, RESUMED, WARNED),
         (RUNNING, STOPPED, *[GAP] * 200),
+        (RUNNING, HANDED),
     ],
 )
 def test_a_daemon_that_said_good_bye_left_no_hole(tmp_path: Path, events: tuple[Event]) -> None:
@@ -58,7 +59,8 @@ def test_a_daemon_that_said_good_bye_left_no_hole(tmp_path: Path, events: tuple[
 
 
 @pytest.mark.parametrize(
-    "events", [(RUNNING,), (STOPPED, RUNNING), (STOPPED, RUNNING, GAP, FULL), (RUNNING, HANDED)]
+    "events",
+    [(RUNNING,), (STOPPED, RUNNING), (STOPPED, RUNNING, GAP, FULL), (RUNNING, HANDED, RUNNING)],
 )
 def test_one_that_did_not_left_a_hole_of_unknown_size(tmp_path: Path, events: tuple[Event]) -> None:
     now = recording.now()

@@ -96,7 +96,7 @@ def run(
                 write_lines(draw_unwatched(seen.unwatched, drawn_for))
             write_lines(_table(seen, drawn_for, wanted, output, headers=not no_headers))
             if not seen.lines:
-                sys.stderr.write(f"no such pod among the {on_record} on record\n")
+                sys.stderr.write(_none(on_record, wanted))
         case "json":
             sys.stdout.write(to_json(seen.lines))
         case "yaml":
@@ -109,6 +109,15 @@ def run(
         _watch(ledger, wanted, seen, drawn_for, output)
     bad = any(line.verdict is Verdict.MISMATCH or line.changed for line in seen.lines)
     return found.status(exit_codes.FOUND if bad else exit_codes.OK)
+
+
+def _none(on_record: int, wanted: PodFilter) -> str:
+    """Why there is no line: without an option that asks for some, nothing runs."""
+    chosen = (wanted.k8s_namespaces, wanted.types, wanted.sharings, wanted.verdicts)
+    if wanted.ended or any(chosen):
+        return f"no such pod among the {on_record} on record\n"
+    others = f": {on_record} are on record, with --all" if on_record else ""
+    return f"nothing is running{others}\n"
 
 
 def _table(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections import defaultdict
 from functools import partial
@@ -10,12 +11,14 @@ from pathlib import Path
 from typing import Final, Literal
 
 import click
+from msgspec.structs import replace
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_answer
 from nsledger.cli.reading import Reading, reading
 from nsledger.daemon import storage
 from nsledger.daemon.config import DEFAULT_FILE, Configuration, read
+from nsledger.errors import NsledgerError
 from nsledger.index.records import Records
 from nsledger.ledger import layout, place
 from nsledger.ledger.disk_room import free_bytes
@@ -33,17 +36,21 @@ from nsledger.render.ledger_status import (
     Status,
     Storage,
 )
+from nsledger.render.text import visible
 from nsledger.spool.directory import census
 
 _HELP = """\
 Tell how the ledger is: who writes it, what is in it, and how much room it has.
 
-Bad news (exit status 1) is a disk that is nearly full, a ledger that stopped because of it, a gap
-recorded in the last 24 hours, and files that were moved aside in the spool. That no daemon writes
-the ledger is said, and is no bad news by itself: it may be a copy.
+Bad news (exit status 1) is a daemon through which the runtime does not answer within a second, a
+disk that is nearly full, a ledger that stopped because of it, a gap recorded in the last 24 hours,
+and files that were moved aside in the spool. That no daemon writes the ledger is said, and is no
+bad news by itself: it may be a copy.
 """
 
 
+_ANSWER_S: Final = 1.0
+"""A relayed Version takes a few milliseconds."""
 _GAPS_S: Final = 86_400
 """How far back gaps are looked for."""
 
@@ -59,10 +66,21 @@ def run(
     """Say how the ledger at `ledger` is; the exit status."""
     path = config or (DEFAULT_FILE if Path(DEFAULT_FILE).exists() else None)
     configuration = Configuration(**read(path)) if path is not None else Configuration()
+    if not os.path.exists(ledger) and _is_starting(ledger, configuration):
+        sys.stdout.write(f"{visible(ledger)}: starting: the daemon has not opened it yet\n")
+        return exit_codes.FOUND
     with reading(ledger) as found:
         status = look(found, configuration, now_ns=time.time_ns())
+        status = replace(status, damage=found.damage)
     write_answer(status, output, lambda: ledger_status.draw(status, screen(color=color, utc=utc)))
     return found.status(exit_codes.FOUND if status.worries else exit_codes.OK)
+
+
+def _is_starting(ledger: str, configuration: Configuration) -> bool:
+    """Whether a daemon serves that is to make the ledger, and has not come to it."""
+    if os.path.realpath(ledger) != os.path.realpath(configuration.ledger):
+        return False
+    return flock_holder(f"{configuration.listen}.lock") is not None
 
 
 def look(found: Reading, configuration: Configuration, *, now_ns: int) -> Status:
@@ -79,6 +97,7 @@ def look(found: Reading, configuration: Configuration, *, now_ns: int) -> Status
     first = next((decode(entry.line) for entry in entries(ledger, damaged=found.met)), None)
     backwards = entries_backwards(ledger, damaged=found.met)
     last = next((decode(entry.line) for entry in backwards), None)
+    is_this_nodes = os.path.realpath(ledger) == os.path.realpath(configuration.ledger)
     since = rfc3339(now_ns - _GAPS_S * 10**9)
     free = free_bytes(directory)
     counted = census(configuration.spool)
@@ -88,7 +107,9 @@ def look(found: Reading, configuration: Configuration, *, now_ns: int) -> Status
         daemon=None
         if holder is None
         else RunningDaemon(
-            pid=holder.pid, since=None if holder.since_ns is None else rfc3339(holder.since_ns)
+            pid=holder.pid,
+            since=None if holder.since_ns is None else rfc3339(holder.since_ns),
+            unanswered=_unanswered(configuration.listen) if is_this_nodes else None,
         ),
         records=_span(first, last),
         storage=Storage(
@@ -110,6 +131,21 @@ def look(found: Reading, configuration: Configuration, *, now_ns: int) -> Status
         if counted is None
         else SpoolCount(waiting=counted.waiting, quarantined=counted.quarantined),
     )
+
+
+def _unanswered(socket_path: str) -> str:
+    """Why the runtime's version is not to be had through the daemon; empty if it is.
+
+    A process that holds the ledger may be stopped, or have no runtime behind it.
+    """
+    from nsledger.cri.client import RuntimeClient  # noqa: PLC0415 - gRPC is slow
+
+    try:
+        with RuntimeClient(socket_path, timeout_s=_ANSWER_S) as client:
+            client.version()
+    except NsledgerError as error:
+        return str(error)
+    return ""
 
 
 def _span(first: Record | None, last: Record | None) -> RecordSpan | None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import socket
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from nsledger.cli.commands.status import look
@@ -104,3 +107,50 @@ def test_the_exit_status_says_whether_there_is_bad_news(
     assert done.code == (1 if hours == 1 else 0)
     assert json.loads(done.out)["spool"]["waiting"] == 0
     assert json.loads(done.out)["ledger_id"] == recording.LEDGER_ID
+
+
+def listening(directory: Path) -> tuple[socket.socket, Configuration]:
+    """A socket on which nobody answers, as that of a daemon that was stopped (SIGSTOP)."""
+    path = f"{directory}/cri.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen()
+    return server, msgspec.structs.replace(ROOMY, listen=path, ledger=f"{directory}/ledger")
+
+
+def test_a_daemon_that_does_not_relay_is_not_good(tmp_path: Path) -> None:
+    server, configuration = listening(tmp_path)
+    writer = write(tmp_path / "ledger", (1, recording.event("a")))
+
+    stopped = look(Reading(configuration.ledger), configuration, now_ns=NOW_NS)
+    server.close()
+    gone = look(Reading(configuration.ledger), configuration, now_ns=NOW_NS)
+    elsewhere = look(Reading(configuration.ledger), ROOMY, now_ns=NOW_NS)
+    writer.close()
+
+    assert stopped.daemon is not None
+    assert stopped.daemon.unanswered == "Version: the runtime answered DEADLINE_EXCEEDED"
+    assert gone.daemon is not None
+    assert gone.daemon.unanswered == "Version: the runtime answered UNAVAILABLE"
+    assert stopped.worries == gone.worries == ["the daemon does not relay"]
+    assert elsewhere.daemon is not None
+    assert (elsewhere.daemon.unanswered, elsewhere.worries) == (None, [])
+
+
+def test_before_its_ledger_is_opened_a_daemon_is_starting(
+    tmp_path: Path, nsledger: Nsledger
+) -> None:
+    configuration = tmp_path / "nsledger.toml"
+    configuration.write_text(
+        f"listen = '{tmp_path}/cri.sock'\nledger = '{tmp_path}/ledger'\n", encoding="ascii"
+    )
+    asked = ["status", "--config", str(configuration), "--ledger", f"{tmp_path}/ledger"]
+
+    nobody = nsledger(*asked)
+    with open(tmp_path / "cri.sock.lock", "w", encoding="ascii") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        starting = nsledger(*asked)
+
+    assert nobody.code != 0
+    assert "starting" not in nobody.out
+    assert "starting: the daemon has not opened it yet" in starting.out
