@@ -97,6 +97,18 @@ def test_every_file_of_the_repository_that_is_named_is_there(document: Path) -> 
 
 
 @documents
+def test_no_link_is_dead(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    named = re.findall(r"(?<![\w/.])(docs/[\w-]+\.(?:md|svg|json))\b", text)
+
+    for place in linked:
+        assert (document.parent / place).exists(), place
+    for place in named:
+        assert (ROOT / place).exists(), place
+
+
+@documents
 def test_every_test_that_is_named_is_there(document: Path) -> None:
     named = {
         name

@@ -54,7 +54,9 @@ def draw_pod_table(
         titles.insert(titles.index("VERDICT") + 1, "FINDINGS")
     if wide:
         titles += ["SHARED", "SANDBOX ID", "UID", "IP", "HANDLER"]
-    usual = HOSTS_BY_DEFAULT | ({NamespaceType.CGROUP} if cgroup_version == 1 else set())
+    usual = HOSTS_BY_DEFAULT | set[NamespaceType](
+        [NamespaceType.CGROUP] if cgroup_version == 1 else []
+    )
     hidden = set[NamespaceType]() if wide or types else usual
     rows = [_row(line, screen, hidden, has_findings=has_findings)[: len(titles)] for line in lines]
     yield from tables.draw(titles, rows, screen, flexible=("POD",), headers=headers)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from typing import Final
 
 import click
@@ -127,7 +127,7 @@ def _node_name(root: str) -> str:
 
 
 @contextlib.contextmanager
-def _directory(ledger: str | None) -> Iterator[str]:
+def _directory(ledger: str | None) -> Generator[str]:
     """Where the records are, for as long as they are asked for."""
     if ledger is not None:
         yield ledger
