@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from nsledger.index import telling
 from nsledger.index.records import Records
 from nsledger.index.store import make_quick, make_tables
-from nsledger.model.record import Record
+from nsledger.ledger.reader import entries
+from nsledger.model.record import Record, decode
+from nsledger.query.history import History, history_of
 from nsledger.state import past
 from nsledger.state.inspection import inspect
 from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.past import NothingYetError, Past
-from nsledger.state.pods import AmbiguousPodError, UnknownPodError, find_pod
+from nsledger.state.pods import AmbiguousPodError, UnknownPodError, Workloads, find_pod
 from tests.property.eventful_node import eventful_node
 from tests.property.test_index import index_in_steps
 
@@ -80,6 +82,34 @@ def names(records: list[Record], chance: random.Random) -> list[str]:
     return chance.sample(sorted(found - {""}), min(8, len(found - {""})))
 
 
+def assert_same_history(records: Records, all_: list[Record], chance: random.Random) -> None:
+    ids = [id_ for id_ in past.now(all_).workloads.pods if id_]
+    some = chance.sample(ids, min(2, len(ids)))
+    last_seq = chance.choice([all_[-1].seq, chance.choice(all_).seq])
+    whole, ours = History(some), history_of(records, some, last_seq=last_seq)
+    for record in all_:
+        if record.seq <= last_seq:
+            whole.apply(record)
+    assert list(ours.spans()) == list(whole.spans())
+    assert ours.findings() == whole.findings()
+    for name in ("node", "ledger_id", "boot_id", "first", "last", "holes"):
+        assert getattr(ours, name) == getattr(whole, name), name
+
+
+def assert_same_restart(records: Records, all_: list[Record], ledger: Path) -> None:
+    """What a daemon knows when it starts, and which late records it takes for such."""
+    before_seq = all_[-1].seq
+    lines = [one.line for one in entries(str(ledger)) if one.seq < before_seq]
+    whole, ours = Workloads(), Workloads()
+    for workloads, told in ((whole, lines), (ours, records.restored(before_seq))):
+        for line in told:
+            workloads.apply_record(decode(line))
+        workloads.forget_removed()
+    assert ours.host == whole.host
+    assert ours.pods == whole.pods
+    assert ours._forgotten.keys() == whole._forgotten.keys()
+
+
 @settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(seed=st.integers(0, 2**32), ns_ids=st.booleans())
 def test_selected_records_answer_like_all_records(seed: int, *, ns_ids: bool) -> None:
@@ -126,3 +156,5 @@ def test_selected_records_answer_like_all_records(seed: int, *, ns_ids: bool) ->
                     )
                     assert one == other, f"{asked} {at}"
         assert inspect(records.findings()) == inspect(all_)
+        assert_same_history(records, all_, chance)
+        assert_same_restart(records, all_, ledger)

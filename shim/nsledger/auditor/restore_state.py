@@ -26,7 +26,7 @@ from nsledger.spool.inbox import Inbox
 
 _OPENING_LIMIT_S: Final = 10.0
 """How long the recorder may take to open the ledger; past it, the daemon knows nothing of it."""
-_FORGET_EVERY: Final = 4096
+_FORGET_EVERY: Final = 1024
 """Records between two sweeps; each looks at all pods."""
 
 
@@ -49,6 +49,7 @@ class RestoredState:
         self._recorder = recorder
         self._ledger = ledger
         self._entries = entries
+        self._taken = 0
 
     def restore(self) -> None:
         """Fold what is on record. What cannot be read of it is a gap, and is found anew."""
@@ -87,5 +88,6 @@ class RestoredState:
         event = record.event
         if isinstance(event, ContainerWitnessed):
             self._spool.remember(event)
-        if record.seq % _FORGET_EVERY == 0:
+        self._taken += 1
+        if self._taken % _FORGET_EVERY == 0:
             self._node_state.workloads.forget_removed()

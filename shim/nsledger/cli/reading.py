@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sys
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -26,7 +27,7 @@ from nsledger.cli import errors, exit_codes
 from nsledger.cli.reading_index import cache_directory, progress
 from nsledger.errors import NsledgerError, WrongUsageError
 from nsledger.index.entries import EntryChangedError
-from nsledger.index.opening import Index, existing, opened
+from nsledger.index.opening import NAME, Index, existing, opened
 from nsledger.index.records import Records
 from nsledger.ledger import place
 from nsledger.ledger.errors import LedgerDamagedError, NotAnEntryError
@@ -41,6 +42,8 @@ from nsledger.state.pods import AmbiguousPodError, UnknownPodError, find_pod
 
 T = TypeVar("T")
 
+_FOLDED_BYTES: Final = 256 << 10
+"""A ledger of that size is folded as quickly as an index of it is made."""
 _WALKED_BYTES: Final = 16 << 20
 """A ledger of that size is walked whole in a twentieth of a second."""
 
@@ -122,6 +125,12 @@ class Reading:
         if self.damage and isinstance(error, NsledgerError):
             errors.report(DamagedLedgerError(damage=self.damage))
             error.exit_status = exit_codes.FOUND
+
+    @property
+    def is_young(self) -> bool:
+        """Whether all there is may as well be folded: it is little, and nobody indexed it."""
+        is_small = place.find(self.ledger).size_bytes <= _FOLDED_BYTES
+        return is_small and not os.path.exists(os.path.join(self.ledger, NAME))
 
     def close(self) -> None:
         """Let the index go; the next question opens it again."""

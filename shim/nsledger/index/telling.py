@@ -18,7 +18,7 @@ import msgspec
 
 from nsledger.index.entries import Numbers, Pointer
 from nsledger.index.scan import PodRow, Scan
-from nsledger.index.skim import Pod, Skimmed, Times
+from nsledger.index.skim import Pod, Skimmed
 from nsledger.model.events import (
     ContainerStarted,
     ContainerWitnessed,
@@ -31,7 +31,7 @@ from nsledger.model.record import Record, UnreadableRecordError, decode
 from nsledger.state.coverage import Unwatched, Watch
 from nsledger.state.process_findings import NodeFacts, of_start, partial
 
-PERIOD: Final = 4096
+PERIOD: Final = 1024
 """Entries in one period."""
 _PENDING: Final = 4096
 """Requests that wait for what became of them, as many as the fold of pods keeps."""
@@ -117,7 +117,7 @@ class Telling:
         self._seen: dict[str, int] = {}
         self._facts = NodeFacts()
         self._judged: dict[tuple[bytes, str, str, bool], bool] = {}
-        self._ns = Times().ns
+        self._ns = scan.ns
         self._boot_id = scan.boot_id
         self._period: Period | None = None
         if so_far is not None:

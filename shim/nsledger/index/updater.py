@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -255,6 +256,8 @@ main(sys.argv[2])
 def main(ledger: str) -> None:
     """The process: until its standard input ends."""
     give_way()
+    # Whoever stops the whole service stops the daemon too, and then standard input ends.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     structlog.configure(
         processors=[structlog.processors.JSONRenderer()],
         logger_factory=structlog.WriteLoggerFactory(sys.stdout),

@@ -142,10 +142,11 @@ def history_of(records: Records, pod_sandbox_ids: Collection[str], *, last_seq: 
         OSError: it cannot be read.
     """
     history = History(pod_sandbox_ids)
-    first, last = records.first(), records.at(last_seq)
-    for record in [first, *records.node(), last]:
-        if record is not None and record.seq <= last_seq:
-            history.take_node(record)
+    told = [records.first(), *records.node(), records.at(last_seq)]
+    by_seq = {record.seq: record for record in told if record is not None}
+    for seq in sorted(by_seq):
+        if seq <= last_seq:
+            history.take_node(by_seq[seq])
     for record in records.findings():
         if record.seq <= last_seq:
             history.take_finding(record)

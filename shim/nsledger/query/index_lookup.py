@@ -66,34 +66,36 @@ class Asking:
 
     def pointers(self, question: Question) -> set[Pointer] | None:
         """To the entries that the answer depends on; None where that may be any."""
-        return self._around(*self._begin(question))
+        if not self._collect(*self._begin(question)):
+            return None
+        self._add_tail()
+        return self._pointers()
 
-    def _around(
-        self, direct: set[int], seeds: list[Row], types: frozenset[NamespaceType]
-    ) -> set[Pointer] | None:
+    def pod_pointers(self, pod_sandbox_ids: Iterable[str]) -> set[Pointer] | None:
+        """To the entries that the intervals of these pods depend on; None where that may be any."""
+        for id_ in pod_sandbox_ids:
+            seeds: list[Row] = []
+            for pod in self._records.with_kin(self._records.of_ids([id_])):
+                seeds += processes(self._database, "p.pod = ?", pod)
+            if not self._collect(set(), seeds, _ALL_TYPES):
+                return None
+        self._add_tail()
+        return self._pointers()
+
+    def _collect(self, direct: set[int], seeds: list[Row], types: frozenset[NamespaceType]) -> bool:
+        """Add the processes `seeds` and who was at an inode with them; False: it may be anybody."""
         seeds = [row for row in seeds if self._selection.meets(row)]
         self._selection.add(seeds)
         inodes = self._inodes(seeds, types) - direct
         ids, pods = {row.id for row in seeds}, {row.pod for row in seeds} - {0}
         for ino in direct:
             if not self._add_direct(ino):
-                return None
+                return False
         for ino in inodes:
             if self._is_mixed(ino):
-                return None
+                return False
             self._selection.add_around(ino, ids, pods)
-        self._add_tail()
-        return self._pointers()
-
-    def pod_pointers(self, pod_sandbox_ids: Iterable[str]) -> set[Pointer] | None:
-        """To the entries that the intervals of these pods depend on; None where that may be any."""
-        seeds: list[Row] = []
-        for id_ in pod_sandbox_ids:
-            of_pod = sandboxes(self._database, id_)
-            seeds += of_pod
-            for pod in {row.pod for row in of_pod}:
-                seeds += processes(self._database, "p.pod = ? AND p.kind = ?", pod, CONTAINER)
-        return self._around(set(), seeds, _ALL_TYPES)
+        return True
 
     def open_pointers(self) -> set[Pointer]:
         """To the entries of all processes that no record of theirs has ended."""

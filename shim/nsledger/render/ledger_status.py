@@ -84,6 +84,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[GapSum, ...]
     spool: SpoolCount | None
     """None where there is no spool directory."""
+    damage: str = ""
+    """The first entry that is not what was written, and how, where one was met."""
 
     @property
     def worries(self) -> list[str]:
@@ -91,6 +93,8 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
         worries: list[str] = []
         if self.daemon is not None and self.daemon.unanswered:
             worries.append("the daemon does not relay")
+        if self.damage:
+            worries.append("the ledger is damaged")
         if self.storage.stopped:
             worries.append("nothing is written: the disk was full")
         if self.storage.disk_stage in {DiskStage.PRUNE, DiskStage.STOP}:

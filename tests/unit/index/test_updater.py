@@ -194,6 +194,7 @@ def test_in_a_process_of_its_own_it_gives_way_and_follows_the_ledger(
 
         wait_for(lambda: indexed(tmp_path) == len(node.records))
         assert process._process is not None
+        process._process.terminate()  # as for the whole service: it ends with the daemon
         pid = process._process.pid
         assert os.sched_getscheduler(pid) == os.SCHED_IDLE
         assert os.getpriority(os.PRIO_PROCESS, pid) == 19

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
-from nsledger.cli import exit_codes, options
-from nsledger.cli.reading import reading_a_ledger
+from nsledger.cli import errors, exit_codes, options
+from nsledger.cli.reading import DamagedLedgerError, reading_a_ledger
 from nsledger.cli.reading_index import progress
 from nsledger.errors import WrongUsageError
 from nsledger.index import lock
@@ -43,19 +43,24 @@ def run(*, ledger: str) -> int:
             hint="An index of a lone segment is built by its reader, and not kept with it.",
         )
     began_s = time.monotonic()
+    damage = ""
     try:
         with lock.locked(ledger) as path, progress(ledger, "indexing") as told:
-            seq = lock.rebuild(path, ledger, progress=told).seq
+            reached = lock.rebuild(path, ledger, progress=told)
+        seq, damage = reached.seq, reached.damage
     except BlockingIOError:
         seq = _by_the_daemon(ledger)
     took_s = time.monotonic() - began_s
     sys.stdout.write(f"{os.path.join(ledger, NAME)}: {seq} entries in {took_s:.1f} s\n")
+    if damage:
+        errors.report(DamagedLedgerError(damage=damage))
+        return exit_codes.FOUND
     return exit_codes.OK
 
 
 def _by_the_daemon(ledger: str) -> int:
     """Take the index away from the process that keeps it, which makes a new one."""
-    last = next(entries_backwards(ledger), None)
+    last = next(entries_backwards(ledger, damaged=lambda _: None), None)
     wanted = 0 if last is None else last.seq
     path = os.path.join(ledger, NAME)
     lock.drop(path)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 import click
+from msgspec.structs import replace
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_answer
@@ -70,6 +71,7 @@ def run(
         return exit_codes.FOUND
     with reading(ledger) as found:
         status = look(found, configuration, now_ns=time.time_ns())
+        status = replace(status, damage=found.damage)
     write_answer(status, output, lambda: ledger_status.draw(status, screen(color=color, utc=utc)))
     return found.status(exit_codes.FOUND if status.worries else exit_codes.OK)
 

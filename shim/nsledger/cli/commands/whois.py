@@ -90,7 +90,7 @@ def _period(at: int | None, since: int | None, until: int | None) -> Period:
 def _found(
     history: Reading, question: Question, x: str, period: Period, *, no_index: bool
 ) -> Answer:
-    if no_index:
+    if no_index or history.is_young:
         return find(history.everything(), question, asked=x, period=period)
     return history.ask(lambda records: answer(records, question, asked=x, period=period))
 
