@@ -14,13 +14,15 @@ from typing import Any
 import pytest
 import tomlkit
 
+from nsledger.cli.installation import install
 from nsledger.errors import NsledgerError
 from nsledger.node import manifest as manifests
 from nsledger.node import removal
-from nsledger.node.containerd import Configuration
+from nsledger.node.containerd import Configuration, UnsupportedConfigurationError
 from nsledger.node.containerd_files import GeneratedConfigurationError
 from nsledger.node.containerd_plan import OutdoneError
 from nsledger.node.containerd_reverse import KeptValueError
+from nsledger.node.host import Host
 from nsledger.node.located import located
 from nsledger.node.named import StillNamedError
 from nsledger.node.survey import effective_configuration
@@ -385,3 +387,41 @@ def test_a_byte_order_mark_that_containerd_1_reads_stays(tmp_path: Path) -> None
     assert handlers(node)["runc"].startswith("/etc/nsledger/")
     node.uninstall()
     assert node.snapshot() == before
+
+
+@FIRST
+def test_the_remedy_for_an_old_version_is_one_that_works(tmp_path: Path) -> None:
+    node = put(tmp_path, "old-version", 1)
+    with pytest.raises(UnsupportedConfigurationError) as caught:
+        node.install()
+    assert "`containerd config dump`" in caught.value.hint
+
+    (tmp_path / MAIN).write_text(dump(node))
+
+    node.install()
+    assert handlers(node)["runc"].startswith("/etc/nsledger/")
+
+
+@pytest.mark.parametrize("generation", GENERATIONS)
+def test_a_dry_run_shows_the_lines_for_the_place_that_stays(
+    generation: int,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    node = put(tmp_path, "k0s", generation)
+    monkeypatch.setattr(Host, "at", lambda *_, **__: node.host)
+
+    with pytest.raises(GeneratedConfigurationError, match="k0s writes at each start"):
+        install(
+            dry_run=True,
+            only=(),
+            root=str(tmp_path),
+            containerd="containerd",
+            containerd_config="",
+            probe=False,
+        )
+
+    shown = capsys.readouterr().out
+    assert "/etc/k0s/containerd.d/" in shown
+    assert "base_runtime_spec = " in shown

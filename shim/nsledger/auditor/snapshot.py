@@ -21,7 +21,7 @@ from typing import Final
 from nsledger.auditor.drift_recorder import DriftRecorder
 from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
-from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
+from nsledger.auditor.runtime_status import ENDED, RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.client import RuntimeCallError, RuntimeClient
 from nsledger.cri.messages import UndecodableError
 from nsledger.errors import NsledgerError
@@ -33,6 +33,7 @@ from nsledger.proc.namespaces import read_namespaces
 from nsledger.proc.process import NodeClock
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import RecordLostError
+from nsledger.state.pod import Container, Pod
 
 SOCKETS: Final = (
     "/run/containerd/containerd.sock",
@@ -57,6 +58,15 @@ class NoRuntimeError(NsledgerError):
     hint = (
         "Give the socket with --runtime; `crictl info` and the kubelet's containerRuntimeEndpoint "
         "name it. It is root's: try with sudo."
+    )
+
+
+class NoProcessError(NsledgerError):
+    """No process that the runtime names is in /proc: nothing can be said of any."""
+
+    hint = (
+        "This is another pid namespace than the node's: run with hostPID: true, or mount the "
+        "node's / and give --root /host."
     )
 
 
@@ -135,6 +145,7 @@ def take(socket: str, directory: str, *, node_name: str = "") -> Taken:
         failing = recorder.failing
         why = str(failing) if isinstance(failing, RecordLostError | OSError) else "too slow"
         raise NotWrittenError(f"{directory}: found {lost} records not written ({why})")
+    _need_processes(node_state)
     pods = [pod for id_, pod in node_state.workloads.pods.items() if id_]
     running = sorted(pod.ref.full_name for pod in pods if not pod.ended)
     return Taken(
@@ -205,6 +216,25 @@ def _is_kernel_thread_daemon(pid: int) -> bool:
             return file.read() == b"kthreadd\n"
     except OSError:
         return False
+
+
+def _need_processes(node_state: NodeState) -> None:
+    """Nothing, if a process of what runs was read, or nothing runs that has one.
+
+    Raises:
+        NoProcessError: in another pid namespace every process looks as if it had ended.
+    """
+    running: list[Pod | Container] = []
+    for pod in node_state.workloads.pods.values():
+        parts: list[Pod | Container] = [pod, *pod.containers.values()]
+        running += [one for one in parts if not one.ended]
+    gone = [one for one in running if one.unobservable == ENDED or _is_nowhere(one)]
+    if gone and len(gone) == len(running):
+        raise NoProcessError(f"found none of {len(gone)} processes of running pods in /proc")
+
+
+def _is_nowhere(one: Pod | Container) -> bool:
+    return one.actual is not None and "ENOENT" in one.actual.missing.values()
 
 
 def _unread(node_state: NodeState) -> Counter[str]:

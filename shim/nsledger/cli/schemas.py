@@ -23,7 +23,7 @@ from nsledger.state.pod_summary import PodLine
 
 TYPES: Final[dict[str, Any]] = {
     "bypass": ChangeAnswer,
-    "doctor": list[outcome.Finding],
+    "doctor": list[outcome.CheckResult],
     "explain": Explanation,
     "findings": list[Told],
     "install": ChangeAnswer,

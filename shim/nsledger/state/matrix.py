@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from nsledger.model.events import Source
 from nsledger.model.instants import unix_ns
-from nsledger.model.judgement import CONTAINER_PREFIX, HOST, UNKNOWN, LayerPair, Verdict
+from nsledger.model.judgement import CONTAINER_PREFIX, HOST, PRIVATE, UNKNOWN, LayerPair, Verdict
 from nsledger.model.namespaces import (
     NEW,
     NO_PROCESS,
@@ -158,6 +158,46 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
     return [replace(row, namespaces=of_row) for row, of_row in zip(rows, cells, strict=True)]
 
 
+def doubted(rows: Sequence[Process]) -> list[Process]:
+    """The same rows, where nobody is said to be alone whom another may have joined unseen.
+
+    A judgement is of the moment when its process started. Who started later and could not be read
+    may be in the same namespace since; so may one that has the same number, where no ids tell.
+    """
+    return [
+        replace(row, namespaces={type_: _doubted(row, type_, rows) for type_ in row.namespaces})
+        for row in rows
+    ]
+
+
+def _doubted(row: Process, type_: NamespaceType, rows: Sequence[Process]) -> Cell:
+    cell = row.namespaces[type_]
+    if cell.sharing != PRIVATE or cell.group:
+        return cell
+    others = [other.name or other.id[:13] for other in rows if may_be_with(other, row, type_)]
+    if not others:
+        return cell
+    return replace(
+        cell,
+        sharing=UNKNOWN,
+        reason=cell.reason or f"of {', '.join(others)} it is not known whether it is in it too",
+    )
+
+
+def may_be_with(other: Process, row: Process, type_: NamespaceType) -> bool:
+    """Whether `other` may be in the same as `row`: nothing was read of it, or the same number.
+
+    Who has no process is in none, and who has ended was compared while it lived or never is.
+    """
+    theirs = other.namespaces[type_]
+    if other is row or other.state != "running" or not lived_at_once(other, row):
+        return False
+    if theirs.reason in {NOBODYS, ENDED}:
+        return False
+    mine = row.namespaces[type_].actual
+    return mine is None or theirs.actual is None or mine.same_as(theirs.actual)
+
+
 def in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
     """Whether both are in one namespace, which their inodes tell only if both lived at once."""
     mine, theirs = one.namespaces[type_].actual, other.namespaces[type_].actual
@@ -222,7 +262,7 @@ def pod_matrix(
         until=pod.until or None,
         netns_path=pod.netns_path,
         ips=pod.ips,
-        processes=tuple(grouped(rows)),
+        processes=tuple(doubted(grouped(rows))),
         earlier_attempts=len(pod.containers) - len(shown),
         at=at,
         unwatched=unwatched,
@@ -332,6 +372,8 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
     return cells
 
 
+ENDED: Final = "it had ended"
+"""Why nothing could be read of a process that was gone before anybody looked."""
 NOBODYS: Final = "no process"
 """Why a sandbox without a process has nothing in the types that it keeps no mount of."""
 

@@ -10,11 +10,11 @@ import msgspec
 
 from nsledger.errors import NsledgerError
 from nsledger.node.doctor import installation, kernel, runtime
-from nsledger.node.doctor.outcome import Finding, Outcome, failed, of_error
+from nsledger.node.doctor.context import CheckContext
+from nsledger.node.doctor.outcome import CheckResult, Outcome, failed, of_error
 from nsledger.node.doctor.purposes import PURPOSES
-from nsledger.node.doctor.sight import Sight
 
-Check = Callable[[Sight], Outcome]
+Check = Callable[[CheckContext], Outcome]
 
 CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
     {
@@ -32,6 +32,7 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "base-spec-current": runtime.current_base_specs,
         "rlimits": runtime.rlimits,
         "annotations": runtime.allowed_annotations,
+        "running-specs": runtime.running_specs,
         "configuration-loaded": runtime.configuration_loaded,
         "installed-files": installation.installed_files,
         "hook-interpreter": installation.hook_interpreter,
@@ -49,18 +50,18 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
 
 
 def examine(
-    sight: Sight, *, only: Collection[str] = (), skip: Collection[str] = ()
-) -> Iterator[Finding]:
+    context: CheckContext, *, only: Collection[str] = (), skip: Collection[str] = ()
+) -> Iterator[CheckResult]:
     """The finding of each check, in the order of `PURPOSES`."""
     for name in PURPOSES:
         if name in skip or (only and name not in only):
             continue
-        yield _outcome(CHECKS[name], sight).named(name)
+        yield _outcome(CHECKS[name], context).named(name)
 
 
-def _outcome(check: Check, sight: Sight) -> Outcome:
+def _outcome(check: Check, context: CheckContext) -> Outcome:
     try:
-        return check(sight)
+        return check(context)
     except (NsledgerError, OSError) as error:
         return of_error(error)
     except msgspec.DecodeError as error:

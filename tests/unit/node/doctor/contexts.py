@@ -9,7 +9,7 @@ from typing import cast
 
 from nsledger.cri.client import RuntimeCallError
 from nsledger.node.containerd_plan import Containerd
-from nsledger.node.doctor.sight import Asking, Sight
+from nsledger.node.doctor.context import Asking, CheckContext
 from nsledger.node.host import Done, Host
 
 
@@ -55,14 +55,14 @@ class ThisMachine:
         return ()
 
 
-def sight(
+def context(
     host: Path | ThisMachine,
     *,
     version: tuple[str, str] | None = ("containerd", "2.1.0"),
     last_record_ns: int | None = None,
     run_probe: Callable[[Containerd, str, str], None] | None = None,
     runs: bool = True,
-) -> Sight:
+) -> CheckContext:
     """Of a directory: a node's root, with a kernel under it unless it `runs` not."""
     asking = Asking(
         runtime_version=refuse if version is None else lambda _: version,
@@ -76,4 +76,4 @@ def sight(
             (host / "proc/self/status").touch()
     else:
         node = cast("Host", host)
-    return Sight(node, asking, program="containerd", main="/etc/containerd/config.toml")
+    return CheckContext(node, asking, program="containerd", main="/etc/containerd/config.toml")

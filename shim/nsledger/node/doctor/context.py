@@ -33,7 +33,7 @@ class Asking:
     they do not come. None if no pod may be started."""
 
 
-class Sight:
+class CheckContext:
     """One look at a node."""
 
     def __init__(self, host: Host, asking: Asking, *, program: str, main: str) -> None:
