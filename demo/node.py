@@ -45,7 +45,7 @@ from nsledger.node.base_runtime_spec import OciHook
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_files import loaded
 from nsledger.node.containerd_plan import Containerd, changed_files
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 
 _ENTER_NODE: Final = Path(__file__).with_name("enter-node")
 _LIMIT_S: Final = 30.0

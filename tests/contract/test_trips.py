@@ -11,7 +11,7 @@ from nsledger.cli.main import run
 from tests.contract.golden_ledger import VECTORS
 from tools.files_crossed import crossed
 
-MOST_OF_WHOIS = 40
+MOST_OF_WHOIS = 35
 
 
 def test_whois_on_a_small_ledger_crosses_no_more_files_than_can_be_read(

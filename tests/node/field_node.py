@@ -14,9 +14,9 @@ from nsledger.node import manifest as manifests
 from nsledger.node import removal
 from nsledger.node.apply import apply
 from nsledger.node.changes import Part, Plan
-from nsledger.node.host import Host
 from nsledger.node.planning import plan
 from nsledger.node.proof import NodeProof, NodeRelease
+from nsledger.node.root import Host
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import Survey, survey
 from tests.conftest import SID_TREE

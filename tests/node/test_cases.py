@@ -22,9 +22,9 @@ from nsledger.node.containerd import Configuration, UnsupportedConfigurationErro
 from nsledger.node.containerd_files import GeneratedConfigurationError
 from nsledger.node.containerd_plan import OutdoneError
 from nsledger.node.containerd_reverse import KeptValueError
-from nsledger.node.host import Host
 from nsledger.node.located import located
 from nsledger.node.named import StillNamedError
+from nsledger.node.root import Host
 from nsledger.node.survey import effective_configuration
 from tests.node.field_node import FieldNode, put
 

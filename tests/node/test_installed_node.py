@@ -26,12 +26,12 @@ from nsledger.node import removal
 from nsledger.node.apply import apply
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
+from nsledger.node.effective_change import flat
 from nsledger.node.hook_files import SPOOL
 from nsledger.node.planning import plan
 from nsledger.node.proof import NodeProof, NodeRelease, require_records_of_a_pod
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
-from nsledger.node.verification import flat
 from tests.node.conftest import CRUN, GENERATIONS, installation, subject
 
 OLDER = "io.containerd.grpc.v1.cri"

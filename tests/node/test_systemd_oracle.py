@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 from nsledger.node.unit_files import DIRECTORIES, read_unit
 
 SYSTEMD = Path("/usr/lib/systemd/systemd")

@@ -21,7 +21,7 @@ from nsledger.cri.created import (
     decode_restore_pod_answer,
     decode_run_pod_sandbox_answer,
 )
-from nsledger.cri.requests import (
+from nsledger.cri.watched_requests import (
     CreateContainer,
     RemoveContainer,
     RemovePodSandbox,

@@ -29,7 +29,7 @@ from nsledger.auditor.reconcile import Reconciliation
 from nsledger.cri.created import decode_run_pod_sandbox_answer
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import RunPodSandbox
+from nsledger.cri.watched_requests import RunPodSandbox
 from nsledger.model.events import ContainerRequested, PodRequested
 from nsledger.recorder.recorder import Recorder
 

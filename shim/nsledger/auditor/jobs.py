@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import Request
+from nsledger.cri.watched_requests import Request
 from nsledger.model.events import Event
 from nsledger.model.record import Moment
 

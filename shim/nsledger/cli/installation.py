@@ -26,9 +26,9 @@ from nsledger.node import plan_text, removal
 from nsledger.node.apply import apply, preflight
 from nsledger.node.changes import Part, Plan
 from nsledger.node.containerd_files import GeneratedConfigurationError
-from nsledger.node.host import Host
 from nsledger.node.planning import plan
 from nsledger.node.proof import Evidence, NodeProof, NodeRelease
+from nsledger.node.root import Host
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
 from nsledger.render.change_answer import ChangeAnswer, ChangeResult, PartEvidence

@@ -23,9 +23,11 @@ from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Final, Self, TypeVar
 
+import click
+
 from nsledger.cli import errors, exit_codes
-from nsledger.cli.reading_index import cache_directory, progress
 from nsledger.errors import NsledgerError, WrongUsageError
+from nsledger.index.builder import Progress
 from nsledger.index.entries import EntryChangedError
 from nsledger.index.opening import NAME, Index, existing, opened
 from nsledger.index.records import Records
@@ -39,6 +41,42 @@ from nsledger.state.matrix import Matrix, pod_matrix
 from nsledger.state.past import NotYetError, Past
 from nsledger.state.pod import Pod
 from nsledger.state.pods import AmbiguousPodError, UnknownPodError, find_pod
+
+_LONG_BYTES = 32 << 20
+"""Less is read before a bar could be."""
+
+
+@contextmanager
+def progress(ledger: str, label: str) -> Generator[Progress | None]:
+    """A bar on standard error, drawn when there is something to tell; None where nobody sees it."""
+    size_bytes = place.find(ledger).size_bytes
+    if size_bytes < _LONG_BYTES or not sys.stderr.isatty():
+        yield None
+        return
+    with ExitStack() as drawn:
+        bars: list[Progress] = []
+
+        def tell(read_bytes: int) -> None:
+            if not bars:
+                bar = click.progressbar(
+                    length=size_bytes, label=label, file=sys.stderr, show_pos=False, width=0
+                )
+                bars.append(drawn.enter_context(bar).update)
+            bars[0](read_bytes)
+
+        yield tell
+
+
+def cache_directory() -> str | None:
+    """Where indexes that took long are kept (XDG Base Directory); None without a home."""
+    cache = os.environ.get("XDG_CACHE_HOME") or ""
+    if not os.path.isabs(cache):
+        home = os.path.expanduser("~")
+        if not os.path.isabs(home):
+            return None
+        cache = os.path.join(home, ".cache")
+    return os.path.join(cache, "nsledger")
+
 
 T = TypeVar("T")
 

@@ -13,8 +13,16 @@ from typing import Final
 import msgspec
 
 from nsledger import bounds
-from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
-from nsledger.index.seal import IndexAlteredError, is_sealed, seal
+from nsledger.index.entries import (
+    DIGEST_CHARACTERS,
+    Entries,
+    IndexAlteredError,
+    Pointer,
+    is_sealed,
+    pack,
+    seal,
+    unpack,
+)
 from nsledger.index.skim import Opening, Pod, Skimmed, opening, skim
 from nsledger.index.store import Mark, Store, resume
 from nsledger.index.telling import ABOUT_PODS, Telling, Watching

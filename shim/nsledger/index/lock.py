@@ -12,8 +12,8 @@ import sqlite3
 from collections.abc import Generator
 
 from nsledger.index.builder import Builder, Progress, uncollected
+from nsledger.index.entries import seal, unseal
 from nsledger.index.opening import FILE_MODE, LOCK_NAME, NAME
-from nsledger.index.seal import seal, unseal
 from nsledger.index.store import Mark, make_quick, make_tables
 from nsledger.ledger import files
 

@@ -20,8 +20,7 @@ from typing import Final
 from urllib.parse import quote
 
 from nsledger.index.builder import Builder, Progress, lines, uncollected
-from nsledger.index.entries import Entries
-from nsledger.index.seal import is_sealed, seal, wait_until_sealed
+from nsledger.index.entries import Entries, is_sealed, seal, wait_until_sealed
 from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
 from nsledger.ledger import files, place
 from nsledger.ledger.errors import LedgerError

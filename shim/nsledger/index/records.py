@@ -26,7 +26,7 @@ import msgspec
 
 from nsledger.index.builder import lines
 from nsledger.index.entries import Entries, EntryChangedError, Pointer, unpack
-from nsledger.index.pods import NEVER, PodRows, listed, portions
+from nsledger.index.selection import NEVER, PodRows, listed, portions
 from nsledger.index.store import Mark, pointer_of
 from nsledger.ledger.errors import NotAnEntryError
 from nsledger.ledger.line import Entry, digest_of

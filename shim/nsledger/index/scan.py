@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from nsledger.index.entries import Numbers
-from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, Times, TypeName
+from nsledger.index.sqlite_tables import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.model.events import Source
 from nsledger.model.namespaces import NEW, canonical_path
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from nsledger.index import schema
+from nsledger.index import sqlite_tables as tables
 from nsledger.index.entries import Pointer, pack, unpack
 from nsledger.index.scan import PodRow, ProcessRow, Scan
 from nsledger.index.skim import Container, Identity, Pod, TypeName
@@ -58,20 +58,20 @@ class Mark(msgspec.Struct, frozen=True):
 
 def make_tables(database: sqlite3.Connection) -> None:
     """An index of nothing, without what makes it quick to search."""
-    database.executescript(schema.TABLES)
+    database.executescript(tables.TABLES)
     _write_mark(database, Mark())
 
 
 def make_quick(database: sqlite3.Connection) -> None:
     """Make what is searched by; later rows keep it."""
-    database.executescript(schema.INDEXES)
+    database.executescript(tables.INDEXES)
 
 
 def mark(database: sqlite3.Connection) -> Mark | None:
     """Up to where the index goes; None if it is of another version, or none at all."""
     with contextlib.suppress(sqlite3.Error, msgspec.DecodeError):
         row = database.execute("SELECT version, state FROM meta").fetchone()
-        if row is not None and row[0] == schema.VERSION:
+        if row is not None and row[0] == tables.VERSION:
             return msgspec.json.decode(row[1], type=Mark)
     return None
 
@@ -203,7 +203,11 @@ class Store:
                 self._database.executemany(
                     "INSERT INTO host_place VALUES (?, ?, ?)",
                     [
-                        (schema.TYPES.index(NamespaceType(name)), one.ino, schema.signed(one.ns_id))
+                        (
+                            tables.TYPES.index(NamespaceType(name)),
+                            one.ino,
+                            tables.signed(one.ns_id),
+                        )
                         for name, one in reading.namespaces.items()
                     ],
                 )
@@ -293,7 +297,7 @@ def _last_id(database: sqlite3.Connection, table: str) -> int:
 def _write_mark(database: sqlite3.Connection, reached: Mark) -> None:
     database.execute("DELETE FROM meta")
     database.execute(
-        "INSERT INTO meta VALUES (?, ?)", (schema.VERSION, msgspec.json.encode(reached))
+        "INSERT INTO meta VALUES (?, ?)", (tables.VERSION, msgspec.json.encode(reached))
     )
 
 

@@ -29,8 +29,8 @@ import structlog
 from nsledger.errors import NsledgerError
 from nsledger.index import lock
 from nsledger.index.builder import Builder
+from nsledger.index.entries import IndexAlteredError, is_sealed, seal
 from nsledger.index.opening import usable
-from nsledger.index.seal import IndexAlteredError, is_sealed, seal
 from nsledger.index.store import Mark, make_quick, make_tables
 
 log = structlog.get_logger(__name__)

@@ -18,8 +18,8 @@ from nsledger.errors import NsledgerError
 from nsledger.node import manifest as manifests
 from nsledger.node.changes import Part, Phase, Plan
 from nsledger.node.crio import HOOK as HOOKS_ENTRY
-from nsledger.node.host import Content, Host
 from nsledger.node.manifest import Manifest
+from nsledger.node.root import Content, Host
 
 _DIRECTORY_MODE: Final = 0o755
 _PRIVATE: Final = "/var/lib/nsledger"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nsledger.node.host import Content
+from nsledger.node.root import Content
 
 
 class Part(StrEnum):

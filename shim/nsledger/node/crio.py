@@ -22,8 +22,8 @@ import tomlkit
 
 from nsledger.errors import NsledgerError
 from nsledger.node.containerd_files import UnreadableConfigurationError
-from nsledger.node.host import Host
 from nsledger.node.located import CRIO_PROGRAMS
+from nsledger.node.root import Host
 
 HOOK: Final = "nsledger.json"
 DROP_IN: Final = "/etc/crio/crio.conf.d/zz-nsledger.conf"

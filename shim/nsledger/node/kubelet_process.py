@@ -12,8 +12,8 @@ import os
 import re
 from typing import Final
 
-from nsledger.node.host import Host
 from nsledger.node.kubelet import UNIT
+from nsledger.node.root import Host
 
 _SYSTEMD_RUNS: Final = "/run/systemd/system"
 _ROW: Final = re.compile(

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.errors import NsledgerError
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 from nsledger.node.unit_files import read_unit
 
 CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"

@@ -14,8 +14,8 @@ import msgspec
 
 from nsledger.errors import NsledgerError
 from nsledger.node.changes import Command, FileChange, Part, Phase
-from nsledger.node.host import Content, Host
 from nsledger.node.reverse import EditedSinceError, content_without_ours
+from nsledger.node.root import Content, Host
 
 MANIFEST: Final = "/var/lib/nsledger/install/manifest.json"
 _MODE: Final = 0o600

@@ -14,9 +14,9 @@ from nsledger.errors import NsledgerError
 from nsledger.node import crio
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_files import ConfigurationFile
+from nsledger.node.effective_change import flat
 from nsledger.node.hook_files import HOOK_DIRECTORY
-from nsledger.node.host import Host
-from nsledger.node.verification import flat
+from nsledger.node.root import Host
 
 _DIRECTORIES = ("/etc/nsledger/", f"{HOOK_DIRECTORY}/")
 _HOOKS_DIRECTORIES = ("/usr/share/containers/oci/hooks.d", "/etc/containers/oci/hooks.d")

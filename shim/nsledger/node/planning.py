@@ -13,7 +13,7 @@ from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Pla
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.containerd_files import GeneratedConfigurationError, Keeper
 from nsledger.node.containerd_plan import changed_files
-from nsledger.node.host import Content, Host
+from nsledger.node.root import Content, Host
 from nsledger.node.settings import ENDPOINT, NSLEDGER_TOML, Settings
 from nsledger.node.survey import Survey
 

@@ -23,13 +23,13 @@ from nsledger.node import base_specs, kubelet_process, named
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_files import loaded
-from nsledger.node.host import Host
+from nsledger.node.effective_change import require_our_keys_only, require_our_keys_taken
 from nsledger.node.located import SYSTEMD_RUNS
 from nsledger.node.planning import runtime_socket
 from nsledger.node.removal import Taken
+from nsledger.node.root import Host
 from nsledger.node.settings import SOCKET, Settings
 from nsledger.node.survey import Survey, effective_configuration
-from nsledger.node.verification import require_our_keys_only, require_our_keys_taken
 
 _START_LIMIT_S: Final = 30.0
 _RECORD_LIMIT_S: Final = 10.0

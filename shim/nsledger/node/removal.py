@@ -25,10 +25,10 @@ from nsledger.node.changes import Part
 from nsledger.node.containerd_files import ConfigurationFile, keeper, loaded
 from nsledger.node.containerd_reverse import names_ours, without_ours
 from nsledger.node.hook_files import HOOK_DIRECTORY, TOMBSTONE, code
-from nsledger.node.host import Content, Host
 from nsledger.node.located import SYSTEMD_RUNS, Located, located
 from nsledger.node.manifest import ChangedFile, Manifest
 from nsledger.node.reverse import EditedSinceError
+from nsledger.node.root import Content, Host
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import effective_configuration, known_specs
 from nsledger.node.unit_files import Files, Overlaid

@@ -14,7 +14,7 @@ from typing import Final
 from nsledger.errors import NsledgerError
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.hook_files import SPOOL
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 
 NSLEDGER_TOML: Final = "/etc/nsledger/nsledger.toml"
 SOCKET: Final = "/run/nsledger/cri.sock"

@@ -16,10 +16,10 @@ from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_plan import Containerd, admins_base_spec
 from nsledger.node.crio import Crio
 from nsledger.node.hook_files import INTERPRETER, ISOLATED
-from nsledger.node.host import Done, Host
 from nsledger.node.kubelet import Kubelet
 from nsledger.node.located import SYSTEMD_RUNS, Located, located
 from nsledger.node.manifest import Manifest
+from nsledger.node.root import Done, Host
 from nsledger.node.settings import Settings
 
 _SYSTEMCTL: Final = "/usr/bin/systemctl"

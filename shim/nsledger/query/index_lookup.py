@@ -15,8 +15,8 @@ import msgspec
 
 from nsledger.index.entries import Entries, Pointer, unpack
 from nsledger.index.records import Records
-from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
+from nsledger.index.sqlite_tables import CONTAINER, SANDBOX, TYPES, signed
 from nsledger.index.store import Mark
 from nsledger.model.events import (
     ContainerStarted,

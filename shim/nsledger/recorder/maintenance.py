@@ -20,7 +20,7 @@ import structlog
 from nsledger.ledger import compression, files
 from nsledger.ledger.disk_room import free_bytes
 from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.pruned import Pruned, remove_pruned, save
+from nsledger.ledger.layout import Pruned, remove_pruned, save
 from nsledger.model.events import DiskStage, LedgerPruned, PruneRule
 from nsledger.model.record import Moment, rfc3339
 from nsledger.recorder import retention

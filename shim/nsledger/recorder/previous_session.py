@@ -7,13 +7,7 @@ from typing import Final
 
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.reader import entries_backwards
-from nsledger.model.events import (
-    UNCLEAN_STOP,
-    DaemonStarted,
-    DaemonStopped,
-    Gap,
-    Source,
-)
+from nsledger.model.events import UNCLEAN_STOP, DaemonStarted, DaemonStopped, Gap, Source
 from nsledger.model.instants import NotAnInstantError, unix_ns
 from nsledger.model.record import Moment, Record, UnreadableRecordError, decode, rfc3339
 from nsledger.state.coverage import is_about_audit

@@ -14,14 +14,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from nsledger.model.judgement import (
-    UNKNOWN,
-    Judgement,
-    LayerPair,
-    Rule,
-    Sharing,
-    Verdict,
-)
+from nsledger.model.judgement import UNKNOWN, Judgement, LayerPair, Rule, Sharing, Verdict
 from nsledger.model.namespaces import (
     NO_PROCESS,
     AssignedNamespaces,

@@ -28,7 +28,6 @@ from nsledger.auditor.runtime_status import Runtime, RuntimeStatusClient
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import decode_request
 from nsledger.cri.status import (
     ContainerState,
     ContainerStatus,
@@ -37,6 +36,7 @@ from nsledger.cri.status import (
     ProcessStatus,
     SandboxStatus,
 )
+from nsledger.cri.watched_requests import decode_request
 from nsledger.ledger.reader import entries
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import DaemonStopped, Event, Source, UnknownEvent

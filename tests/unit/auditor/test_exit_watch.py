@@ -11,8 +11,8 @@ import pytest
 from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.jobs import Asked, Exited
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import StopContainer
 from nsledger.cri.status import ContainerState
+from nsledger.cri.watched_requests import StopContainer
 from nsledger.model.events import ContainerStopped, DatedBy, Ending, PodStopped, Source
 from nsledger.model.namespaces import NamespaceReading
 from nsledger.model.record import rfc3339

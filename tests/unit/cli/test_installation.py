@@ -14,7 +14,7 @@ import pytest
 from nsledger.cli import exit_codes
 from nsledger.cli.installation import HiddenProgramError, install, uninstall
 from nsledger.node.changes import Part
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 from tests import programs
 from tests.unit.cli.conftest import Nsledger
 
@@ -119,7 +119,7 @@ def test_what_may_not_be_read_is_noted_and_as_if_it_were_not_there(
     def refuse(*_: object, **__: object) -> int:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("nsledger.node.host.os.open", refuse)
+    monkeypatch.setattr("nsledger.node.root.os.open", refuse)
 
     assert Host(str(tmp_path), unreadable=unreadable).read("/etc/secret") is None
     assert unreadable == ["/etc/secret"]

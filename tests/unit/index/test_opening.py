@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from nsledger.index import lock, opening
+from nsledger.index.entries import seal
 from nsledger.index.opening import NAME, opened, reading, usable
 from nsledger.index.records import Records
-from nsledger.index.seal import seal
 from nsledger.ledger.place import NoLedgerError
 from nsledger.model.instants import ALWAYS
 from nsledger.query.index_lookup import answer

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.ledger import place
-from nsledger.ledger import walk as parallel
+from nsledger.ledger import verify as parallel
 from nsledger.ledger.checkpoint import Marks
-from nsledger.ledger.verify import verify
-from nsledger.ledger.walk import useful_processes, walked_ahead
-from nsledger.ledger.walk import walk as real
+from nsledger.ledger.verify import useful_processes, verify, walked_ahead
+from nsledger.ledger.verify import walk as real
 from tests import programs, tampering
 
 # The runner of these tests has threads of its own, and newer Pythons warn of forking then.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 
 UNIT = "/usr/lib/systemd/system/kubelet.service"
 DROP_IN = f"{UNIT}.d/10-kubeadm.conf"

@@ -11,7 +11,7 @@ from nsledger.node import manifest as manifests
 from nsledger.node import removal
 from nsledger.node.apply import CommandFailedError, Unproved, apply
 from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
-from nsledger.node.host import Content, Host
+from nsledger.node.root import Content, Host
 
 
 class Told(list[str]):

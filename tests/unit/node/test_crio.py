@@ -12,9 +12,9 @@ import pytest
 from nsledger.cli import exit_codes
 from nsledger.cli.installation import install, uninstall
 from nsledger.node import crio
-from nsledger.node.host import Done, Host
 from nsledger.node.located import located
 from nsledger.node.named import StillNamedError, require_no_hooks_entry
+from nsledger.node.root import Done, Host
 
 CASE = Path(__file__).parents[2] / "node/field/crio"
 STOCK = "/usr/share/containers/oci/hooks.d"

@@ -4,11 +4,11 @@ from pathlib import Path
 
 from nsledger.node.changes import Part, Plan
 from nsledger.node.crio import Crio
-from nsledger.node.host import Host
 from nsledger.node.kubelet import KubeletNotFoundError
 from nsledger.node.located import Located
 from nsledger.node.manifest import Manifest
 from nsledger.node.planning import plan
+from nsledger.node.root import Host
 from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import Survey
 

@@ -12,8 +12,7 @@ import structlog
 from nsledger.ledger import checkpoint_file
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey, generate
-from nsledger.ledger.verify import verify
-from nsledger.ledger.walk import Note
+from nsledger.ledger.verify import Note, verify
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import LedgerCreated, LedgerUnattested, Source
 from nsledger.model.record import encode

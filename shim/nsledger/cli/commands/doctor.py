@@ -20,8 +20,8 @@ from nsledger.node.doctor.context import Asking, CheckContext
 from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
 from nsledger.node.doctor.purposes import PURPOSES
-from nsledger.node.host import Host
 from nsledger.node.proof import require_records_of_a_pod
+from nsledger.node.root import Host
 from nsledger.render import doctor_table
 
 _HELP = """\

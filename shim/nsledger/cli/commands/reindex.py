@@ -10,8 +10,7 @@ from typing import Final
 import click
 
 from nsledger.cli import errors, exit_codes, options
-from nsledger.cli.reading import DamagedLedgerError, reading_a_ledger
-from nsledger.cli.reading_index import progress
+from nsledger.cli.reading import DamagedLedgerError, progress, reading_a_ledger
 from nsledger.errors import WrongUsageError
 from nsledger.index import lock
 from nsledger.index.opening import NAME, reading

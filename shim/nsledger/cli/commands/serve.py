@@ -83,7 +83,7 @@ def _run(
         for key, value in values.items():
             click.echo(f"{key} = {msgspec.json.encode(value).decode()}")
         return
-    from nsledger.daemon.process import serve  # noqa: PLC0415 - `--help` needs no daemon
+    from nsledger.daemon.serving import serve  # noqa: PLC0415 - `--help` needs no daemon
 
     try:
         serve(_checked(values), take_over=take_over)

@@ -14,8 +14,7 @@ from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey
 from nsledger.ledger.errors import LedgerDamagedError
-from nsledger.ledger.verify import Verified, verify
-from nsledger.ledger.walk import useful_processes
+from nsledger.ledger.verify import Verified, useful_processes, verify
 from nsledger.render import verification as verification_text
 from nsledger.render.verification import Verification
 

@@ -12,10 +12,10 @@ from nsledger.node import manifest as manifests
 from nsledger.node.containerd_plan import Containerd
 from nsledger.node.crio import Crio
 from nsledger.node.doctor.outcome import NotContainerdError
-from nsledger.node.host import Host
 from nsledger.node.kubelet import Kubelet
 from nsledger.node.located import CONTAINERD, Located, located
 from nsledger.node.manifest import Manifest
+from nsledger.node.root import Host
 from nsledger.node.settings import ENDPOINT, Settings
 from nsledger.node.survey import known_specs, look_at_containerd, runtime_endpoint
 

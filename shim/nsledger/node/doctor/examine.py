@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from nsledger.errors import NsledgerError
-from nsledger.node.doctor import installation, kernel, runtime
+from nsledger.node.doctor import installed, kernel, runtime
 from nsledger.node.doctor.context import CheckContext
 from nsledger.node.doctor.outcome import CheckResult, Outcome, failed, of_error
 from nsledger.node.doctor.purposes import PURPOSES
@@ -34,17 +34,17 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "annotations": runtime.allowed_annotations,
         "running-specs": runtime.running_specs,
         "configuration-loaded": runtime.configuration_loaded,
-        "installed-files": installation.installed_files,
-        "hook-interpreter": installation.hook_interpreter,
-        "hook-code": installation.hook_code,
-        "spool": installation.spool,
-        "service": installation.service,
-        "shim-socket": installation.shim_socket,
-        "kubelet-endpoint": installation.kubelet_endpoint,
-        "kubelet-connection": installation.kubelet_connection,
-        "ledger": installation.ledger,
-        "disk-room": installation.disk_room,
-        "hook-fires": installation.hook_fires,
+        "installed-files": installed.installed_files,
+        "hook-interpreter": installed.hook_interpreter,
+        "hook-code": installed.hook_code,
+        "spool": installed.spool,
+        "service": installed.service,
+        "shim-socket": installed.shim_socket,
+        "kubelet-endpoint": installed.kubelet_endpoint,
+        "kubelet-connection": installed.kubelet_connection,
+        "ledger": installed.ledger,
+        "disk-room": installed.disk_room,
+        "hook-fires": installed.hook_fires,
     }
 )
 

@@ -10,7 +10,7 @@ from typing import cast
 from nsledger.cri.client import RuntimeCallError
 from nsledger.node.containerd_plan import Containerd
 from nsledger.node.doctor.context import Asking, CheckContext
-from nsledger.node.host import Done, Host
+from nsledger.node.root import Done, Host
 
 
 def refuse(*_: object) -> tuple[str, str]:

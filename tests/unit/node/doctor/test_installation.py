@@ -16,7 +16,7 @@ import pytest
 from nsledger.errors import NsledgerError
 from nsledger.node import kubelet_process
 from nsledger.node.containerd_plan import Containerd
-from nsledger.node.doctor import installation
+from nsledger.node.doctor import installed
 from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
 from nsledger.node.kubelet_process import peers
@@ -70,12 +70,12 @@ def test_this_process_is_found_at_the_other_end_of_a_real_connection() -> None:
 
 
 def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path) -> None:
-    found = installation.shim_socket(context(tmp_path, version=None))
+    found = installed.shim_socket(context(tmp_path, version=None))
 
     assert found.result is Result.FAILED
     assert "/run/nsledger/cri.sock" in found.evidence
     assert "nsledger bypass" in found.remedy
-    assert installation.shim_socket(context(tmp_path)).result is Result.OK
+    assert installed.shim_socket(context(tmp_path)).result is Result.OK
 
 
 def by_kubelet(inode: int) -> str:
@@ -103,7 +103,7 @@ def test_where_the_kubelet_is_connected_is_told(
     files = {node.shim_socket: SHIM, node.runtime_socket: RUNTIME}
     monkeypatch.setattr(kubelet_process, "inode", files.get)
 
-    assert installation.kubelet_connection(node).result is result
+    assert installed.kubelet_connection(node).result is result
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_where_the_kubelet_is_connected_is_told(
 def test_a_daemon_that_is_down_or_will_not_come_back_is_told(
     active: str, enabled: str, result: Result
 ) -> None:
-    found = installation.service(
+    found = installed.service(
         context(ThisMachine({"is-active": f"{active}\n", "is-enabled": f"{enabled}\n"}))
     )
 
@@ -129,17 +129,17 @@ def test_a_daemon_that_is_down_or_will_not_come_back_is_told(
 @pytest.mark.root
 def test_a_spool_that_is_missing_open_to_others_or_not_emptied_is_told(tmp_path: Path) -> None:
     spool, node = tmp_path / "run/nsledger/spool", context(tmp_path)
-    missing = installation.spool(node)
+    missing = installed.spool(node)
     spool.mkdir(parents=True, mode=0o777)
     spool.chmod(0o777)
-    wide = installation.spool(node)
+    wide = installed.spool(node)
     spool.chmod(0o700)
-    empty = installation.spool(node)
+    empty = installed.spool(node)
     record = spool / "1-2-c.json"
     record.touch()
-    fresh = installation.spool(node)
+    fresh = installed.spool(node)
     os.utime(record, (0, 0))
-    waiting = installation.spool(node)
+    waiting = installed.spool(node)
 
     assert [one.result for one in (missing, wide, waiting)] == [Result.FAILED] * 3
     assert all(one.remedy for one in (missing, wide, waiting))
@@ -149,13 +149,13 @@ def test_a_spool_that_is_missing_open_to_others_or_not_emptied_is_told(tmp_path:
 def test_a_ledger_that_is_missing_read_only_or_empty_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = installation.ledger(context(tmp_path))
+    missing = installed.ledger(context(tmp_path))
     (tmp_path / "var/lib/nsledger/ledger").mkdir(parents=True)
-    empty = installation.ledger(context(tmp_path))
-    written = installation.ledger(context(tmp_path, last_record_ns=1))
+    empty = installed.ledger(context(tmp_path))
+    written = installed.ledger(context(tmp_path, last_record_ns=1))
     read_only_disk = SimpleNamespace(f_flag=os.ST_RDONLY)
     monkeypatch.setattr(os, "statvfs", lambda _: read_only_disk)
-    read_only = installation.ledger(context(tmp_path, last_record_ns=1))
+    read_only = installed.ledger(context(tmp_path, last_record_ns=1))
 
     assert [one.result for one in (missing, empty, written, read_only)] == [
         *(Result.FAILED, Result.WARNING, Result.OK, Result.FAILED)
@@ -171,7 +171,7 @@ def test_a_disk_that_will_soon_be_full_is_told(
     disk = SimpleNamespace(f_bavail=free_bytes >> 12, f_frsize=4096, f_blocks=100 << 18)
     monkeypatch.setattr(os, "statvfs", lambda _: disk)
 
-    found = installation.disk_room(context(tmp_path))
+    found = installed.disk_room(context(tmp_path))
 
     assert found.result is result
     assert f"{free_bytes >> 20} MiB" in found.evidence
@@ -195,5 +195,5 @@ def test_a_pod_that_leaves_no_record_is_told(tmp_path: Path) -> None:
 def test_of_an_image_nothing_that_only_a_start_makes_is_missed(tmp_path: Path) -> None:
     image = context(tmp_path, runs=False)
 
-    for check in (installation.shim_socket, installation.spool, installation.ledger):
+    for check in (installed.shim_socket, installed.spool, installed.ledger):
         assert check(image).result is Result.UNKNOWN
