@@ -150,7 +150,7 @@ def test_the_installed_wheel_shows_and_makes_an_image(python: Path, tmp_path: Pa
     root = image(tmp_path / "image")
     before = sorted(root.rglob("*"))
 
-    shown = run(python, "install", "--root", str(root), "--dry-run")
+    shown = run(python, "install", "--root", str(root), "--dry-run", "--full")
 
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "+ExecStart=/usr/bin/nsledger serve" in shown.stdout
