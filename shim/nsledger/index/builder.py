@@ -261,13 +261,6 @@ class Builder:
         self.reached = reached
 
 
-def _opening(line: bytes) -> Opening:
-    try:
-        return opening(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotAnEntryError(line=line, reason=str(error)) from error
-
-
 @contextlib.contextmanager
 def uncollected() -> Generator[None]:
     """Build without looking for cycles of garbage: the rows of what is removed make none."""

@@ -184,7 +184,8 @@ class Configuration:
     def default_handler(self) -> str:
         """What a pod without a RuntimeClass gets."""
         section: Table = self.cri.get("containerd", {})
-        if (section.get("default_runtime") or {}).get("runtime_type"):
+        old: Table = section.get("default_runtime") or {}
+        if old.get("runtime_type"):
             return _OLD_TABLES["default_runtime"]
         name: str = section.get("default_runtime_name") or "runc"
         return name

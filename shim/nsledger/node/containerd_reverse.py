@@ -128,13 +128,27 @@ def _edits(now: Table, before: Table, after: Table, ours: Mapping[str, str]) -> 
         if keys[-1] == _SPEC and isinstance(value, str) and value in ours:
             is_admins = isinstance(was, str) and was not in ours
             yield _Edit(keys, was if is_admins else ours[value] or None)
-        elif keys[-1] in _LISTS and isinstance(value, list) and ANNOTATIONS in value:
-            if not (isinstance(was, list) and ANNOTATIONS in was):
-                yield _Edit(keys, _without(value, {ANNOTATIONS}, keep_empty=was is not None))
-        elif keys == (_IMPORTS,) and isinstance(value, list):
+        elif keys[-1] in _LISTS and ANNOTATIONS in _elements(value):
+            if ANNOTATIONS not in _elements(was):
+                left = _without(_elements(value), {ANNOTATIONS}, keep_empty=was is not None)
+                yield _Edit(keys, left)
+        elif keys == (_IMPORTS,) and _is_list(value):
             added = _strings(_at(after, keys)) - _strings(was)
-            if added & _strings(value):
-                yield _Edit(keys, _without(value, added, keep_empty=was is not None))
+            if added & _strings(_elements(value)):
+                yield _Edit(keys, _without(_elements(value), added, keep_empty=was is not None))
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_list(value: object) -> bool:
+    return isinstance(value, list)
+
+
+def _elements(value: object) -> list[object]:
+    """Of a list; of anything else none."""
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _added_sections(before: Table, after: Table) -> Iterator[Path]:
@@ -176,11 +190,9 @@ def _leaves(table: Table, above: Path = ()) -> Iterator[tuple[Path, object]]:
 
 
 def _at(table: Table, keys: Path) -> object:
-    at: object = table
+    at: Any = table
     for key in keys:
-        if not isinstance(at, dict):
-            return None
-        at = cast("Table", at).get(key)
+        at = at.get(key) if _is_table(at) else None
     return at
 
 
@@ -192,12 +204,11 @@ def _carry_out(document: Any, edit: _Edit) -> None:  # noqa: ANN401 - a dict, or
     if edit.value is None:
         del at[last]
         return
-    known = at[last]
-    if isinstance(edit.value, list) and isinstance(known, list):
-        wanted = cast("list[object]", edit.value)
-        for index in range(len(known) - 1, -1, -1):
-            if known[index] not in wanted:
-                del known[index]
+    if _is_list(edit.value) and _is_list(at[last]):
+        wanted, elements = _elements(edit.value), _elements(at[last])
+        for index in range(len(elements) - 1, -1, -1):
+            if elements[index] not in wanted:
+                del elements[index]
         return
     at[last] = edit.value
 
@@ -209,7 +220,7 @@ def _or_nothing(before: bytes | None, wanted: Table, data: bytes) -> bytes | Non
 
 def _significant(table: Table) -> Iterator[str]:
     for key, value in table.items():
-        if key != "version" and not (isinstance(value, dict) and not any(_leaves(value))):
+        if key != "version" and not (_is_table(value) and not any(_leaves(value))):
             yield key
 
 

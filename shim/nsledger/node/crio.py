@@ -86,12 +86,14 @@ def look(host: Host) -> Crio:
         UnreadableConfigurationError: a file is no TOML.
         CrioRefusedError: `crio config` says otherwise.
     """
-    without, stated, socket = _DEFAULT_HOOKS, "", DEFAULT_SOCKET
-    in_force = without
+    without: tuple[str, ...] = _DEFAULT_HOOKS
+    in_force, stated, socket = without, "", DEFAULT_SOCKET
     for path, table in _files(host):
         crio: dict[str, Any] = table.get("crio") or {}
-        hooks = (crio.get("runtime") or {}).get("hooks_dir")
-        socket = (crio.get("api") or {}).get("listen") or socket
+        runtime: dict[str, Any] = crio.get("runtime") or {}
+        api: dict[str, Any] = crio.get("api") or {}
+        hooks: list[str] | None = runtime.get("hooks_dir")
+        socket = str(api.get("listen") or socket)
         if hooks is None:
             continue
         in_force = tuple(hooks)
@@ -160,5 +162,7 @@ def _told(host: Host) -> tuple[str, ...] | None:
         table = tomllib.loads(done.stdout) if not done.code else {}
     except (OSError, subprocess.SubprocessError, tomllib.TOMLDecodeError):
         return None
-    hooks = ((table.get("crio") or {}).get("runtime") or {}).get("hooks_dir")
+    crio: dict[str, Any] = table.get("crio") or {}
+    runtime: dict[str, Any] = crio.get("runtime") or {}
+    hooks: list[str] | None = runtime.get("hooks_dir")
     return None if hooks is None else tuple(hooks)

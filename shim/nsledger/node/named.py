@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 from nsledger.errors import NsledgerError
 from nsledger.node import crio
@@ -39,6 +40,11 @@ def is_ours(value: str, ours: Mapping[str, str]) -> bool:
     return value in ours or any(directory in f"{value}/" for directory in _DIRECTORIES)
 
 
+def _each(value: object) -> list[object]:
+    """The elements of a list; anything else by itself."""
+    return cast("list[object]", value) if isinstance(value, list) else [value]
+
+
 def require_not_in_force(
     host: Host, dump: str, files: Sequence[ConfigurationFile], ours: Mapping[str, str]
 ) -> None:
@@ -48,7 +54,7 @@ def require_not_in_force(
         StillNamedError: one does, in itself or by a base spec that names our hook.
     """
     for path, value in flat(tomllib.loads(dump)):
-        for one in value if isinstance(value, list) else [value]:
+        for one in _each(value):
             if isinstance(one, str) and is_ours(one, ours):
                 raise StillNamedError(path=_file_with(files, one), who=_who(path), named=one)
     for handler in Configuration.parse(dump).handlers.values():

@@ -54,8 +54,8 @@ class NotProvedError(NsledgerError):
 class Evidence:
     """What was seen of each part, and what was not."""
 
-    proved: list[tuple[Part, str]] = field(default_factory=list)
-    not_proved: list[tuple[Part, str]] = field(default_factory=list)
+    proved: list[tuple[Part, str]] = field(default_factory=list[tuple[Part, str]])
+    not_proved: list[tuple[Part, str]] = field(default_factory=list[tuple[Part, str]])
 
 
 class NodeProof:

@@ -150,10 +150,10 @@ class Unit:
 class _Said:
     """What the files say, one assignment after the other."""
 
-    commands: list[Text] = field(default_factory=list)
-    environment: dict[str, Text] = field(default_factory=dict)
-    environment_files: list[Text] = field(default_factory=list)
-    unset: list[str] = field(default_factory=list)
+    commands: list[Text] = field(default_factory=list[Text])
+    environment: dict[str, Text] = field(default_factory=dict[str, Text])
+    environment_files: list[Text] = field(default_factory=list[Text])
+    unset: list[str] = field(default_factory=list[str])
     working_directory: str = "/"
 
 

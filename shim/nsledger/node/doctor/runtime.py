@@ -222,7 +222,7 @@ def _application_spec(context: CheckContext, path: str, *, since_s: float) -> Sp
     except FileNotFoundError:
         return None
     spec = msgspec.json.decode(data, type=Spec) if data else {}
-    annotations = spec.get("annotations") or {}
+    annotations: dict[str, str] = spec.get("annotations") or {}
     kind = next((annotations[key] for key in _KINDS if key in annotations), "")
     others = [one.name for one in context.containerd.others] if not context.is_crio else []
     is_other = annotations.get("io.containerd.cri.runtime-handler") in others
