@@ -149,13 +149,37 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
             others = [
                 other
                 for other in range(at + 1, len(rows))
-                if not cells[other][type_].group and in_one(type_, row, rows[other])
+                if not cells[other][type_].group
+                and cells[other][type_].sharing != HOST
+                and in_one(type_, row, rows[other])
             ]
             if others:
                 letter = next(letters)
                 for member in (at, *others):
                     cells[member][type_] = replace(cells[member][type_], group=letter)
     return [replace(row, namespaces=of_row) for row, of_row in zip(rows, cells, strict=True)]
+
+
+def in_hosts(rows: Sequence[Process]) -> list[Process]:
+    """The same rows, where those of which it was unknown are in the host's if another row shows it.
+
+    Such as a process that moved after its start to where a hostNetwork sibling is.
+    """
+    shown = {
+        type_: [row for row in rows if row.namespaces[type_].sharing == HOST] for type_ in ORDER
+    }
+    return [
+        replace(
+            row,
+            namespaces={
+                type_: replace(cell, sharing=HOST)
+                if cell.sharing == UNKNOWN and any(in_one(type_, row, one) for one in shown[type_])
+                else cell
+                for type_, cell in row.namespaces.items()
+            },
+        )
+        for row in rows
+    ]
 
 
 def doubted(rows: Sequence[Process]) -> list[Process]:
@@ -262,7 +286,7 @@ def pod_matrix(
         until=pod.until or None,
         netns_path=pod.netns_path,
         ips=pod.ips,
-        processes=tuple(doubted(grouped(rows))),
+        processes=tuple(doubted(grouped(in_hosts(rows)))),
         earlier_attempts=len(pod.containers) - len(shown),
         at=at,
         unwatched=unwatched,
