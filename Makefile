@@ -11,11 +11,11 @@ PYTEST_ARGS ?= -n auto --dist loadfile
 COMPILE := uv pip compile --quiet --upgrade --universal --generate-hashes --no-annotate --no-header --python-version 3.11
 
 RUNTIME_PACKAGES := containerd runc containernetworking-plugins busybox-static iproute2 python3-minimal
-TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium graphviz
+TEST_PACKAGES := $(RUNTIME_PACKAGES) crun debootstrap strace gcc libc6-dev golang-go golang-google-grpc-dev nginx-light groff-base systemd chromium
 
 VM_PACKAGES := qemu-system-x86 busybox-static
 
-.PHONY: help demo unit test test-vm check bench man protos wheel deb requirements format clean
+.PHONY: help demo unit test test-vm check bench man protos wheel release deb requirements format clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ demo: ## four pods on a private containerd, and what their namespaces were (root
 	@$(BIN)/python -m demo
 
 unit: .venv/dev ## the fast tests alone: no root, no apt, no network, under a minute
-	$(BIN)/python -m pytest -q -n auto -m "not root and not graphviz" tests/unit tests/architecture
+	$(BIN)/python -m pytest -q -n auto -m "not root" tests/unit tests/architecture
 
 test: .venv/dev check ## every check and every test that this machine can run, but test-vm
 	@$(MAKE) --no-print-directory .venv/lowest || echo "the tests marked lowest cannot run"
@@ -62,7 +62,14 @@ protos: .venv/protos ## regenerate the Python of protos/*.proto
 	tools/generate-protos
 
 wheel: .venv/run ## the wheel and the source distribution, into dist/
+	@tools/man-and-completions build
 	@$(BIN)/hatchling build -d dist
+
+release: .venv/run ## VERSION=0.2.0: changelog, commit and tag, then wheel, sdist and deb with checksums, into dist/
+	@rm -rf dist
+	@$(BIN)/python -m tools.release "$(VERSION)"
+	@$(MAKE) --no-print-directory wheel deb
+	@$(BIN)/python -m tools.release --sums dist
 
 deb: .venv/run ## a Debian package that carries its dependencies, into dist/ (needs dpkg-deb)
 	@tools/build-deb dist

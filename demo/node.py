@@ -45,7 +45,7 @@ from nsledger.node.base_runtime_spec import OciHook
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_files import loaded
 from nsledger.node.containerd_plan import Containerd, changed_files
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 
 _ENTER_NODE: Final = Path(__file__).with_name("enter-node")
 _LIMIT_S: Final = 30.0
@@ -69,7 +69,7 @@ class PrivateNode:
         self.installation = installation
         self.handlers = handlers
         # Short, because the path of a Unix socket has at most 107 bytes.
-        self.directory = Path(tempfile.mkdtemp(prefix="nsl-", dir="/tmp"))
+        self.directory = Path(tempfile.mkdtemp(prefix="nsl-", dir="/var/tmp"))
         # A pod's root may be anybody on the host, and reaches its root file system by this path.
         self.directory.chmod(0o711)
         self.socket = str(self.directory / "containerd.sock")
@@ -192,7 +192,7 @@ class PrivateNode:
         main = str(self.configuration)
         found = Containerd(
             main=main,
-            files=loaded(main, Host().read, Host().glob),
+            files=loaded(main, Host().read, Host().names),
             configuration=Configuration.parse(self.effective_configuration()),
         )
         hooked = [handler.name for handler in self.handlers if handler.hooked]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import pty
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 SHIM = Path(__file__).parents[1] / "shim"
@@ -25,6 +26,7 @@ def environment(ledger: Path, **more: str) -> dict[str, str]:
         "TERM": "xterm",
         "TZ": "UTC",
         "NSLEDGER_LEDGER": str(ledger),
+        "NSLEDGER_PAGER": "",
         **more,
     }
 
@@ -55,6 +57,18 @@ def _read(descriptor: int) -> bytes:
         return os.read(descriptor, 1 << 16)
     except OSError:
         return b""
+
+
+@contextlib.contextmanager
+def started(arguments: Sequence[str], env: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Run what goes on until it is ended; killed at the end whatever becomes of it."""
+    with subprocess.Popen(
+        [*COMMAND, *arguments], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def install(directory: Path) -> Path:

@@ -23,6 +23,8 @@ from nsledger.model.events import (
     ContainerWitnessed,
     DaemonStarted,
     DaemonStopped,
+    DatedBy,
+    Ending,
     Event,
     Gap,
     LedgerCreated,
@@ -423,6 +425,46 @@ class SyntheticNode:
             identity.ino for identity in gone.namespaces.values() if identity.ino not in kept
         ]
 
+    def kill_pause(self, pod_sandbox_id: str) -> None:
+        """Only the sandbox's process dies; its containers run on."""
+        self.crash(pod_sandbox_id)
+        pod = self.pods[pod_sandbox_id]
+        self.say(PodStopped(source=Source.RECONCILE, pod=pod, ending=Ending.EXITED))
+
+    def exit_found_later(self, container_id: str, seconds: float) -> None:
+        """It ends by itself, and the record of that, which says when it was, comes later."""
+        pod, container = self.containers[container_id]
+        self.crash(container_id)
+        ended_at = self.now
+        self.wait(seconds)
+        self.say(
+            ContainerStopped(
+                source=Source.RECONCILE,
+                pod=pod,
+                container=container,
+                ending=Ending.EXITED,
+                ended_at=ended_at,
+                dated_by=DatedBy.RUNTIME,
+            )
+        )
+
+    def resume(self, container_id: str) -> None:
+        """It was wrongly put on record as ended, and found to run on."""
+        pod, container = self.containers[container_id]
+        exited = Ending.EXITED
+        self.say(
+            ContainerStopped(source=Source.RECONCILE, pod=pod, container=container, ending=exited)
+        )
+        self.say(
+            ContainerStarted(
+                source=Source.RECONCILE,
+                pod=pod,
+                container=container,
+                actual=self.readings[container_id],
+                still_running=True,
+            )
+        )
+
     def stop_container(self, container_id: str) -> None:
         pod, container = self.containers[container_id]
         self.crash(container_id)
@@ -436,7 +478,8 @@ class SyntheticNode:
         for container_id, (pod, _) in list(self.containers.items()):
             if pod.pod_sandbox_id == pod_sandbox_id and container_id in self.readings:
                 self.stop_container(container_id)
-        self.crash(pod_sandbox_id)
+        if pod_sandbox_id in self.readings:
+            self.crash(pod_sandbox_id)
         self.say(PodStopped(source=Source.CRI_PROXY, pod=self.pods[pod_sandbox_id]))
 
     def remove_pod(self, pod_sandbox_id: str) -> None:

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from nsledger.ledger import compression, pruned
+from nsledger.ledger import compression, layout
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import SigningKey
 from nsledger.ledger.compression import closed_segments
 from nsledger.ledger.errors import Damage
+from nsledger.ledger.layout import Pruned
 from nsledger.ledger.line import GENESIS, Entry, Head, link
-from nsledger.ledger.pruned import Pruned
 from nsledger.model.events import DaemonStopped, LedgerCreated, LedgerPruned, PruneRule, Source
 from nsledger.model.record import Moment, encode
 from tests import checkpoints, ledgers
@@ -135,7 +135,7 @@ def _prune_with_a_wrong_hash(directory: Path) -> None:
 
 
 def _remove_the_first_segment(directory: Path, last_removed: Head) -> None:
-    pruned.save(
+    layout.save(
         str(directory),
         Pruned(
             first_seq=last_removed.seq + 1,

@@ -137,7 +137,7 @@ _PLAIN: Final[dict[Any, str]] = {
 
 
 def _title(one: type) -> str:
-    return "Check" if one is outcome.Finding else one.__name__
+    return "Check" if one is outcome.CheckResult else one.__name__
 
 
 def _anchor(one: type) -> str:

@@ -18,6 +18,7 @@ from nsledger.model.judgement import Judgement, Rule
 from nsledger.model.namespaces import (
     INHERITED,
     NEW,
+    NO_PROCESS,
     AssignedNamespaces,
     NamespaceIdentity,
     NamespaceReading,
@@ -250,12 +251,18 @@ def unread() -> Iterator[str]:
     app = node.start_container(pod, "app", ContainerSpec())
     around = pod.around(app, node.host)
     nothing = NamespaceReading(pid=1, missing=dict.fromkeys(NamespaceType, "EACCES"))
+    nobody = NamespaceReading(pid=0, missing=dict.fromkeys(NamespaceType, NO_PROCESS))
     future = replace_field(app.requested, net=7)
     cases = [
         ("the container's own was not read", nothing, app.requested, around),
         ("the host's was not read", app.actual, app.requested, replace(around, host=nothing)),
         ("the sandbox's was not read", app.actual, app.requested, replace(around, sandbox=nothing)),
-        ("the sandbox has no process", app.actual, app.requested, replace(around, sandbox=None)),
+        (
+            "the sandbox has no process and keeps no network",
+            app.actual,
+            app.requested,
+            replace(around, sandbox=nobody),
+        ),
         ("CRI asks with a newer mode", app.actual, future, around),
     ]
     yield "## If something is not known"

@@ -57,9 +57,18 @@ ANNOTATIONS = (
     "io.kubernetes.cri.sandbox-name",
     "io.kubernetes.cri.sandbox-uid",
     "io.kubernetes.cri.container-name",
+    "io.container.manager",
+    "io.kubernetes.cri-o.ContainerType",
+    "io.kubernetes.cri-o.SandboxID",
+    "io.kubernetes.cri-o.Metadata",
+    "io.kubernetes.pod.namespace",
+    "io.kubernetes.pod.name",
+    "io.kubernetes.pod.uid",
+    "io.kubernetes.container.name",
     "nsledger.dev/audit-id",
 )
-"""The only annotations that are recorded: any other may hold a secret."""
+"""The only annotations that are recorded: any other may hold a secret. containerd's six, then those
+by which CRI-O says the same, and which engine it is (`libpod` is podman)."""
 NS_GET_USERNS, NS_GET_ID = 0xB701, 0x8008B70D
 """_IO(0xb7, 1) and _IOR(0xb7, 13, __u64), as x86, Arm, RISC-V and s390 encode them. Where the
 encoding is another or the kernel is older, the answer is ENOTTY, and the record goes without."""

@@ -14,6 +14,8 @@ class NsledgerError(Exception):
 
     hint: str = ""
     """One sentence for the person at the terminal; empty where the message says it all."""
+    exit_status: int | None = None
+    """Of the command that ends with it, where another than its kind's is right."""
 
 
 class WrongUsageError(NsledgerError):

@@ -21,11 +21,6 @@ TWICE = {
     "pods": "folded in state, drawn by render",
     "namespaces": "the words in model, read from the kernel in proc",
     "schemas": "made by render, listed by cli",
-    "host": "-",
-    "installation": "-",
-    "process": "-",
-    "requests": "-",
-    "verification": "-",
 }
 """Names that more than one file has, and how they are one thing; a command's file has its name."""
 

@@ -37,7 +37,12 @@ def subcommand(name: str) -> click.Command | None:
     return group.get_command(click.Context(group), name)
 
 
-@documents
+@pytest.mark.parametrize(
+    "document",
+    # What is wrong in docs/habits.md is so on purpose: tests/unit/cli/test_habits.py runs it.
+    [document for document in DOCUMENTS if document.name != "habits.md"],
+    ids=lambda path: path.name,
+)
 def test_every_command_line_of_nsledger_is_one_that_it_takes(document: Path) -> None:
     for words in commands(document, "nsledger"):
         if words[0].startswith("-"):
@@ -92,6 +97,18 @@ def test_every_file_of_the_repository_that_is_named_is_there(document: Path) -> 
 
 
 @documents
+def test_no_link_is_dead(document: Path) -> None:
+    text = document.read_text(encoding="utf-8")
+    linked = re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text)
+    named = re.findall(r"(?<![\w/.])(docs/[\w-]+\.(?:md|svg|json))\b", text)
+
+    for place in linked:
+        assert (document.parent / place).exists(), place
+    for place in named:
+        assert (ROOT / place).exists(), place
+
+
+@documents
 def test_every_test_that_is_named_is_there(document: Path) -> None:
     named = {
         name
@@ -113,7 +130,8 @@ def test_the_numbers_that_the_readme_tells_are_counted() -> None:
     verifier = (ROOT / "tools/verify_ledger.py").read_text(encoding="utf-8")
 
     assert f"# {len(PURPOSES)} named checks" in text
-    assert f"the {len(INSTALLABLE)} installable field configurations" in text
+    running = (ROOT / "docs/running.md").read_text(encoding="utf-8")
+    assert f"the {len(INSTALLABLE)} installable field configurations" in running
     assert f"`tools/verify_ledger.py` ({len(verifier.splitlines())} lines" in text
 
 

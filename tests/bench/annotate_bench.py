@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from nsledger.cri.annotations import PREFIX, addition_to_create_container, container_annotations
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
-from nsledger.cri.requests import decode_create_container
+from nsledger.cri.watched_requests import decode_create_container
 from nsledger.model.namespaces import NEW, NamespaceType
 from tests.bench import messages
 

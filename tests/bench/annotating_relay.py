@@ -12,7 +12,7 @@ import sys
 from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.node_state import Known
 from nsledger.cri import methods
-from nsledger.cri.requests import decode_create_container
+from nsledger.cri.watched_requests import decode_create_container
 from nsledger.relay.h2.calls import Call, HeldCall, Treatment
 from nsledger.relay.listener import listen
 from nsledger.relay.server import Relay

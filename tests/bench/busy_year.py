@@ -30,7 +30,7 @@ _TOKENS = re.compile(
     rb"(?P<ino>99000\d{5})|(?P<ns>88000\d{5})|(?P<pid>77000\d{3})"
     rb"|(?P<sandbox>5a[0-9a-f]{62})|(?P<container>c0[0-9a-f]{62})"
     rb"|(?P<uid>6f1c2d3e-[0-9a-f-]+)|(?P<path>cni-[0-9a-f]{8})|(?P<veth>veth[0-9a-f]{8})|(?P<ip>10\.88\.0\.\d+)"
-    rb'|(?P<hook>(?<="hook_time":")[^"]+)|(?P<time>(?<="time":")[^"]+)'
+    rb'|(?P<hook>(?<="hook_time":")[^"]+)|(?P<time>(?<="time":")\d{4}-[^"]+)'
     rb'|(?P<mono>(?<="mono_ns":)\d+)|(?P<ticks>(?<="start_ticks":)\d+)|(?P<name>pod-name)'
 )
 
@@ -97,6 +97,11 @@ class Year:
         self._serial = itertools.count(1)
         self._now_ns = _START_NS
         self._apart_ns = 365 * 86_400 * 10**9 // YEAR_RECORDS
+
+    @property
+    def ends_ns(self) -> int:
+        """When the last record was written."""
+        return self._now_ns
 
     def lines(self) -> Iterator[bytes]:
         """The records, in order."""
@@ -206,5 +211,5 @@ def write(directory: str, records: int) -> Year:
                 batch = itertools.islice(lines, min(_BATCH, records - head.seq))
                 data, head = link(head, batch)
                 segment.write(data)
-    year.lived = [one for one in year.lived if one.at_ns < year._now_ns]
+    year.lived = [one for one in year.lived if one.at_ns < year.ends_ns]
     return year

@@ -19,6 +19,7 @@ from pathlib import Path
 
 from nsledger.index import lock
 from nsledger.index.opening import opened
+from nsledger.index.records import Records
 from nsledger.model.instants import ALWAYS, Period
 from nsledger.model.record import rfc3339
 from nsledger.query.index_lookup import answer
@@ -96,9 +97,7 @@ def _ask(ledger: str, chosen: list[Lived]) -> tuple[dict[str, list[float]], int]
                 period = Period.moment(rfc3339(one.at_ns)) if of_moment else ALWAYS
                 began_s = time.perf_counter()
                 found = answer(
-                    index.database,
-                    index.reached,
-                    ledger,
+                    Records(index.database, index.reached, ledger),
                     parse(word(one)),
                     asked=word(one),
                     period=period,

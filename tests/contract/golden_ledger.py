@@ -16,8 +16,8 @@ from pathlib import Path
 import msgspec
 import zstandard
 
-from nsledger.ledger import compression, pruned
-from nsledger.ledger.pruned import Pruned
+from nsledger.ledger import compression, layout
+from nsledger.ledger.layout import Pruned
 from nsledger.ledger.reader import entries
 from nsledger.ledger.writer import LedgerWriter
 from tests import checkpoints
@@ -119,8 +119,8 @@ def make(directory: Path, *, compressed: bool) -> None:
             rule="max_age",
             ledger_id=checkpoints.LEDGER_ID,
         )
-        pruned.save(str(ledger), told)
-        pruned.remove_pruned(str(ledger))
+        layout.save(str(ledger), told)
+        layout.remove_pruned(str(ledger))
     writer.close()
     if compressed:
         for name in compression.closed_segments(str(ledger)):

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.model.record import Record
 from tests import golden, programs
-from tests.synthetic_node import example_node
+from tests.synthetic_node import SyntheticNode, example_node
 
 VECTORS = Path(__file__).with_name("vectors") / "join"
 
@@ -81,3 +82,68 @@ def test_the_time_of_the_event_decides(ledger: Path) -> None:
     found = json.loads(joined)["nsledger"]
     assert found["outcome"] == "unknown"
     assert found["reason"].startswith("the ledger begins at")
+
+
+def reused(directory: Path) -> tuple[Path, int, list[Record]]:
+    """An inode of pod `j5` that pod `j6` got later; the two starts."""
+    node = SyntheticNode(ns_ids=False)
+    node.create_ledger()
+    node.start_daemon()
+    starts: list[Record] = []
+    held: list[set[int]] = []
+    for name in ("j5", "j6"):
+        node.wait(100)
+        sandbox = node.run_pod(name)
+        container = node.run_container(sandbox, "app")
+        starts.append(node.decoded()[-1])
+        held.append({one.ino for one in node.readings[container].namespaces.values()})
+        held[-1] -= {one.ino for one in node.readings["host"].namespaces.values()}
+        node.wait(100)
+        node.stop_pod(sandbox)
+    return node.write(directory / "ledger"), min(held[0] & held[1]), starts
+
+
+def test_a_time_since_boot_is_held_against_both_clocks_of_the_record(tmp_path: Path) -> None:
+    ledger, ino, starts = reused(tmp_path)
+
+    for pod, start in zip(("j5", "j6"), starts, strict=True):
+        event = {"ns": f"ino:{ino}", "timestamp": start.mono_ns + 10**9}
+        (joined,), _ = join(ledger, json.dumps(event).encode() + b"\n", "--key", "ns")
+        assert json.loads(joined)["nsledger"]["pod"] == pod
+
+
+def test_a_number_that_is_no_time_of_the_record_is_no_time(tmp_path: Path) -> None:
+    ledger, ino, _ = reused(tmp_path)
+
+    for number in (3505515273494 * 9, 1 << 62, 5):
+        (joined,), _ = join(
+            ledger, json.dumps({"ns": f"ino:{ino}", "timestamp": number}).encode(), "--key", "ns"
+        )
+        found = json.loads(joined)["nsledger"]
+        assert (found["outcome"], found["pods"]) == ("several_pods", ["default/j5", "default/j6"])
+
+
+def test_an_event_of_the_future_is_nobodys(ledger: Path) -> None:
+    (joined,), _ = join(ledger, b'{"mntns_id":4026532261,"time":"2081-01-31T00:00:00Z"}\n')
+
+    assert json.loads(joined)["nsledger"]["outcome"] == "unknown"
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        '{"runtime": {"containerId": "ID"}}',
+        '{"runtime.containerId": "ID"}',
+        '{"process_exec": {"process": {"docker": "SHORT"}}}',
+        '{"process_exec": {"process": {"pod": {"container": {"id": "containerd://ID"}}}}}',
+        '{"output_fields": {"container.id": "SHORT"}}',
+    ],
+)
+def test_a_container_id_is_enough(ledger: Path, event: str) -> None:
+    (first,), _ = join(ledger, b'{"mntns_id":4026532261}\n')
+    container_id = json.loads(first)["nsledger"]["container_id"]
+    asked = event.replace("ID", container_id).replace("SHORT", container_id[:31])
+
+    (joined,), _ = join(ledger, asked.encode() + b"\n")
+
+    assert json.loads(joined)["nsledger"]["container_id"] == container_id

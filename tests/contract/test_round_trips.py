@@ -14,8 +14,8 @@ from nsledger.cri.annotations import (
     addition_to_run_pod_sandbox,
 )
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import decode_create_container, decode_request
 from nsledger.cri.status import decode_container_status, decode_pod_sandbox_status
+from nsledger.cri.watched_requests import decode_create_container, decode_request
 from tests.contract.upstream import PLANTED, Filler, Upstream
 
 SEEDS = range(40)

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from nsledger.node.hook_files import TOMBSTONE
 from nsledger_hook import hook
 from tests.integration.hook_runs import (
     HANGS_IN_THE_SPOOL,
@@ -263,3 +264,30 @@ def test_a_hook_that_hangs_holds_a_container_up_to_its_deadline(runtime: Runtime
         duration_s = time.monotonic() - started_s
 
     assert 0.2 < duration_s < HOOK_TIMEOUT_S
+
+
+def test_a_container_that_runs_needs_no_hook_any_more_and_one_that_is_created_later_does(
+    runtime: Runtime,
+) -> None:
+    """What an uninstallation may delete while containers run, and what needs a tombstone."""
+    program = runtime.bundle.parent / "hook.py"
+    shutil.copy(HOOK, program)
+    runtime.configure("createRuntime", program=(str(program),), linux=new(*NEW_BY_DEFAULT))
+    created, later = f"{runtime.container_id}-created", f"{runtime.container_id}-later"
+
+    made = runtime("create", "--bundle", str(runtime.bundle), created)
+    with runtime.running():
+        program.unlink()
+        started = runtime("start", created)
+        inside = runtime("exec", created, "/bin/busybox", "true")
+        killed = runtime("kill", created, "KILL")
+        removed = runtime("delete", "--force", created)
+        without = runtime("create", "--bundle", str(runtime.bundle), later)
+        program.write_bytes(TOMBSTONE)
+        with_tombstone = runtime("create", "--bundle", str(runtime.bundle), f"{later}-2")
+        for name in (later, f"{later}-2"):
+            runtime("delete", "--force", name)
+
+    assert [one.returncode for one in (made, started, inside, killed, removed)] == [0] * 5
+    assert without.returncode != 0
+    assert with_tombstone.returncode == 0

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from nsledger.cli.reading import records
 from nsledger.index.opening import opened
+from nsledger.index.records import Records
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import (
     ContainerStopped,
@@ -148,7 +148,7 @@ def test_three_hundred_namespaces_of_each_type_are_never_taken_for_another(
     writer.append([encode(e if ns_ids else without_ids(e), at) for e, at in history.told])
     writer.close()
     by_inode: dict[int, list[Interval]] = defaultdict(list)
-    for one in intervals(records(str(tmp_path))):
+    for one in intervals(Records.without_index(str(tmp_path))):
         by_inode[one.identity.ino].append(one)
     distinct: dict[NamespaceType, set[int]] = {type_: set() for type_ in NamespaceType}
 
@@ -168,9 +168,7 @@ def test_three_hundred_namespaces_of_each_type_are_never_taken_for_another(
                     questions.append(ByNamespaceId(identity.ns_id))
                 for question in questions:
                     answered = answer(
-                        index.database,
-                        index.reached,
-                        str(tmp_path),
+                        Records(index.database, index.reached, str(tmp_path)),
                         question,
                         asked="x",
                         period=Period.moment(stay.at),

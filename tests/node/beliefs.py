@@ -1,4 +1,4 @@
-"""The README's table of what people believe and what was measured, from the tests that show it.
+"""The table of docs/beliefs.md: what people believe and what was measured, from the tests.
 
 Each test of `test_effects.py` that stands for a row says so; `tests/unit/test_readme.py` compares.
 """

@@ -11,12 +11,14 @@ from pathlib import Path
 
 from demo.installation import Installation
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import apply, forget, undo
+from nsledger.node import removal
+from nsledger.node.apply import apply
 from nsledger.node.changes import Part, Plan
-from nsledger.node.host import Host
-from nsledger.node.planning import ENDPOINT, plan
-from nsledger.node.proof import NodeProof
-from nsledger.node.survey import CONTAINERD_CONFIGURATION, Survey, survey
+from nsledger.node.planning import plan
+from nsledger.node.proof import NodeProof, NodeRelease
+from nsledger.node.root import Host
+from nsledger.node.settings import ENDPOINT
+from nsledger.node.survey import Survey, survey
 from tests.conftest import SID_TREE
 
 FIELD = Path(__file__).with_name("field")
@@ -36,7 +38,7 @@ class FieldNode:
         return survey(
             self.host,
             containerd="containerd",
-            configuration=CONTAINERD_CONFIGURATION,
+            configuration="",
             endpoint=ENDPOINT,
         )
 
@@ -50,22 +52,15 @@ class FieldNode:
 
     def install(self) -> None:
         found = self.survey()
-        proof = NodeProof(
-            self.host,
-            found,
-            "containerd",
-            CONTAINERD_CONFIGURATION,
-            probe=False,
-            say=lambda _: None,
-        )
+        proof = NodeProof(self.host, found, probe=False, say=lambda _: None)
         apply(self.host, self.plan(found), version="1", proof=proof, say=lambda _: None)
 
     def uninstall(self) -> None:
         kept = manifests.load(self.host)
         assert kept is not None
-        for part in reversed(kept.parts):
-            kept = undo(self.host, part, kept, lambda _: None)
-        forget(self.host, kept)
+        taken = removal.prepared(self.host, kept)
+        release = NodeRelease(self.host, taken, say=lambda _: None)
+        assert removal.remove(self.host, taken, release=release, say=lambda _: None)
 
     def snapshot(self) -> Snapshot:
         """Every file, link and directory with its mode and content."""

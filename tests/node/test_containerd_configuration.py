@@ -12,7 +12,7 @@ import pytest
 
 from demo.node import PrivateNode
 from demo.pods import Pod, RunningPod
-from nsledger.node.verification import flat
+from nsledger.node.effective_change import flat
 from tests.node.conftest import GENERATIONS, UNHOOKED, HookedNode, Run
 
 

@@ -32,7 +32,7 @@ def demo(generation: int) -> subprocess.Popen[str]:
 
 
 def name_in(printed: str) -> str:
-    found = re.search(r"/tmp/(nsl-\w+)", printed)
+    found = re.search(r"/var/tmp/(nsl-\w+)", printed)
     assert found, printed
     return found[1]
 

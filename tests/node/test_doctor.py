@@ -12,15 +12,12 @@ from pathlib import Path
 import pytest
 
 from nsledger.cri.client import RuntimeCallError
-from nsledger.node import base_specs
+from nsledger.node import base_specs, removal
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import send_back
-from nsledger.node.changes import Part
+from nsledger.node.doctor.context import Asking, CheckContext
 from nsledger.node.doctor.examine import CHECKS, examine
-from nsledger.node.doctor.outcome import Finding, Result
+from nsledger.node.doctor.outcome import CheckResult, Result
 from nsledger.node.doctor.purposes import PURPOSES
-from nsledger.node.doctor.sight import Asking, Sight
-from nsledger.node.survey import CONTAINERD_CONFIGURATION
 from tests import programs
 from tests.node.field_node import FieldNode, put
 
@@ -36,14 +33,14 @@ SPEC = base_specs.DEFAULT_SPEC.lstrip("/")
 Trap = Callable[[FieldNode], None]
 
 
-def examined(node: FieldNode, *only: str) -> dict[str, Finding]:
+def examined(node: FieldNode, *only: str) -> dict[str, CheckResult]:
     asking = Asking(
         runtime_version=lambda _: ("containerd", "1.6.20"),
         last_record_ns=lambda _: None,
         run_probe=None,
     )
-    sight = Sight(node.host, asking, program="containerd", main=CONTAINERD_CONFIGURATION)
-    return {one.check: one for one in examine(sight, only=only or OF_THE_NODE)}
+    context = CheckContext(node.host, asking, program="containerd", main="")
+    return {one.check: one for one in examine(context, only=only or OF_THE_NODE)}
 
 
 @pytest.fixture
@@ -85,9 +82,8 @@ def as_kubeadm_wrote_it(path: str) -> Trap:
 def bypassed(node: FieldNode) -> None:
     kept = manifests.load(node.host)
     assert kept is not None
-    part = kept.part(Part.KUBELET)
-    assert part is not None
-    send_back(node.host, part, kept, lambda _: None)
+    taken = removal.prepared(node.host, kept, only_kubelet=True)
+    removal.bypass(node.host, taken, release=removal.Released(), say=lambda _: None)
 
 
 ANOTHER = """
@@ -203,10 +199,10 @@ def test_only_and_skip_pick_checks(tmp_path: Path) -> None:
 
     node = put(tmp_path, "no-file", 1)
     asking = Asking(runtime_version=refuse, last_record_ns=lambda _: None, run_probe=None)
-    sight = Sight(node.host, asking, program="containerd", main="/none")
+    context = CheckContext(node.host, asking, program="containerd", main="/none")
 
     names = ("shim-socket", "runtime-socket", "hook-fires")
-    found = list(examine(sight, only=names, skip=("runtime-socket",)))
+    found = list(examine(context, only=names, skip=("runtime-socket",)))
 
     assert [(one.check, one.result) for one in found] == [
         ("shim-socket", Result.UNKNOWN),

@@ -1,7 +1,7 @@
 """What Kubernetes promises of each namespace, as seen from inside, and that the ledger agrees.
 
-One test for each row of the README's table "What people believe, what we measured". Each runs on
-both containerd generations, under runc and under crun.
+One test for each row of the table in docs/beliefs.md. Each runs on both containerd generations,
+under runc and under crun.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def text(planned: Plan) -> list[str]:
     phases = tuple(
         phase for phase in planned.phases if phase.part in (Part.CONTAINERD, Part.KUBELET)
     )
-    return list(plan_text.lines(dataclasses.replace(planned, phases=phases)))
+    return list(plan_text.body(dataclasses.replace(planned, phases=phases), full=True))
 
 
 @pytest.mark.parametrize(("name", "generation"), INSTALLABLE)

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import functools
+import re
+import socket
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
+import tomlkit
 
 from demo.configuration import RUNC
 from demo.cri import Client
@@ -17,16 +22,21 @@ from demo.shim import Shim
 from nsledger.model.events import ContainerWitnessed
 from nsledger.model.record import Record
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import apply, forget, undo
+from nsledger.node import removal
+from nsledger.node.apply import apply
 from nsledger.node.changes import Part
 from nsledger.node.containerd import Configuration
+from nsledger.node.effective_change import flat
 from nsledger.node.hook_files import SPOOL
-from nsledger.node.planning import ENDPOINT, plan
-from nsledger.node.proof import NodeProof, require_records_of_a_pod
+from nsledger.node.planning import plan
+from nsledger.node.proof import NodeProof, NodeRelease, require_records_of_a_pod
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import survey
-from nsledger.node.verification import flat
 from tests.node.conftest import CRUN, GENERATIONS, installation, subject
 
+OLDER = "io.containerd.grpc.v1.cri"
+NEWER = "io.containerd.cri.v1.runtime"
+RUNBOOK = Path(__file__).parents[2] / "docs/runbook.md"
 KUBELET_UNIT = "[Service]\nExecStart=/usr/bin/kubelet --config=/etc/kubelet.yaml\n"
 
 
@@ -55,7 +65,7 @@ class Node:
             node.host,
             plan(node.host, found, program="/usr/bin/nsledger", parts=frozenset(Part)),
             version="1",
-            proof=NodeProof(node.host, found, *told, probe=False, say=lambda _: None),
+            proof=NodeProof(node.host, found, probe=False, say=lambda _: None),
             say=lambda _: None,
         )
         self.restart()
@@ -63,9 +73,9 @@ class Node:
     def uninstall(self) -> None:
         kept = manifests.load(self.node.host)
         assert kept is not None
-        for part in reversed(kept.parts):
-            kept = undo(self.node.host, part, kept, lambda _: None)
-        forget(self.node.host, kept)
+        taken = removal.prepared(self.node.host, kept)
+        release = NodeRelease(self.node.host, taken, say=lambda _: None)
+        assert removal.remove(self.node.host, taken, release=release, say=lambda _: None)
         self.restart()
 
     def restart(self) -> None:
@@ -164,3 +174,52 @@ def test_the_throw_away_pod_of_an_installation_finds_both_witnesses(node: Node) 
 
     with Client(node.node.socket) as client:
         assert list(client.call("ListPodSandbox").items) == []
+
+
+def test_after_another_tool_copied_our_spec_pods_start_when_we_are_gone(node: Node) -> None:
+    node.install()
+    handler = Configuration.parse(node.node.effective_configuration()).handlers["runc"]
+    section = NEWER if NEWER in node.node.effective_configuration() else OLDER
+    copied = {"plugins": {section: {"containerd": {"runtimes": {"nvidia": handler.table}}}}}
+    main = node.node.configuration
+    main.write_text(f"{main.read_text()}\n{tomlkit.dumps(copied)}")
+    node.restart()
+
+    node.uninstall()
+
+    assert "/etc/nsledger" not in node.node.effective_configuration()
+    with Client(node.node.socket) as client:
+        kubelet = node.node.kubelet(client)
+        for name in (*node.handlers, "nvidia"):
+            pod = kubelet.run(Pod(name=f"after-{name}", runtime_handler=name))
+            assert kubelet.run_inside(pod.containers["app"], "echo", "runs") == "runs\n"
+            kubelet.remove(pod)
+
+
+def test_pods_that_ran_before_go_on_when_we_are_gone_and_can_be_removed(node: Node) -> None:
+    node.install()
+    with Client(node.node.socket) as client:
+        pod = node.node.kubelet(client).run(Pod(name="before"))
+
+    node.uninstall()
+
+    with Client(node.node.socket) as client:
+        kubelet = node.node.kubelet(client)
+        assert kubelet.run_inside(pod.containers["app"], "echo", "runs") == "runs\n"
+        kubelet.remove(pod)
+
+
+def test_the_two_commands_of_the_runbook_bring_the_kubelet_back(node: Node, tmp_path: Path) -> None:
+    # The kubelet's socket is gone, as after `systemctl stop nsledger`; the runtime's runs.
+    told = tmp_path / "cri.sock"
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(told))
+    (link,) = re.findall(
+        r"^ln -sfn (\S+) /run/nsledger/cri.sock$", RUNBOOK.read_text(), re.MULTILINE
+    )
+    assert link == "/run/containerd/containerd.sock"
+
+    subprocess.run(["ln", "-sfn", node.node.socket, told], check=True)
+
+    with Client(str(told)) as client:
+        assert client.call("Version").runtime_name == "containerd"

@@ -28,7 +28,7 @@ ELSEWHERE = ("/run/containerd", "/run/netns", "/run/nri", "/var/lib/cni", "/opt/
 
 def traces(name: str) -> list[str]:
     """What is left on the machine of the node called `name`."""
-    found = [str(path) for path in (Path("/tmp", name), Path("/sys/class/net", name))]
+    found = [str(path) for path in (Path("/var/tmp", name), Path("/sys/class/net", name))]
     cgroups = [*Path("/sys/fs/cgroup").glob(name), *Path("/sys/fs/cgroup").glob(f"*/{name}")]
     left = [path for path in found if os.path.lexists(path)] + [str(path) for path in cgroups]
     for process in filter(str.isdecimal, os.listdir("/proc")):

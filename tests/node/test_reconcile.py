@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,14 +18,17 @@ from nsledger.model.events import (
     ContainerRemoved,
     ContainerStarted,
     ContainerStopped,
+    DatedBy,
     Ending,
     Gap,
     NamespaceChanged,
     PodAssigned,
     PodRemoved,
+    PodStopped,
     Source,
     event_name,
 )
+from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
 from tests.node.conftest import GENERATIONS, AuditedNode, audited_node, subject
 
@@ -140,6 +146,30 @@ def test_a_container_that_ends_by_itself_is_closed(node: AuditedNode) -> None:
         stopped = node.event(ContainerStopped, container_id)
 
         assert (stopped.source, stopped.ending) == (Source.RECONCILE, Ending.EXITED)
+        kubelet.remove(pod)
+    record = next(one for one in node.shim.records() if one.event == stopped)
+    assert stopped.dated_by is DatedBy.RUNTIME
+    assert 0 <= unix_ns(record.time) - unix_ns(stopped.ended_at) < 3 * 10**9
+
+
+def test_when_only_the_pause_process_dies_the_containers_run_on(node: AuditedNode) -> None:
+    with Client(node.shim.paths.socket) as client:
+        kubelet = node.node.kubelet(client)
+        pod = kubelet.run(Pod(name="headless"))
+        sandbox = node.event(PodAssigned, pod.pod_sandbox_id)
+        assert sandbox.actual is not None
+        os.kill(sandbox.actual.pid, signal.SIGKILL)
+
+        stopped = node.event(PodStopped, pod.pod_sandbox_id)
+        time.sleep(INTERVAL_S + 2)
+
+        assert stopped.source is Source.RECONCILE
+        assert not of(list(node.shim.records()), ContainerStopped, {pod.containers["app"]})[
+            pod.containers["app"]
+        ]
+        listed = json.loads(node.shim.ask("pods", "-o", "json"))
+        (line,) = [one for one in listed if one["pod"]["name"] == "headless"]
+        assert (line["state"], line["containers"]) == ("running", ["app"])
         kubelet.remove(pod)
 
 

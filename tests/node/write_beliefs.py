@@ -1,4 +1,4 @@
-"""Writes the table of beliefs into the README: `python -m tests.node.write_beliefs`."""
+"""Writes the table of beliefs into docs/beliefs.md: `python -m tests.node.write_beliefs`."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from pathlib import Path
 from tests.node import test_effects
 from tests.node.beliefs import beliefs_of, table
 
-_README = Path(__file__).parents[2] / "README.md"
+_PAGE = Path(__file__).parents[2] / "docs/beliefs.md"
 _BEGIN, _END = "<!-- beliefs -->\n", "<!-- /beliefs -->"
 
 if __name__ == "__main__":
-    before, _, rest = _README.read_text(encoding="utf-8").partition(_BEGIN)
+    before, _, rest = _PAGE.read_text(encoding="utf-8").partition(_BEGIN)
     after = rest.partition(_END)[2]
     made = table(beliefs_of(test_effects))
-    _README.write_text(f"{before}{_BEGIN}{made}{_END}{after}", encoding="utf-8")
+    _PAGE.write_text(f"{before}{_BEGIN}{made}{_END}{after}", encoding="utf-8")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,13 +77,55 @@ def test_a_package_for_another_python_says_so_and_has_its_modules(tmp_path: Path
     assert [line for line in modules if ".cpython-313-" not in line] == []
 
 
-def test_it_has_the_units_and_no_configuration(tree: Path) -> None:
+def test_it_has_the_units_and_an_example_of_the_configuration_alone(tree: Path) -> None:
     found = {path.name for path in (tree / "usr/lib/systemd/system").iterdir()}
 
     assert found == set(UNITS)
     assert (tree / "usr/lib/tmpfiles.d/nsledger.conf").exists()
     # Nothing of a node changes before `nsledger install`.
-    assert not (tree / "etc").exists()
+    assert [path.name for path in (tree / "etc").rglob("*") if path.is_file()] == [
+        "nsledger.toml.example"
+    ]
+
+
+def test_it_brings_what_a_person_looks_for(tree: Path) -> None:
+    pages = {path.name for path in (tree / "usr/share/man/man1").iterdir()}
+    assert {"nsledger.1.gz", "nsledger-install.1.gz", "nsledger-whois.1.gz"} <= pages
+    for name in (
+        "bash-completion/completions/nsledger",
+        "zsh/vendor-completions/_nsledger",
+        "fish/vendor_completions.d/nsledger.fish",
+        "doc/nsledger/runbook.md",
+        "doc/nsledger/copyright",
+    ):
+        assert (tree / "usr/share" / name).read_text().strip()
+    example = (tree / "etc/nsledger/nsledger.toml.example").read_text()
+    assert "upstream" in example
+    done = subprocess.run(
+        [tree / "usr/share/nsledger/verify_ledger.py"], check=False, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert done.returncode != 0
+
+
+def test_its_name_says_the_distribution_and_it_brings_no_second_runtime(deb: Path) -> None:
+    minor = sys.version_info[1] if Path(sys.base_prefix) == Path("/usr") else None
+    known = {11: "debian12", 12: "ubuntu24.04", 13: "debian13"}
+    assert deb.name.split("_")[2] in ({known[minor]} if minor in known else set(known.values()))
+    assert deb.stat().st_size <= 12 << 20
+    assert output("dpkg-deb", "--field", deb, "Recommends").strip() == ""
+    assert "containerd" in output("dpkg-deb", "--field", deb, "Suggests")
+
+
+@pytest.mark.skipif(shutil.which("lintian") is None, reason="not installed: lintian")
+def test_lintian_finds_no_error(deb: Path) -> None:
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error", deb],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 def test_nothing_in_it_names_the_place_where_it_was_built(tree: Path, deb: Path) -> None:
@@ -101,7 +144,7 @@ def test_an_upgrade_and_a_removal_keep_ledger_and_configuration_and_a_purge_does
         tmp_path / "etc/nsledger/nsledger.toml",
     ]
     for path in kept:
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("kept")
 
     dpkg(tmp_path, "-i", deb)

@@ -99,6 +99,25 @@ def test_the_wheel_holds_what_a_node_needs_and_no_tests(wheel: Path) -> None:
     assert {name.split("/")[0].partition("-")[0] for name in names} == {"nsledger", "nsledger_hook"}
 
 
+def test_a_wheel_of_make_wheel_has_man_pages_and_completions(tmp_path: Path) -> None:
+    """On a copy of the tree: what is made stands in its build directory."""
+    names = ("shim", "hooks", "systemd", "tools", "LICENSE", "README.md", "pyproject.toml")
+    for name in (*names, "hatch_build.py"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    for place, text in {"man/nsledger.1": ".TH", "completions/bash/nsledger": "complete"}.items():
+        (tmp_path / "build" / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "build" / place).write_text(text)
+
+    hatchling = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run(hatchling, cwd=tmp_path, check=True, capture_output=True)
+
+    (built,) = (tmp_path / "dist").iterdir()
+    names_in_it = "\n".join(zipfile.ZipFile(built).namelist())
+    assert "data/share/man/man1/nsledger.1" in names_in_it
+    assert "data/share/bash-completion/completions/nsledger" in names_in_it
+
+
 def test_the_source_distribution_can_be_built_and_tested_from(tmp_path: Path) -> None:
     with tarfile.open(build("sdist", tmp_path)) as archive:
         names = {name.partition("/")[2] for name in archive.getnames()}
@@ -131,7 +150,7 @@ def test_the_installed_wheel_shows_and_makes_an_image(python: Path, tmp_path: Pa
     root = image(tmp_path / "image")
     before = sorted(root.rglob("*"))
 
-    shown = run(python, "install", "--root", str(root), "--dry-run")
+    shown = run(python, "install", "--root", str(root), "--dry-run", "--full")
 
     assert (shown.returncode, shown.stderr) == (0, "")
     assert "+ExecStart=/usr/bin/nsledger serve" in shown.stdout

@@ -6,9 +6,22 @@ import random
 
 from msgspec.structs import replace
 
-from nsledger.model.events import ContainerWitnessed, NamespaceChanged, Source
+from nsledger.model.events import (
+    CallFailed,
+    ContainerRemoved,
+    ContainerStopped,
+    ContainerWitnessed,
+    DaemonStarted,
+    Ending,
+    NamespaceChanged,
+    PodAssigned,
+    PodRequested,
+    PodStopped,
+    Source,
+)
 from nsledger.model.namespaces import NamespaceType, RequestedNamespaces
 from nsledger.model.record import decode
+from nsledger.model.refs import ContainerRef, PodRef
 from tests.synthetic_node import MNT, NET, NODE, PID, PLAIN, POD, SyntheticNode
 
 HOST_POD = RequestedNamespaces(net=NODE, pid=NODE, ipc=NODE)
@@ -35,6 +48,15 @@ def eventful_node(chance: random.Random, *, ns_ids: bool) -> SyntheticNode:
         (2, _say_again),
         (2, _change),
         (2, _fail),
+        (3, _kill_pause),
+        (4, _exit_found_later),
+        (3, _resume),
+        (2, _fail_running),
+        (3, _find_behind_the_shim),
+        (2, _foreign_engine),
+        (2, _refuse_a_pod),
+        (1, _hand_over),
+        (1, _find_a_pod),
     ]
     weights, actions = zip(*happenings, strict=True)
     for _ in range(chance.randrange(3, 45)):
@@ -93,6 +115,37 @@ def _stop_pod(node: SyntheticNode, chance: random.Random) -> None:
         node.stop_pod(chance.choice(pods))
 
 
+def _kill_pause(node: SyntheticNode, chance: random.Random) -> None:
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        node.kill_pause(chance.choice(pods))
+
+
+def _exit_found_later(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.exit_found_later(id_, chance.random() * 5)
+
+
+def _resume(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        node.resume(id_)
+
+
+def _fail_running(node: SyntheticNode, chance: random.Random) -> None:
+    if id_ := _a_living_container(node, chance):
+        pod, container = node.containers[id_]
+        node.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                method="StartContainer",
+                grpc_status=2,
+                pod=pod,
+                container=container,
+                still_running=True,
+            )
+        )
+
+
 def _remove_pod(node: SyntheticNode, chance: random.Random) -> None:
     if node.pods:
         node.remove_pod(chance.choice(list(node.pods)))
@@ -138,3 +191,88 @@ def _change(node: SyntheticNode, chance: random.Random) -> None:
 def _fail(node: SyntheticNode, chance: random.Random) -> None:
     if node.pods:
         node.fail("StartContainer", 14, chance.choice(list(node.pods)), "late")
+
+
+def _find_behind_the_shim(node: SyntheticNode, chance: random.Random) -> None:
+    """Somebody starts a container on the runtime's own socket: the hook sees it, or reconcile."""
+    pods = [id_ for id_ in node.pods if id_ in node.readings]
+    if pods:
+        hook = chance.random() < 0.5
+        node.run_behind_the_shim(chance.choice(pods), "past", hook=hook, not_before=node.now)
+
+
+def _foreign_engine(node: SyntheticNode, chance: random.Random) -> None:
+    """The hook sees a container of no pod; or a record tells later whose it was."""
+    nobodys = [id_ for id_ in node.containers if id_.startswith("f0")]
+    if nobodys and chance.random() < 0.5 and node.pods:
+        id_ = chance.choice(nobodys)
+        pod = node.pods[chance.choice(list(node.pods))]
+        event = ContainerStopped if chance.random() < 0.5 else ContainerRemoved
+        node.say(
+            event(
+                source=Source.RECONCILE,
+                pod=pod if chance.random() < 0.7 else PodRef(),
+                container=ContainerRef(container_id=id_),
+            )
+        )
+        return
+    container = ContainerRef(container_id=f"f0{len(node.records):062x}")
+    actual = node._read({NET: "host"})
+    node.readings[container.container_id] = actual
+    node.containers[container.container_id] = PodRef(), container
+    node.say(
+        ContainerWitnessed(
+            source=Source.OCI_HOOK,
+            pod=PodRef(),
+            container=container,
+            stage="createRuntime",
+            actual=actual,
+            hook_time=node.now,
+        )
+    )
+
+
+def _refuse_a_pod(node: SyntheticNode, chance: random.Random) -> None:
+    """RunPodSandbox fails, or what became of it is not on record."""
+    pod = PodRef(k8s_namespace="default", name=f"pod-{chance.randrange(3)}", uid="never")
+    audit_id = f"{len(node.records):016x}"
+    node.say(PodRequested(source=Source.CRI_PROXY, audit_id=audit_id, pod=pod, requested=PLAIN))
+    if chance.random() < 0.6:
+        node.say(
+            CallFailed(
+                source=Source.CRI_PROXY,
+                audit_id=audit_id,
+                method="RunPodSandbox",
+                grpc_status=2,
+                pod=pod,
+            )
+        )
+
+
+def _hand_over(node: SyntheticNode, _: random.Random) -> None:
+    """Another daemon takes over; what the one before still had under way is told after it."""
+    node.start_daemon()
+    started = decode(node.lines()[-1]).event
+    node.records.pop()
+    if isinstance(started, DaemonStarted):
+        node.say(replace(started, predecessor_pid=611, pid=613))
+
+
+def _find_a_pod(node: SyntheticNode, chance: random.Random) -> None:
+    """Reconcile finds a pod that nobody told of, or one that is gone from the runtime."""
+    if node.pods and chance.random() < 0.5:
+        pod = node.pods[chance.choice(list(node.pods))]
+        node.say(
+            PodStopped(
+                source=Source.RECONCILE, not_before=node.now, pod=pod, ending=Ending.VANISHED
+            )
+        )
+        return
+    pod = PodRef(
+        pod_sandbox_id=f"5f{len(node.records):062x}", k8s_namespace="default", name="found"
+    )
+    node.pods[pod.pod_sandbox_id] = pod
+    node._requested[pod.pod_sandbox_id] = PLAIN
+    actual = node._read({})
+    node.readings[pod.pod_sandbox_id] = actual
+    node.say(PodAssigned(source=Source.RECONCILE, not_before=node.now, pod=pod, actual=actual))

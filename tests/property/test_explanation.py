@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from hypothesis import given
 
-from nsledger.model.judgement import Verdict
+from nsledger.model.judgement import HOST, PRIVATE, UNKNOWN, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.render.explanation import Explanation, Sentence, SentenceKind, explain
 from nsledger.state.matrix import ORDER, Matrix, Process, pod_matrix
@@ -99,6 +99,51 @@ def test_every_claim_has_its_records(node: RecordedNode) -> None:
         assert sentence.records
         assert list(sentence.records) == sorted(set(sentence.records))
         assert told_of.keys() >= set(sentence.records)
+
+
+@given(disturbed())
+def test_explain_never_says_what_show_denies(node: RecordedNode) -> None:
+    """Whose a cell is in the table, it is in the sentences; or it is unknown in both."""
+    for matrix, explanation in explanations(node):
+        for of_type in explanation.types:
+            for row in matrix.processes:
+                cell = row.namespaces[of_type.type]
+                kinds = {one.kind for one in of_type.sentences if row.id in one.ids}
+                told = kinds & SAID_BY_SHARING
+                if cell.group:
+                    assert told == {SentenceKind.SHARED}
+                elif cell.sharing == HOST:
+                    assert told == {SentenceKind.HOST}
+                elif cell.sharing == PRIVATE:
+                    assert told == {SentenceKind.PRIVATE}
+                elif cell.sharing == UNKNOWN:
+                    assert told <= {SentenceKind.UNKNOWN, SentenceKind.NOT_STARTED}
+                else:
+                    assert told <= {SentenceKind.WAS_SHARED, SentenceKind.PRIVATE}
+                    assert SentenceKind.PRIVATE not in told or row.kind == "sandbox"
+                assert (SentenceKind.DISAGREEMENT in kinds) == (cell.verdict is Verdict.MISMATCH)
+                assert (SentenceKind.CHANGED in kinds) == bool(cell.changed)
+
+
+SAID_BY_SHARING = {
+    SentenceKind.SHARED,
+    SentenceKind.HOST,
+    SentenceKind.PRIVATE,
+    SentenceKind.WAS_SHARED,
+    SentenceKind.UNKNOWN,
+    SentenceKind.NOT_STARTED,
+}
+"""The kinds that say whose namespace it is."""
+
+
+@given(disturbed())
+def test_no_cause_names_what_is_not_so(node: RecordedNode) -> None:
+    for matrix, type_, sentence in claims(node):
+        cells = [row.namespaces[type_] for row in matrix.processes if row.id in sentence.ids]
+        if "as goes with hostNetwork" in sentence.text:
+            assert {cell.sharing for cell in cells} == {HOST}
+        if "asked for no user namespace" in sentence.text:
+            assert None in {cell.requested for cell in cells}
 
 
 @given(conforming())

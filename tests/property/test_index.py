@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nsledger.index.builder import Builder
+from nsledger.index.records import Records
 from nsledger.index.store import Mark, make_quick, make_tables, mark
 from nsledger.model.events import DaemonStarted
 from nsledger.model.instants import ALWAYS, Period
@@ -120,5 +121,5 @@ def test_an_index_answers_like_a_fold_over_the_ledger(seed: int, *, ns_ids: bool
             for period in periods(records, chance):
                 folded = find(records, question, asked="x", period=period)
                 assert folded == answer(
-                    database, reached, str(ledger), question, asked="x", period=period
+                    Records(database, reached, str(ledger)), question, asked="x", period=period
                 ), f"{question} {period}"

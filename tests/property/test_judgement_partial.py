@@ -22,6 +22,7 @@ from nsledger.model.judgement import (
 from nsledger.model.namespaces import (
     INHERITED,
     NEW,
+    NO_PROCESS,
     IdMapping,
     NamespaceIdentity,
     NamespaceMode,
@@ -150,12 +151,29 @@ def test_what_is_hidden_makes_no_mismatch_and_no_other_sharing(
             assert kind[0] in {full[0], UNKNOWN}
 
 
+NO_SANDBOX_PROCESS = NamespaceReading(pid=0, missing=dict.fromkeys(NamespaceType, NO_PROCESS))
+
+
+@given(scene=scenes())
+def test_beside_a_sandbox_of_which_nothing_was_read_nothing_is_private(scene: Scene) -> None:
+    for one in scene.living:
+        around = replace(scene.pod.around(one, scene.node.host), sandbox=None)
+
+        judged = judge_container(one.actual, one.requested, one.assigned, around)
+
+        for type_, judgement in judged.items():
+            assert judgement.sharing in {HOST, UNKNOWN}
+            targeted = one.requested.mode(type_) is NamespaceMode.TARGET
+            if judgement.sharing == UNKNOWN and not targeted:
+                assert judgement.verdict in {Verdict.UNOBSERVABLE, Verdict.MISMATCH}
+
+
 @given(scene=scenes(), pod_known=st.booleans())
 def test_a_sandbox_without_a_process_is_no_mismatch(scene: Scene, *, pod_known: bool) -> None:
     for one in scene.living:
         around = replace(
             scene.pod.around(one, scene.node.host),
-            sandbox=None,
+            sandbox=NO_SANDBOX_PROCESS,
             pod_requested=scene.pod.requested if pod_known else None,
         )
 

@@ -61,6 +61,26 @@ class Life(RuleBasedStateMachine):
             self.node.crash(data.draw(st.sampled_from(living)))
 
     @rule(data=st.data())
+    def kill_pause(self, data: st.DataObject) -> None:
+        """Its containers run on."""
+        living = [id_ for id_ in self.node.pods if id_ in self.node.readings]
+        if living:
+            self.node.kill_pause(data.draw(st.sampled_from(living)))
+
+    @rule(data=st.data())
+    def exit_found_later(self, data: st.DataObject) -> None:
+        living = [id_ for id_ in self.node.containers if id_ in self.node.readings]
+        if living:
+            self.node.exit_found_later(data.draw(st.sampled_from(living)), 0.01)
+
+    @rule(data=st.data())
+    def end_wrongly(self, data: st.DataObject) -> None:
+        """The record says that a container ended, and then that it did not."""
+        living = [id_ for id_ in self.node.containers if id_ in self.node.readings]
+        if living:
+            self.node.resume(data.draw(st.sampled_from(living)))
+
+    @rule(data=st.data())
     def stop_pod(self, data: st.DataObject) -> None:
         living = [id_ for id_ in self.node.pods if id_ in self.node.readings]
         if living:
@@ -74,6 +94,8 @@ class Life(RuleBasedStateMachine):
             gone = data.draw(st.sampled_from(living))
             pod, _ = self.node.containers[gone]
             self.node.crash(gone)
+            if pod.pod_sandbox_id not in self.node.readings:
+                return
             name = f"container-{len(self.node.containers)}"
             self.node.wait(0.02)
             self.node.run_container(pod.pod_sandbox_id, name, hook=hook)

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from nsledger.model.record import Record, decode
-from nsledger.node.verification import flat
+from nsledger.node.effective_change import flat
 from tests.vm.machine import Machine
 
 E = TypeVar("E")

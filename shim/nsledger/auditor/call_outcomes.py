@@ -12,15 +12,16 @@ from typing import Final, assert_never
 from msgspec import structs
 
 from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
+from nsledger.auditor.calls_in_flight import Concerned
 from nsledger.auditor.jobs import FollowUp
-from nsledger.auditor.node_state import NodeState
+from nsledger.auditor.node_state import NodeState, alive
 from nsledger.auditor.observer import Observer
 from nsledger.cri.created import (
     decode_create_container_answer,
     decode_restore_pod_answer,
     decode_run_pod_sandbox_answer,
 )
-from nsledger.cri.requests import (
+from nsledger.cri.watched_requests import (
     CreateContainer,
     RemoveContainer,
     RemovePodSandbox,
@@ -66,6 +67,9 @@ class CallOutcomes:
         self._annotation_cache = annotation_cache
         self._observer = observer
         self._spool = spool
+        self._not_found: dict[str, PodRef] = {}
+        """Containers that were created through the shim and that the runtime did not have any more
+        when it was asked, by id."""
 
     def remember(self, event: PodRequested | ContainerRequested) -> None:
         """Know a request, which is on record already, until its answer."""
@@ -89,11 +93,11 @@ class CallOutcomes:
                 made = decode_restore_pod_answer(job.answer or b"")
                 sandbox = structs.replace(pod, pod_sandbox_id=made.pod_sandbox_id)
                 self._sandbox_runs(sandbox, audit_id)
-                for container_id in made.container_ids.values():
-                    observer.look_at_created(container_id, source=source, audit_id=audit_id)
-            case CreateContainer():
+                for name, container_id in made.container_ids.items():
+                    self._was_created(container_id, sandbox, ContainerRef(name=name), audit_id)
+            case CreateContainer(pod=pod, container=container):
                 container_id = decode_create_container_answer(job.answer or b"")
-                observer.look_at_created(container_id, source=source, audit_id=audit_id)
+                self._was_created(container_id, pod, container, audit_id)
                 self._hold_prediction(container_id, audit_id)
             case StartContainer(container_id=container_id):
                 self.take_in_spool()
@@ -105,13 +109,45 @@ class CallOutcomes:
                 pod, container = node_state.refs(container_id)
                 node_state.record(ContainerRemoved(source=source, pod=pod, container=container))
                 node_state.forget_container(container_id)
+                self._not_found.pop(container_id, None)
             case StopPodSandbox(pod_sandbox_id=pod_sandbox_id):
-                node_state.record(PodStopped(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
+                stopped = node_state.workloads.pods.get(pod_sandbox_id)
+                if stopped is None or not stopped.stopped:  # the kubelet asks for it twice
+                    node_state.record(
+                        PodStopped(source=source, pod=node_state.pod_ref(pod_sandbox_id))
+                    )
             case RemovePodSandbox(pod_sandbox_id=pod_sandbox_id):
                 node_state.record(PodRemoved(source=source, pod=node_state.pod_ref(pod_sandbox_id)))
                 node_state.forget_pod(pod_sandbox_id)
+                for container_id, pod in list(self._not_found.items()):
+                    if pod.pod_sandbox_id == pod_sandbox_id:
+                        del self._not_found[container_id]
             case _:
                 assert_never(asked)
+
+    def _was_created(
+        self, container_id: str, pod: PodRef, container: ContainerRef, audit_id: str
+    ) -> None:
+        found = self._observer.look_at_created(
+            container_id, source=Source.CRI_PROXY, audit_id=audit_id, asked=(pod, container)
+        )
+        if not found:
+            self._not_found[container_id] = pod
+
+    def settle_not_found(self, concerned: Concerned) -> int:
+        """Forget containers that were gone before they could be looked at; how many are a gap.
+
+        A kubelet may remove what it just created. While its call is under way, nobody knows yet
+        that it was so; call this only when no answer waits to be followed up.
+        """
+        missed = [
+            container_id
+            for container_id, pod in self._not_found.items()
+            if not concerned.container(pod.pod_sandbox_id, ContainerRef(container_id=container_id))
+        ]
+        for container_id in missed:
+            del self._not_found[container_id]
+        return len(missed)
 
     def adopt(self, pod_sandbox_id: str) -> None:
         """Look at a sandbox that was there before this daemon, or came past it."""
@@ -163,8 +199,14 @@ class CallOutcomes:
                 grpc_status=job.grpc_status,
                 pod=pod,
                 container=container,
+                still_running=isinstance(request, StartContainer)
+                and self._has_process(request.container_id),
             )
         )
+
+    def _has_process(self, container_id: str) -> bool:
+        known = self.node_state.workloads.container(container_id)
+        return known is not None and alive(known[1].actual) is not None
 
     def _sandbox_runs(self, pod: PodRef, audit_id: str) -> None:
         self._observer.look_at_sandbox(pod, source=Source.CRI_PROXY, audit_id=audit_id)

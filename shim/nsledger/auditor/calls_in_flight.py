@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from nsledger.auditor.jobs import Asked
-from nsledger.cri.requests import (
+from nsledger.cri.watched_requests import (
     CreateContainer,
     RemoveContainer,
     RemovePodSandbox,

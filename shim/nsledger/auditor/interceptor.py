@@ -19,7 +19,7 @@ from nsledger.cri import methods
 from nsledger.cri.annotations import AUDIT_ID_DIGITS, addition_to_run_pod_sandbox, pod_annotations
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import CreateContainer, RestorePod, RunPodSandbox, decode_request
+from nsledger.cri.watched_requests import CreateContainer, RestorePod, RunPodSandbox, decode_request
 from nsledger.model.events import ContainerRequested, PodRequested, Source
 from nsledger.proc.process import Clock
 from nsledger.recorder.recorder import Recorder

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import Request
+from nsledger.cri.watched_requests import Request
 from nsledger.model.events import Event
 from nsledger.model.record import Moment
 
@@ -47,4 +47,12 @@ class FollowUp(msgspec.Struct, frozen=True):
     """None if the call was reset or its connection closed."""
 
 
-Job = Learn | LookUpSandbox | FollowUp
+class Exited(msgspec.Struct, frozen=True):
+    """The process of a sandbox or a container has ended."""
+
+    id: str
+    at: Moment | None
+    """When the kernel said so; None if it had ended before it was watched."""
+
+
+Job = Learn | LookUpSandbox | FollowUp | Exited

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.runtime_status import was_looked_at
 from nsledger.model.events import (
     ContainerRemoved,
     ContainerStarted,
+    ContainerWitnessed,
     Event,
     PodAssigned,
     PodRemoved,
@@ -26,11 +28,14 @@ from nsledger.model.namespaces import (
     NamespaceIdentity,
     NamespaceReading,
     NamespaceType,
+    ReadingSource,
     RequestedNamespaces,
+    pinned_paths,
 )
 from nsledger.model.record import Moment, rfc3339
 from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.proc.namespaces import namespaces_behind
+from nsledger.proc.nsfs import read_pins
 from nsledger.proc.process import Clock, is_alive
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.ticket import Ticket
@@ -63,16 +68,20 @@ class NodeState:
         """By `pod_sandbox_id` and `container_id`. Other threads may look single ids up in it."""
         self._recorder = recorder
         self._clock = clock
+        self.exit_watch: ExitWatch | None = None
+        """Tells when a process that is on record has ended; None where nobody waits for that."""
 
     def record(self, event: Event, *, retry: bool = True) -> Ticket:
         """Fold the event into the node state, and record it."""
         at = self._clock.now()
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        self._watch_exit(event)
         return self._recorder.record(event, at=at, retry=retry)
 
     def apply_remote(self, event: Event, at: Moment) -> None:
         """Fold an event that another process put on record."""
         self.workloads.apply(event, time=rfc3339(at.time_ns), boot_id=at.boot_id)
+        self._watch_exit(event)
         match event:
             case PodAssigned():
                 self.know(event.pod.pod_sandbox_id)
@@ -85,13 +94,35 @@ class NodeState:
             case _:
                 pass
 
+    def watch_exits(self) -> None:
+        """Wait for the end of every process that is on record as running."""
+        if self.exit_watch is None:
+            return
+        for id_, pod in self.workloads.pods.items():
+            if id_ and not pod.sandbox_ended:
+                self.exit_watch.add(id_, pod.actual)
+            for container_id, container in pod.containers.items():
+                if container.running:
+                    self.exit_watch.add(container_id, container.actual)
+
+    def _watch_exit(self, event: Event) -> None:
+        if self.exit_watch is None:
+            return
+        match event:
+            case PodAssigned():
+                self.exit_watch.add(event.pod.pod_sandbox_id, event.actual)
+            case ContainerStarted() | ContainerWitnessed():
+                self.exit_watch.add(event.container.container_id, event.actual)
+            case _:
+                pass
+
     def know(self, pod_sandbox_id: str) -> None:
         """What can be joined of a pod: what was looked at and has not ended since."""
         pod = self.workloads.pods.get(pod_sandbox_id)
         if pod is None:
             return
-        if pod.sources and not pod.ended and was_looked_at(pod.unobservable):
-            pid = pod.actual.pid if pod.actual else None
+        if pod.sources and not pod.sandbox_ended and was_looked_at(pod.unobservable):
+            pid = (pod.actual.pid or None) if pod.actual else None
             handler = pod.ref.runtime_handler
             self.known[pod_sandbox_id] = Known(pid, pod.assigned, pod.runtime_type, handler)
         for id_, container in pod.containers.items():
@@ -125,7 +156,7 @@ class NodeState:
         target = self.workloads.container(requested.target_id or "")
         around = JudgementContext(
             host=self.host,
-            sandbox=alive(pod.actual),
+            sandbox=_sandbox_beside(pod, actual),
             siblings=siblings,
             target=alive(target[1].actual) if target else None,
             pod_requested=pod.requested,
@@ -153,6 +184,33 @@ def paths_of(
     """Where the paths lead that a process was to join."""
     paths = [one for one in assigned.values() if one not in {NEW, INHERITED}]
     return namespaces_behind(paths, joined_ticks=actual.start_ticks)
+
+
+def _sandbox_beside(pod: Pod, actual: NamespaceReading) -> NamespaceReading | None:
+    """What the sandbox keeps, now: by its process, by its pins, or by what is left of either.
+
+    A namespace outlives the process that was in it as long as anybody else is. So a sandbox whose
+    process is gone still had what was read of it: the kernel never gives an id again, and a number
+    of a namespace that lives to no other. Only an equal number, without ids, proves nothing then.
+    """
+    sandbox = pod.actual
+    if sandbox is None:
+        return None
+    if sandbox.pid and alive(sandbox):
+        return sandbox
+    pins = read_pins(paths) if (paths := pinned_paths(pod.assigned)) else None
+    if not sandbox.pid:
+        return pins
+    remembered = {
+        type_: identity
+        for type_, identity in sandbox.namespaces.items()
+        if type_ in actual.namespaces
+        and (identity.ns_id is not None or not identity.same_as(actual.namespaces[type_]))
+    }
+    left = dict.fromkeys(set(NamespaceType) - remembered.keys(), "ENOENT")
+    return NamespaceReading(pid=0, namespaces=remembered, missing=left).filled_from(
+        pins, ReadingSource.PIN
+    )
 
 
 def alive(reading: NamespaceReading | None) -> NamespaceReading | None:

@@ -1,4 +1,4 @@
-"""Finds what no call told of: compares the node state with the runtime's lists and /proc.
+"""DriftRecorder what no call told of: compares the node state with the runtime's lists and /proc.
 
 One round asks for both lists and then looks at everything that is in them or in the node state, in
 small steps between the follow-up worker's jobs: never while one waits, and with at most
@@ -21,6 +21,7 @@ from typing import Final
 
 from nsledger.auditor.calls_in_flight import Concerned
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.jobs import Exited
 from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.runtime_status import RuntimeStatusClient, StatusUnavailable
 from nsledger.cri.status import ContainerState, ListedContainer, ListedSandbox
@@ -42,6 +43,8 @@ class Difference(enum.Enum):
     """Listed as ended, and alive in the node state."""
     MISSING = enum.auto()
     """In the node state, and not listed."""
+    RESUMED = enum.auto()
+    """On record as ended, and listed as running: whether its process is there."""
     RUNNING = enum.auto()
     """Both say that it runs: whether the process is there, and in the same namespaces."""
 
@@ -54,8 +57,8 @@ def sandbox_difference(
         return Difference.MISSING if pod is not None else None
     if pod is None:
         return Difference.NEW
-    if pod.ended:
-        return None
+    if pod.sandbox_ended:
+        return Difference.RESUMED if listed.ready else None
     if not listed.ready:
         return Difference.ENDED
     return Difference.RUNNING if looked_at else Difference.NEW
@@ -70,7 +73,7 @@ def container_difference(
     if container is None:
         return Difference.NEW
     if container.ended:
-        return None
+        return Difference.RESUMED if listed.state is ContainerState.RUNNING else None
     if listed.state is ContainerState.EXITED:
         return Difference.ENDED
     if listed.state is not ContainerState.RUNNING:
@@ -164,6 +167,19 @@ class Reconciliation:
             return max(0.0, self._second_looks[0][0] - self._now_s())
         return _BREATH_S if self._under_way else max(0.0, self._due_s - self._now_s())
 
+    def look_at_exited(self, job: Exited, concerned: Concerned, *, sure: bool) -> bool:
+        """Look at a process that has ended; False if it is to be looked at once more, later.
+
+        While a call is ending it, the answer of that call tells.
+        """
+        workloads = self._node_state.workloads
+        pod, known = workloads.pods.get(job.id), workloads.container(job.id)
+        if pod is not None and concerned.pod(pod.ref):
+            return False
+        if known is not None and concerned.container(known[0].ref.pod_sandbox_id, known[1].ref):
+            return False
+        return self._drift_recorder.exited(job, sure=sure)
+
     def _begin(self, now_s: float) -> None:
         """Note the node state before the lists are made: what is added later is not missing."""
         self._under_way = True
@@ -243,6 +259,8 @@ class Reconciliation:
                 self._drift_recorder.missing_sandbox(item.id_)
             case Difference.RUNNING:
                 return self._drift_recorder.running_sandbox(item.id_, sure=sure)
+            case Difference.RESUMED:
+                self._drift_recorder.resumed_sandbox(item.id_)
             case None:
                 pass
         return True
@@ -259,13 +277,15 @@ class Reconciliation:
         container = known[1] if known else None
         match container_difference(container, item.listed, looked_at=looked_at):
             case Difference.NEW:
-                self._drift_recorder.new_container(item.id_)
+                self._drift_recorder.new_container(item.id_, pod_sandbox_id)
             case Difference.ENDED:
-                self._drift_recorder.ended_container(item.id_)
+                self._drift_recorder.listed_as_ended(item.id_)
             case Difference.MISSING:
                 self._drift_recorder.missing_container(item.id_)
             case Difference.RUNNING:
                 return self._drift_recorder.running_container(item.id_, sure=sure)
+            case Difference.RESUMED:
+                self._drift_recorder.resumed_container(item.id_)
             case None:
                 pass
         return True

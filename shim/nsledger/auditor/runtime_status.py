@@ -143,20 +143,30 @@ class RuntimeStatusClient:
 
 
 NO_HOST_PID: Final = "no host pid"
-_ENDED: Final = "it had ended"
+ENDED: Final = "it had ended"
 _SANDBOXED: Final = "sandboxed by "
+
+
+def sandboxed_by(what: str) -> str:
+    """Why a container's namespaces are none of this kernel's."""
+    return _SANDBOXED + what
+
+
+def is_sandboxed_reason(unobservable: str) -> bool:
+    """Whether that is the reason."""
+    return unobservable.startswith(_SANDBOXED)
 
 
 def why_unobservable(process: ProcessStatus, *, ended: bool) -> str:
     """Why a process cannot be read; empty if it can."""
     if is_sandboxed(process.runtime_type):
-        return _SANDBOXED + process.runtime_type
+        return sandboxed_by(process.runtime_type)
     if process.pid is None:
-        return _ENDED if ended else NO_HOST_PID
+        return ENDED if ended else NO_HOST_PID
     return ""
 
 
 def was_looked_at(unobservable: str) -> bool:
     """Whether a process was read, or is known to have nothing to read; else another look helps."""
-    lasting = unobservable in {"", NO_HOST_PID, _ENDED}
-    return lasting or unobservable.startswith(_SANDBOXED)
+    lasting = unobservable in {"", NO_HOST_PID, ENDED}
+    return lasting or is_sandboxed_reason(unobservable)

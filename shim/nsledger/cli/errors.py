@@ -12,17 +12,22 @@ from nsledger.render.text import Tone, paint, visible
 
 def exit_code(error: NsledgerError | OSError) -> int:
     """The exit status of a command that ended with `error`."""
-    return exit_codes.USAGE if isinstance(error, WrongUsageError) else exit_codes.NO_ANSWER
+    if isinstance(error, WrongUsageError):
+        return exit_codes.USAGE
+    if isinstance(error, NsledgerError) and error.exit_status is not None:
+        return error.exit_status
+    return exit_codes.NO_ANSWER
 
 
 def report(error: NsledgerError | OSError) -> None:
     """Say on standard error what was found, what was needed, and what to do."""
-    message, hints = str(error), list[str](getattr(error, "__notes__", ()))
+    message, hints = str(error), list[str]()
     if isinstance(error, OSError):
         place = f"{os.fsdecode(error.filename)}: " if error.filename is not None else ""
         message = f"{place}{error.strerror or error}"
     elif error.hint:
         hints.append(error.hint)
+    hints += getattr(error, "__notes__", ())
     color = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     lines = [f"{paint('nsledger:', Tone.FAILED, color=color)} {visible(message)}"]
     if isinstance(error, WrongUsageError):

@@ -26,7 +26,8 @@ Exit status:
 
 OF_CHANGES: Final = """\b
 Exit status:
-  0  done, or nothing to do
+  0  done, nothing to do, or "written, not proved": the last line says which
+  1  not complete: the last line names what is missing, or what was left
   2  wrong usage
   3  not done: the node is as it was, and the message says why
 """

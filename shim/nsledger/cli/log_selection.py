@@ -29,6 +29,8 @@ class Selection:
     since_ns: int | None = None
     until_ns: int | None = None
     """Unix time; the moment itself is not in it."""
+    k8s_namespaces: Sequence[str] = ()
+    """Shell patterns, as of all that follows."""
     pods: Sequence[str] = ()
     containers: Sequence[str] = ()
     events: Sequence[str] = ()
@@ -56,7 +58,7 @@ class Selection:
             self._in_time(record.time)
             and (not self.sources or record.event.source in self.sources)
             and (not self.events or self._of_event(event_name(record.event)))
-            and (not (self.pods or self.containers) or self._about(record))
+            and (not (self.pods or self.containers or self.k8s_namespaces) or self._about(record))
         )
 
     def _in_time(self, time: str) -> bool:
@@ -72,6 +74,11 @@ class Selection:
 
     def _about(self, record: Record) -> bool:
         pod, container = subject(record.event)
+        if self.k8s_namespaces and (
+            pod is None
+            or not any(fnmatchcase(pod.k8s_namespace, one) for one in self.k8s_namespaces)
+        ):
+            return False
         if self.pods and (
             pod is None
             or not _named(self.pods, [pod.name, pod.full_name, pod.uid], pod.pod_sandbox_id)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import difflib
 import importlib
 import os
 import signal
@@ -32,11 +34,24 @@ class LazyGroup(click.Group):
         """Import the command called `cmd_name`; None if there is none."""
         if cmd_name not in self.purposes:
             return None
+        if cmd_name in self.commands:
+            return self.commands[cmd_name]
         module = importlib.import_module(f"{self._package}.{cmd_name}")
         command = module.command
         if not isinstance(command, click.Command):
             raise TypeError(f"{module.__name__}.command is no click command")
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does, with the nearest command named where there is none of that name."""
+        name = args[0]
+        if name not in self.purposes and not name.startswith("-"):
+            close = difflib.get_close_matches(name, [*self.purposes], n=3, cutoff=0.5)
+            nearest = f" Did you mean {' or '.join(close)}?" if close else ""
+            ctx.fail(f"No such command {name!r}.{nearest}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
         """List the commands without importing them."""
@@ -45,11 +60,13 @@ class LazyGroup(click.Group):
 
 
 _PURPOSES: Final = {
+    "snapshot": "Look at this node once and answer, with nothing installed.",
     "show": "Show which namespaces a pod's containers share, type by type.",
     "explain": "Say in plain sentences who shares what in a pod, and why.",
     "pods": "List the pods with the host's namespaces that they use.",
     "findings": "Tell what is not as it should be, with evidence and remedy.",
-    "report": "Draw who shares what: a page for a browser, svg, dot, mermaid.",
+    "accept": "Accept findings that one can live with, for a time.",
+    "report": "Draw who shares what: a page for a browser, svg, mermaid.",
     "whois": "Tell whose namespace or process a number is, or was.",
     "log": "List what is on record.",
     "verify": "Check that nothing on record was changed or taken out.",
@@ -67,6 +84,8 @@ _PURPOSES: Final = {
     "install": "Put nsledger on this node; --dry-run shows every change.",
     "uninstall": "Take nsledger off this node: every file is what it was.",
     "bypass": "Send the kubelet back to the runtime's own socket.",
+    "version": "Print the version.",
+    "help": "Show the help of a command.",
 }
 
 COMPLETION_VARIABLE: Final = "_NSLEDGER_COMPLETE"
@@ -81,6 +100,7 @@ called a k8s namespace; a namespace is the kernel's.
 
 _EPILOG: Final = f"""\b
 Examples:
+  nsledger snapshot
   nsledger show web
   nsledger explain web pid
   nsledger pods --sharing host
@@ -94,14 +114,21 @@ Examples:
 Environment:
   NSLEDGER_LEDGER  the ledger that commands read, like --ledger
   NO_COLOR         if not empty, no colour unless --color=always
+  NSLEDGER_PAGER, PAGER
+                   for output longer than the terminal; `cat` or empty is none
 """
+
+
+def version() -> str:
+    """`nsledger 0.1.0`."""
+    import importlib.metadata  # noqa: PLC0415 - it costs as much as the rest of --help
+
+    return f"nsledger {importlib.metadata.version('nsledger')}"
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001 - click's signature
     if wanted and not context.resilient_parsing:
-        import importlib.metadata  # noqa: PLC0415 - it costs as much as the rest of --help
-
-        click.echo(f"nsledger {importlib.metadata.version('nsledger')}")
+        click.echo(version())
         context.exit()
 
 
@@ -114,7 +141,7 @@ command: Final = LazyGroup(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     params=[
         click.Option(
-            ["--version"],
+            ["-V", "--version"],
             is_flag=True,
             is_eager=True,
             expose_value=False,
@@ -122,6 +149,41 @@ command: Final = LazyGroup(
             help="Print the version and exit.",
         )
     ],
+)
+
+
+def _run_version() -> int:
+    click.echo(version())
+    return exit_codes.OK
+
+
+def _run_help(*, name: str | None) -> int:
+    context = click.Context(command, info_name="nsledger", **command.context_settings)
+    found = None if name is None else command.resolve_command(context, [name])[1]
+    if found is None or name is None:
+        click.echo(command.get_help(context))
+        return exit_codes.OK
+    inner = click.Context(found, info_name=name, parent=context, **command.context_settings)
+    click.echo(found.get_help(inner))
+    return exit_codes.OK
+
+
+command.add_command(
+    click.Command(
+        "version",
+        callback=_run_version,
+        help="Print the version, as `nsledger --version` does.",
+        epilog=f"\b\nExamples:\n  nsledger version\n\n{exit_codes.IN_HELP}",
+    )
+)
+command.add_command(
+    click.Command(
+        "help",
+        callback=_run_help,
+        help="Show the help of COMMAND, as `nsledger COMMAND --help` does.",
+        epilog=f"\b\nExamples:\n  nsledger help whois\n\n{exit_codes.IN_HELP}",
+        params=[click.Argument(["name"], metavar="[COMMAND]", required=False)],
+    )
 )
 
 
@@ -152,11 +214,22 @@ def run(arguments: Sequence[str]) -> int:
 
 def _invoke(arguments: Sequence[str]) -> int:
     try:
-        with command.make_context("nsledger", list(arguments)) as context:
+        with (
+            _paged(arguments),
+            command.make_context("nsledger", list(arguments)) as context,
+        ):
             result = command.invoke(context)
     except click.exceptions.Exit as end:
         return end.exit_code
     return result if isinstance(result, int) else exit_codes.OK
+
+
+def _paged(arguments: Sequence[str]) -> contextlib.AbstractContextManager[None]:
+    if not arguments or not sys.stdout.isatty():
+        return contextlib.nullcontext()
+    from nsledger.cli import output  # noqa: PLC0415 - for a terminal alone
+
+    return output.paged(arguments[0])
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Sequence
@@ -21,8 +22,11 @@ else:
 
 _NS: Final = 1_000_000_000
 _UNITS_S: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
-_AGO: Final = re.compile(r"-?(?:\d+[smhdw])+", re.ASCII).fullmatch
-_PARTS: Final = re.compile(r"(\d+)([smhdw])", re.ASCII).findall
+_PART: Final = r"(\d+) ?(s|sec|seconds?|m|min|minutes?|h|hr|hours?|d|days?|w|weeks?)(?=[ \d]|$)"
+_AGO: Final = re.compile(rf"-?{_PART}(?: ?{_PART})*(?: ago)?", re.ASCII).fullmatch
+_PARTS: Final = re.compile(_PART, re.ASCII).findall
+_CLOCK: Final = re.compile(r"\d{2}:\d{2}(?::\d{2})?", re.ASCII).fullmatch
+_EPOCH: Final = re.compile(r"@(\d{1,12})(?:\.(\d{1,9}))?", re.ASCII).fullmatch
 _LOCAL: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2})?)(?:\.(\d{1,9}))?)?", re.ASCII
 ).fullmatch
@@ -30,10 +34,12 @@ _LONGEST: Final = 40
 
 IN_HELP: Final = """\b
 Times:
-  10m, 2h, 3d, 1h30m, -10m          so long ago, with or without the minus
+  10m, 5min, 1h30m, -2h, "1 hour ago"   so long ago
   now, today, yesterday             today and yesterday begin at midnight
+  14:03, 14:03:30                   today
   2026-11-24, 2026-11-24 10:00      local time, or UTC with --utc
   2026-11-24T10:00:00.5+01:00       RFC 3339
+  @1795514400                       seconds since 1970
 """
 
 
@@ -60,7 +66,13 @@ def _parse(text: str, now_ns: int, zone: tzinfo | None) -> int:
         day = today - timedelta(days=1) if text == "yesterday" else today
         return _whole_second(f"{day}T00:00:00", zone)
     if _AGO(text):
-        return now_ns - _NS * sum(int(count) * _UNITS_S[unit] for count, unit in _PARTS(text))
+        return now_ns - _NS * sum(int(count) * _UNITS_S[unit[0]] for count, unit in _PARTS(text))
+    if _CLOCK(text):
+        today = datetime.fromtimestamp(now_ns // _NS, UTC).astimezone(zone).date()
+        return _whole_second(f"{today}T{text}", zone)
+    epoch = _EPOCH(text)
+    if epoch:
+        return int(epoch[1]) * _NS + int((epoch[2] or "").ljust(9, "0"))
     local = _LOCAL(text)
     if local:
         date, clock, fraction = local.groups()
@@ -101,11 +113,28 @@ class MomentType(_IntType):
             return parse_moment(value, now_ns=time.time_ns(), zone=zone)
         except ValueError:
             self.fail(
-                f"found {visible(value)!r}, needed a time such as 10m, 2h, today, yesterday, "
-                "'2026-11-24 10:00' or 2026-11-24T10:00:00Z",
+                f"found {visible(value)!r}, needed a time such as 10m, '1 hour ago', 14:03, "
+                "yesterday, '2026-11-24 10:00' or 2026-11-24T10:00:00Z",
                 param,
                 ctx,
             )
+
+
+def in_future(_context: click.Context, parameter: click.Parameter, value: str) -> int:
+    """A time to come, in nanoseconds of Unix time: `90d` is in 90 days.
+
+    Raises:
+        click.BadParameter: it is no time.
+    """
+    now_ns = time.time_ns()
+    try:
+        moment_ns = parse_moment(value, now_ns=now_ns, zone=None)
+    except ValueError as error:
+        raise click.BadParameter(
+            f"found {visible(value)!r}, needed a time to come such as 90d or 2027-03-01",
+            param=parameter,
+        ) from error
+    return 2 * now_ns - moment_ns if _AGO(value.strip()) else moment_ns
 
 
 DEFAULT_LEDGER: Final = "/var/lib/nsledger/ledger"
@@ -151,13 +180,57 @@ TYPES: Final = ("net", "ipc", "uts", "pid", "mnt", "user", "cgroup", "time")
 
 
 def k8s_namespaces() -> click.Option:
-    """Pods of which part of the cluster are meant."""
+    """Pods of which part of the cluster are meant: kubectl's flag, with its meaning."""
     return click.Option(
-        ["-n", "--k8s-namespace", "k8s_namespaces"],
+        ["-n", "--namespace", "--k8s-namespace", "k8s_namespaces"],
         multiple=True,
         metavar="NAME",
         help="Only of this Kubernetes namespace, or a shell pattern; may be given again.",
     )
+
+
+def all_k8s_namespaces() -> click.Option:
+    """What kubectl's users type, and what holds without it."""
+    return click.Option(
+        ["-A", "--all-namespaces", "all_k8s_namespaces"],
+        is_flag=True,
+        expose_value=False,
+        help="Of every Kubernetes namespace: so it is without -n.",
+    )
+
+
+def _no_labels(_context: click.Context, _parameter: click.Parameter, value: str | None) -> None:
+    if value is not None:
+        raise click.UsageError(
+            "found a label selector, needed a name or -n: no labels of pods are on record."
+        )
+
+
+def selector() -> click.Option:
+    """Kubectl's flag, to say that it has no meaning here."""
+    return click.Option(["-l", "--selector"], hidden=True, expose_value=False, callback=_no_labels)
+
+
+def complete_pods(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[str]:
+    """What a shell may put in place of `incomplete`: names of pods, by the ledger's index."""
+    import contextlib  # noqa: PLC0415 - for a shell alone, as all that follows
+    import io  # noqa: PLC0415
+
+    from nsledger.cli.reading import reading  # noqa: PLC0415
+    from nsledger.errors import NsledgerError  # noqa: PLC0415
+
+    ledger = str(ctx.params.get("ledger") or os.environ.get("NSLEDGER_LEDGER") or DEFAULT_LEDGER)
+    with contextlib.suppress(NsledgerError, OSError), contextlib.redirect_stderr(io.StringIO()):
+        with reading(ledger) as found:
+            names = found.ask(lambda records: records.names())
+        full = "/" in incomplete
+        return sorted({one for one in names if ("/" in one) == full and one.startswith(incomplete)})
+    return []
+
+
+def no_headers() -> click.Option:
+    """Whether a table has its line of titles."""
+    return click.Option(["--no-headers"], is_flag=True, help="Leave out the table's titles.")
 
 
 def types(help_: str) -> click.Option:
@@ -189,7 +262,6 @@ def epilog(*examples: str, more: str = "") -> str:
 
 
 PARTS: Final = ("hook", "shim", "containerd", "kubelet")
-CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"
 
 
 def root() -> click.Option:
@@ -214,13 +286,13 @@ def only() -> click.Option:
     )
 
 
-def containerd() -> click.Option:
-    """Which containerd."""
+def containerd(default: str = "containerd") -> click.Option:
+    """Which containerd; an empty default stands for the one that was installed with."""
     return click.Option(
         ["--containerd"],
         metavar="PROGRAM",
-        default="containerd",
-        show_default=True,
+        default=default,
+        show_default=bool(default),
         help="The node's containerd; `ctr` is beside it.",
     )
 
@@ -230,7 +302,7 @@ def containerd_config() -> click.Option:
     return click.Option(
         ["--containerd-config"],
         metavar="PATH",
-        default=CONTAINERD_CONFIGURATION,
-        show_default=True,
-        help="containerd's main configuration file; it need not exist.",
+        default="",
+        help="containerd's main configuration file; it need not exist.  [default: what "
+        "containerd.service says, or /etc/containerd/config.toml]",
     )

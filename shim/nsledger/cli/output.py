@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
+import shlex
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from datetime import UTC
-from typing import Literal, assert_never
+from typing import Final, Literal, TextIO, assert_never
 
 from nsledger.render.json_yaml import to_json, to_yaml
 from nsledger.render.text import Screen
@@ -110,3 +115,134 @@ def _mode(place: str) -> int:
         mask = os.umask(0)
         os.umask(mask)
         return 0o666 & ~mask
+
+
+# Long output on a terminal goes through a pager, as git and journalctl do it.
+#
+# What fits the screen is written as it is. `flush` says that somebody waits for what there is: from
+# then on nothing is held back, so that `log --follow` and `pods --watch` show each line at once.
+
+PAGED: Final = frozenset(
+    {
+        "doctor",
+        "explain",
+        "findings",
+        "log",
+        "orphans",
+        "pods",
+        "schema",
+        "show",
+        "sql",
+        "status",
+        "tree",
+        "verify",
+        "whois",
+    }
+)
+"""Commands whose output people read."""
+
+
+@contextlib.contextmanager
+def paged(command: str | None) -> Generator[None]:
+    """Have what is written to standard output paged if it is too long for the terminal."""
+    real = sys.stdout
+    program = _program() if command in PAGED and real.isatty() else []
+    if not program:
+        yield
+        return
+    output = _PagedOutput(real, program, rows=shutil.get_terminal_size().lines)
+    sys.stdout = output
+    try:
+        yield
+    finally:
+        sys.stdout = real
+        output.finish()
+
+
+def _program() -> list[str]:
+    """NSLEDGER_PAGER, PAGER, or less; nothing where that is empty or `cat`, or there is none."""
+    chosen = os.environ.get("NSLEDGER_PAGER", os.environ.get("PAGER", "less"))
+    try:
+        words = shlex.split(chosen)
+    except ValueError:
+        return []
+    if not words or words[0] == "cat" or os.environ.get("TERM") == "dumb":
+        return []
+    return words if shutil.which(words[0]) else []
+
+
+class _PagedOutput(io.TextIOBase):
+    """Holds as much as a screen has; what is longer goes to the pager."""
+
+    def __init__(self, real: TextIO, program: list[str], *, rows: int) -> None:
+        self._real = real
+        self._program = program
+        self._rows = rows
+        self._held: list[str] = []
+        self._lines = 0
+        self._pager: subprocess.Popen[str] | None = None
+        self._through = False
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]  # typeshed: a plain attribute
+        return self._real.encoding
+
+    def isatty(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return self._real.fileno()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str, /) -> int:
+        if self._through:
+            return self._real.write(text)
+        if self._pager is not None and self._pager.stdin is not None:
+            return self._pager.stdin.write(text)
+        self._held.append(text)
+        self._lines += text.count("\n")
+        if self._lines >= self._rows:
+            self._begin()
+        return len(text)
+
+    def flush(self) -> None:
+        if self._pager is None:
+            self._let_go()
+            self._real.flush()
+
+    def finish(self) -> None:
+        """Show what is held, or wait until the reader has closed the pager."""
+        if self._pager is None:
+            self._let_go()
+            return
+        # Ctrl-C is the pager's now: it stops a search in it.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            with contextlib.suppress(BrokenPipeError):
+                self._pager.communicate()
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _begin(self) -> None:
+        try:
+            self._pager = subprocess.Popen(
+                self._program,
+                stdin=subprocess.PIPE,
+                text=True,
+                encoding=self._real.encoding,
+                errors="backslashreplace",
+                env={"LESS": "FRX", **os.environ},
+            )
+        except OSError:
+            self._let_go()
+            return
+        held, self._held = self._held, []
+        if self._pager.stdin is not None:
+            self._pager.stdin.writelines(held)
+
+    def _let_go(self) -> None:
+        self._through = True
+        held, self._held = self._held, []
+        self._real.writelines(held)

@@ -10,26 +10,30 @@ from typing import Any, Final
 from nsledger.cli.commands.join import JoinedEvent
 from nsledger.node.doctor import outcome
 from nsledger.query.whois import Answer
+from nsledger.render.change_answer import ChangeAnswer
 from nsledger.render.explanation import Explanation
 from nsledger.render.ledger_status import Status
 from nsledger.render.orphans_text import OrphansReport
 from nsledger.render.schemas import answer_schema, record_schema, records_schema
 from nsledger.render.tree_text import Tree
 from nsledger.render.verification import Verification
-from nsledger.state.findings import Finding
+from nsledger.state.acceptance import Told
 from nsledger.state.matrix import Matrix
 from nsledger.state.pod_summary import PodLine
 
 TYPES: Final[dict[str, Any]] = {
-    "doctor": list[outcome.Finding],
+    "bypass": ChangeAnswer,
+    "doctor": list[outcome.CheckResult],
     "explain": Explanation,
-    "findings": list[Finding],
+    "findings": list[Told],
+    "install": ChangeAnswer,
     "join": JoinedEvent,
     "orphans": OrphansReport,
     "pods": list[PodLine],
     "show": Matrix,
     "status": Status,
     "tree": Tree,
+    "uninstall": ChangeAnswer,
     "verify": Verification,
     "whois": Answer,
 }

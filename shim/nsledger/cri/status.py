@@ -10,12 +10,13 @@ from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import container_ref, parse, pod_ref, requested_namespaces
 from nsledger.cri.verbose_status import (
     INFO_KEY,
-    CniResult,
     ContainerInfo,
     OciIdMapping,
     SandboxInfo,
     SandboxMetadata,
+    binary_name_in,
     container_info,
+    interfaces_in,
     requested_in,
     sandbox_info,
 )
@@ -53,6 +54,8 @@ class ProcessStatus:
     gid_mappings: tuple[IdMapping, ...]
     runtime_type: str = ""
     """containerd's name of the shim that runs it; empty where none was told, as by CRI-O."""
+    binary_name: str = ""
+    """The OCI runtime's program, where the runtime handler names one; else empty."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class SandboxStatus:
     pod: PodRef
     ready: bool
     requested: RequestedNamespaces
-    """As the runtime repeats it: containerd 1.6 leaves the user namespace out."""
+    """As the runtime repeats it: the request itself where its JSON has it (containerd), else the
+    status' own field, which some runtimes fill with defaults."""
     process: ProcessStatus
     netns_path: str
     """Where the network namespace is mounted; empty if it is the host's or was not told."""
@@ -70,7 +74,7 @@ class SandboxStatus:
     """None with the host's network, and none any more once it is stopped."""
     host_interfaces: tuple[str, ...] = ()
     """What CNI plugins made for it in the node's own network namespace, or use of it there: its
-    veth's other end, and the bridge. containerd tells; CRI-O does not."""
+    veth's other end, and the bridge."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +85,8 @@ class ContainerStatus:
     """Empty in an answer that is not verbose."""
     container: ContainerRef
     state: ContainerState
+    finished_ns: int | None = None
+    """Unix time; None while it runs, and where the runtime does not say."""
     process: ProcessStatus
     requested: RequestedNamespaces | None = None
     """As the runtime repeats it; CRI-O does not."""
@@ -115,19 +121,14 @@ def decode_pod_sandbox_status(message: bytes) -> SandboxStatus:
     metadata = (wrapped.metadata if wrapped else None) or SandboxMetadata()
     process = _process(told)
     handler = status.runtime_handler or told.runtime_handler or metadata.runtime_handler
-    options = status.linux.namespaces
     return SandboxStatus(
         pod=pod_ref(status.metadata, pod_sandbox_id=status.id, runtime_handler=handler),
         ready=status.state == pb.SANDBOX_READY,
-        requested=(
-            requested_namespaces(options.options)
-            if options.HasField("options")
-            else RequestedNamespaces()
-        ),
+        requested=_requested(answer),
         process=process,
         netns_path=metadata.netns_path or _path_of(NamespaceType.NET, process.assigned),
         ips=_ips(status.network),
-        host_interfaces=_host_interfaces(told.cni_result),
+        host_interfaces=_host_interfaces(told),
     )
 
 
@@ -143,6 +144,7 @@ def decode_container_status(message: bytes) -> ContainerStatus:
         pod_sandbox_id=told.sandbox_id,
         container=container_ref(status.metadata, status.image, container_id=status.id),
         state=_state(status.state),
+        finished_ns=status.finished_at if status.finished_at > 0 else None,
         process=_process(told),
         requested=requested_in(answer.info.get(INFO_KEY, "")),
     )
@@ -201,6 +203,7 @@ def _process(told: SandboxInfo | ContainerInfo) -> ProcessStatus:
         uid_mappings=_mappings(linux.uid_mappings if linux else None),
         gid_mappings=_mappings(linux.gid_mappings if linux else None),
         runtime_type=told.runtime_type,
+        binary_name=binary_name_in(told.runtime_options),
     )
 
 
@@ -216,8 +219,21 @@ def _path_of(type_: NamespaceType, assigned: AssignedNamespaces) -> str:
     return "" if assignment in {NEW, INHERITED} else assignment
 
 
-def _host_interfaces(result: CniResult | None) -> tuple[str, ...]:
-    interfaces = (result.interfaces if result else None) or {}
+def _requested(answer: pb.PodSandboxStatusResponse) -> RequestedNamespaces:
+    repeated = requested_in(answer.info.get(INFO_KEY, ""))
+    if repeated is not None:
+        return repeated
+    options = answer.status.linux.namespaces
+    if not options.HasField("options"):
+        return RequestedNamespaces()
+    return requested_namespaces(options.options)
+
+
+def _host_interfaces(told: SandboxInfo) -> tuple[str, ...]:
+    notes = told.runtime_spec.annotations if told.runtime_spec else None
+    if told.cni_result is None and notes is not None:
+        return interfaces_in(notes.crio_cni_result)
+    interfaces = (told.cni_result.interfaces if told.cni_result else None) or {}
     return tuple(name for name, one in interfaces.items() if one is not None and not one.sandbox)
 
 

@@ -9,6 +9,9 @@ Shapes, by the sources of containerd 1.6 to 2.4 and by CRI-O's documentation:
 - `pid` and `runtimeSpec.linux.namespaces` are everywhere, but either may be missing: a sandbox in a
   VM has no process on this kernel, and containerd >= 2.3 puts an `info` full of zeros even into an
   answer that is not verbose;
+- CRI-O tells `pid` and `runtimeSpec` and nothing else of a process: no runtime type, no `config`.
+  Of a sandbox without a process (its default) there is no `pid` either. What CNI made stands in
+  an annotation of the spec;
 - `sandboxMetadata` came with containerd 2.0. Before it, the runtime handler stood beside the pid,
   and the network namespace's path is in the OCI spec alone (1.7 with a user namespace: nowhere).
 """
@@ -56,10 +59,18 @@ class OciLinux(msgspec.Struct, frozen=True):
     gid_mappings: list[OciIdMapping] | None = msgspec.field(name="gidMappings", default=None)
 
 
+class OciAnnotations(msgspec.Struct, frozen=True):
+    """Those that the runtime itself makes, and of them only what is needed here."""
+
+    crio_cni_result: str = msgspec.field(name="io.kubernetes.cri-o.CNIResult", default="")
+    """JSON of a CNI result (CNI spec 0.3 to 1.1), where `interfaces` is a list."""
+
+
 class OciSpec(msgspec.Struct, frozen=True):
     """An OCI spec, without what a pod's author put into it."""
 
     linux: OciLinux | None = None
+    annotations: OciAnnotations | None = None
 
 
 class SandboxMetadata(msgspec.Struct, frozen=True):
@@ -84,6 +95,43 @@ class CniResult(msgspec.Struct, frozen=True):
     )
 
 
+class _ListedInterface(msgspec.Struct, frozen=True):
+    name: str = ""
+    sandbox: str = ""
+
+
+class _ListedCniResult(msgspec.Struct, frozen=True):
+    interfaces: list[_ListedInterface] | None = None
+
+
+_decode_cni_result: Final = msgspec.json.Decoder(_ListedCniResult).decode
+
+
+def interfaces_in(cni_result: str) -> tuple[str, ...]:
+    """The interfaces that a CNI result as JSON puts on the node itself; none if it is not one."""
+    try:
+        listed = _decode_cni_result(cni_result).interfaces if cni_result else None
+    except msgspec.DecodeError:
+        return ()
+    return tuple(one.name for one in listed or () if not one.sandbox)
+
+
+class _RuntimeOptions(msgspec.Struct, frozen=True):
+    binary_name: str = ""
+
+
+_decode_options: Final = msgspec.json.Decoder(_RuntimeOptions).decode
+_NO_OPTIONS: Final = msgspec.Raw(b"{}")
+
+
+def binary_name_in(runtime_options: msgspec.Raw) -> str:
+    """The OCI runtime's program, where a runtime handler has one of its own (`BinaryName`)."""
+    try:
+        return _decode_options(runtime_options).binary_name
+    except msgspec.DecodeError:
+        return ""  # another shim's options, or none
+
+
 class VersionedSandboxMetadata(msgspec.Struct, frozen=True):
     """The wrapping that containerd stores its notes in."""
 
@@ -96,6 +144,7 @@ class SandboxInfo(msgspec.Struct, frozen=True):
     pid: ProcessId = 0
     runtime_type: str = msgspec.field(name="runtimeType", default="")
     """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
+    runtime_options: msgspec.Raw = msgspec.field(name="runtimeOptions", default=_NO_OPTIONS)
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
     runtime_handler: str = msgspec.field(name="runtimeHandler", default="")
     sandbox_metadata: VersionedSandboxMetadata | None = msgspec.field(
@@ -110,6 +159,7 @@ class ContainerInfo(msgspec.Struct, frozen=True):
     pid: ProcessId = 0
     runtime_type: str = msgspec.field(name="runtimeType", default="")
     """containerd's name of the shim that runs it, such as `io.containerd.runc.v2`."""
+    runtime_options: msgspec.Raw = msgspec.field(name="runtimeOptions", default=_NO_OPTIONS)
     runtime_spec: OciSpec | None = msgspec.field(name="runtimeSpec", default=None)
     sandbox_id: str = msgspec.field(name="sandboxID", default="")
 
@@ -153,12 +203,12 @@ def _within_bounds(info: str) -> bytes:
     return data
 
 
-# What a container was asked for, as containerd repeats it: `config` in the JSON of its status.
+# What a sandbox or container was asked for, as containerd repeats it: `config` in the JSON of its
+# status.
 #
-# It is the runtime's word, for containers whose CreateContainer nobody saw. CRI's message stands
-# there as Go encodes it: enums by number, and what is zero left out. Only the namespace options
-# are
-# read. A shape that is not known is no answer; the rest of the status counts without it.
+# It is the runtime's word, for those whose request nobody saw. CRI's message stands there as Go
+# encodes it: enums by number, and what is zero left out. Only the namespace options are read. A
+# shape that is not known is no answer; the rest of the status counts without it.
 
 
 class _Mapping(msgspec.Struct, frozen=True):
@@ -201,16 +251,21 @@ _decode_config: Final = msgspec.json.Decoder(_ConfigInfo).decode
 
 
 def requested_in(info: str) -> RequestedNamespaces | None:
-    """What the container of a verbose status asked for; None if its JSON does not tell."""
+    """What was asked for by the request that a verbose status repeats.
+
+    None if its JSON has no request in it. A request without namespace options asked for nothing,
+    which is something else.
+    """
     try:
         config = _decode_config(_within_bounds(info)).config
     except (msgspec.DecodeError, bounds.OutOfBoundsError):
         return None
-    linux = config.linux if config else None
-    context = linux.security_context if linux else None
+    if config is None:
+        return None
+    context = config.linux.security_context if config.linux else None
     options = context.namespace_options if context else None
     if options is None:
-        return None
+        return RequestedNamespaces()
     return RequestedNamespaces(
         net=namespace_mode(options.network),
         pid=namespace_mode(options.pid),

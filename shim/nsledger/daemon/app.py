@@ -17,6 +17,7 @@ from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.follow_up import FollowUpWorker
 from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.interceptor import CriInterceptor, Policy
@@ -30,9 +31,9 @@ from nsledger.cri.client import RuntimeClient
 from nsledger.daemon import storage
 from nsledger.daemon.config import Configuration
 from nsledger.daemon.handover import Predecessor, SuccessorConnection
-from nsledger.index.updater import IndexUpdater
+from nsledger.index.updater import UpdaterProcess
 from nsledger.ledger.writer import LedgerWriter
-from nsledger.model.events import DaemonStarted, DaemonStopped, Source
+from nsledger.model.events import HANDED_OVER, DaemonStarted, DaemonStopped, Source
 from nsledger.proc import host
 from nsledger.proc.process import NodeClock
 from nsledger.recorder.checkpointer import Checkpointer, Schedule
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 _LEDGER_ID_BYTES: Final = 16
+_EXIT_WATCH_CLOSE_S: Final = 1.0
 _WITNESS_CLOSE_S: Final = 5.0
 _RECORDER_CLOSE_S: Final = 5.0
 _INDEX_CLOSE_S: Final = 1.0
@@ -84,7 +86,7 @@ class Daemon:
             find_left_behind=lambda: left_behind(memory, configuration.ledger),
             ahead=_write_ahead(memory, configuration.ledger) if ahead else None,
         )
-        self._index = IndexUpdater(configuration.ledger)
+        self._index = UpdaterProcess(configuration.ledger)
         self._checkpointer = Checkpointer(
             ledger=configuration.ledger,
             key=configuration.checkpoint_key,
@@ -153,6 +155,8 @@ class Daemon:
             idle_gate=IdleGate(lambda: counters.client_bytes + counters.runtime_bytes),
             pause=self._runtime_status.rest,
         )
+        self._exit_watch = ExitWatch(self._follow_up.put, clock=self._clock)
+        node_state.exit_watch = self._exit_watch
         self.interceptor = CriInterceptor(
             recorder=self._recorder,
             follow_up=self._follow_up,
@@ -186,6 +190,7 @@ class Daemon:
             ),
             at=self._clock.now(),
         )
+        self._exit_watch.start()
         self._follow_up.start()
         self._maintenance.start()
         if self._predecessor is not None:
@@ -224,7 +229,7 @@ class Daemon:
         self._handed_over = True
         self._index.close(_INDEX_CLOSE_S)
         self._recorder.hand_over(
-            successor, farewell=DaemonStopped(source=Source.DAEMON, reason="handed over")
+            successor, farewell=DaemonStopped(source=Source.DAEMON, reason=HANDED_OVER)
         )
         if self._metrics is not None:
             self._metrics.close()
@@ -237,6 +242,7 @@ class Daemon:
         """
         if self._metrics is not None and not self._handed_over:
             self._metrics.close()
+        self._exit_watch.close(_EXIT_WATCH_CLOSE_S)
         self._follow_up.close(_WITNESS_CLOSE_S)
         if self._handed_over and self._predecessor is not None:
             self._predecessor.wait_until_gone(patience_s)

@@ -141,7 +141,8 @@ class Configuration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         msgspec.Meta(
             ge=0,
             le=36_500,
-            description="Days after which closed segments are removed; 0 keeps them.",
+            description="Days after which closed segments are removed, by a clock that was right "
+            "for a day; 0 keeps them.",
         ),
     ] = 365
     retention_max_bytes: Annotated[

@@ -6,6 +6,7 @@ Both run on a thread of their own that waits for the other process; the protocol
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -46,6 +47,9 @@ _READY_S: Final = 10.0
 _KEEP_S: Final = 5.0
 """How long a batch may take into the successor's ledger, before it is told to be on its way."""
 _ANSWER_S: Final = 10.0
+_HAND_OVER_S: Final = 15.0
+"""For a hand-over that is under way when this process is told to end."""
+_JOIN_STEP_S: Final = 0.1
 _LET_GO_S: Final = 5.0
 """How long a successor waits for the ledger before it goes on trying as after any failure."""
 
@@ -88,11 +92,17 @@ class Succession:
         """Begin to wait."""
         self._thread.start()
 
-    def close(self) -> None:
-        """Wait no more."""
-        if not self.offered:
-            self._listening.control.shutdown(socket.SHUT_RDWR)
-            self._thread.join()
+    def close(self, timeout_s: float = _HAND_OVER_S) -> None:
+        """Wait no more for a successor; a hand-over that is under way is ended first.
+
+        Until then the ledger is not the successor's, and nobody may close what it is told by.
+        """
+        deadline_s = time.monotonic() + timeout_s
+        while self._thread.is_alive() and time.monotonic() < deadline_s:
+            if not self.offered:
+                with contextlib.suppress(OSError):  # it is shut down once
+                    self._listening.control.shutdown(socket.SHUT_RDWR)
+            self._thread.join(_JOIN_STEP_S)
 
     def _run(self) -> None:
         while not self.offered:

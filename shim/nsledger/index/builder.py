@@ -7,27 +7,32 @@ import gc
 import io
 import sqlite3
 from collections.abc import Callable, Generator, Iterator
+from hashlib import sha256
 from typing import Final
 
 import msgspec
 
 from nsledger import bounds
-from nsledger.index.entries import DIGEST_CHARACTERS, Entries, Pointer, pack, unpack
-from nsledger.index.scan import ABOUT_PODS, Watching
-from nsledger.index.skim import Opening, Skimmed, opening, skim
+from nsledger.index.entries import (
+    DIGEST_CHARACTERS,
+    Entries,
+    IndexAlteredError,
+    Pointer,
+    is_sealed,
+    pack,
+    seal,
+    unpack,
+)
+from nsledger.index.skim import Opening, Pod, Skimmed, opening, skim
 from nsledger.index.store import Mark, Store, resume
+from nsledger.index.telling import ABOUT_PODS, Telling, Watching
 from nsledger.ledger import place
-from nsledger.ledger.errors import NotAnEntryError
-from nsledger.ledger.line import MAX_LINE_BYTES, digest_of
+from nsledger.ledger.errors import LedgerDamagedError, NotAnEntryError
+from nsledger.ledger.line import MAX_LINE_BYTES, Entry, Head, check_whole
 from nsledger.ledger.segment import Segment
+from nsledger.ledger.verify import verify
 from nsledger.model.instants import NotAnInstantError
 from nsledger.model.record import decode
-
-# The lines of a ledger with their places, quickly: what an index is built from.
-#
-# A line's offset counts from the beginning of its segment, in what a compressed one holds. Lines
-# are
-# not checked here; whoever takes one for true compares its hash.
 
 _PIECE_BYTES: Final = 1 << 20
 
@@ -35,9 +40,12 @@ _PIECE_BYTES: Final = 1 << 20
 def lines(path: str, after_seq: int, offset: int) -> Iterator[tuple[int, bytes]]:
     """Offset and line of every entry after `after_seq`, whose segment goes on at `offset`.
 
+    An offset counts from the beginning of its segment, in what a compressed one holds. Lines are
+    not checked here; whoever takes one for true compares its hash. Where a segment holds no lines
+    any more (a damaged zstd frame, a megabyte without a newline), an empty one stands for the rest.
+
     Raises:
         NoLedgerError: there is no ledger at `path`.
-        NotAnEntryError: a line is longer than any entry can be.
         OSError: a segment cannot be read.
     """
     segments = place.find(path).segments
@@ -47,7 +55,10 @@ def lines(path: str, after_seq: int, offset: int) -> Iterator[tuple[int, bytes]]
             continue
         with place.opened(segment_path) as segment:
             if segment is not None:
-                yield from lines_of(segment, offset if first_seq <= after_seq else 0)
+                try:
+                    yield from lines_of(segment, offset if first_seq <= after_seq else 0)
+                except NotAnEntryError:
+                    yield 0, b""
 
 
 def lines_of(segment: Segment, offset: int = 0) -> Iterator[tuple[int, bytes]]:
@@ -68,6 +79,23 @@ def lines_of(segment: Segment, offset: int = 0) -> Iterator[tuple[int, bytes]]:
             raise NotAnEntryError(line=rest, reason=f"needed a newline in {MAX_LINE_BYTES} bytes")
 
 
+def _read(line: bytes) -> Skimmed | Opening | None:
+    """The record on `line` as far as it is needed; None if it is no entry of a ledger."""
+    try:
+        bounds.check_depth(line, bounds.RECORD_DEPTH)
+        return skim(line)
+    except bounds.OutOfBoundsError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass
+    try:
+        Entry.parse(line)
+        check_whole(line)
+        return opening(line)
+    except (NotAnEntryError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 BATCH: Final = 50_000
 """Entries in one transaction of a build: a row that changes on and on is written once in it."""
 
@@ -78,16 +106,38 @@ Progress = Callable[[int], object]
 class Builder:
     """An index that is being written, by nobody else. Keeps what is open between two calls."""
 
-    def __init__(self, database: sqlite3.Connection, ledger: str, reached: Mark) -> None:
+    def __init__(
+        self, database: sqlite3.Connection, ledger: str, reached: Mark, *, sealed: str | None = None
+    ) -> None:
+        """`sealed` is the path of an index that is kept sealed; what is there is sealed by now."""
         self.reached = reached
         """Up to where the index goes."""
+        self._sealed = sealed
         self._database = database
         self._ledger = ledger
         self._scan = resume(database, reached)
         pointers = {at.seq: at for at in unpack(reached.recent)}
         recent = Entries(ledger).read(pointers.values()) if pointers else ()
         self._store = Store(database)
+        self._telling = self._resumed(reached)
+        self._is_damaged = False
         self._watching = Watching((pointers[one.seq], decode(one.line)) for one in recent)
+
+    def _resumed(self, reached: Mark) -> Telling:
+        telling = Telling(self._scan, reached.period)
+        entries = Entries(self._ledger)
+        last = self._database.execute(
+            "SELECT entry FROM node WHERE event = 'daemon.started' ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        for entry in entries.read(unpack(last[0])) if last else ():
+            telling.take_facts(entry.line)
+        at = {one.seq: one for one in unpack(reached.pending)}
+        for entry in entries.read(at.values()) if at else ():
+            asked = skim(entry.line)
+            telling.pending.setdefault(asked.audit_id, []).append(
+                (asked.pod or Pod(), at[entry.seq])
+            )
+        return telling
 
     def extend(
         self,
@@ -104,29 +154,35 @@ class Builder:
             go_on: Asked after each transaction; False ends it there.
 
         Raises:
-            LedgerError: there is no ledger, or a line in it is no entry.
+            LedgerError: there is no ledger.
             OSError: it cannot be read.
             sqlite3.Error: the index cannot be written.
+            IndexAlteredError: somebody else wrote it.
         """
         before: Skimmed | Opening | None = None
         before_at, before_line = 0, b""
+        head = self._head()
+        digest = head.digest
+        next_seq = head.seq + 1
         count, began_at = 0, 0
         read_bytes = 0
         apply = self._apply
-        record: Skimmed | Opening
         for offset, line in lines(self._ledger, self.reached.seq, self.reached.end):
-            try:
-                bounds.check_depth(line, bounds.RECORD_DEPTH)
-                record = skim(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
-                record = _opening(line)
-            except bounds.OutOfBoundsError as error:
-                raise NotAnEntryError(line=line, reason=str(error)) from error
+            read_bytes += len(line)
+            record = _read(line)
+            if record is None or record.seq < next_seq:
+                self._is_damaged = True
+                continue
+            if record.prev != digest:
+                self._is_damaged = True
+                if record.seq == next_seq:
+                    before = None  # that is not what stood there when its hash was written down
+            elif record.seq != next_seq:
+                self._is_damaged = True
             if before is not None:
-                # What a line hashes to stands in the line after it.
-                apply(before, before_at, before_line, record.prev)
+                apply(before, before_at, before_line, digest)
                 if count >= batch:
-                    self._commit(before, before_at, before_line)
+                    self._commit(before, before_at, before_line, digest)
                     count = 0
                     if progress is not None:
                         progress(read_bytes - began_at)
@@ -134,13 +190,32 @@ class Builder:
                     if not go_on():
                         return
             before, before_at, before_line = record, offset, line
+            digest = sha256(line).hexdigest()
+            next_seq = record.seq + 1
             count += 1
-            read_bytes += len(line)
         if before is not None:
-            apply(before, before_at, before_line, digest_of(before_line))
-            self._commit(before, before_at, before_line)
-            if progress is not None:
-                progress(read_bytes - began_at)
+            apply(before, before_at, before_line, digest)
+            self._commit(before, before_at, before_line, digest)
+        if progress is not None and read_bytes > began_at:
+            progress(read_bytes - began_at)
+
+    def _head(self) -> Head:
+        """What the next entry has to follow."""
+        if self.reached.seq:
+            return Head(self.reached.seq, self.reached.digest)
+        return place.find(self._ledger).before
+
+    def _damage(self) -> tuple[int, str]:
+        """The first entry that is not what was written, and what is wrong with it."""
+        known = self.reached.damaged_seq, self.reached.damage
+        if known[0] or not self._is_damaged:
+            return known
+        try:
+            verify(self._ledger)
+        except LedgerDamagedError as error:
+            return error.seq, str(error)
+        self._is_damaged = False
+        return known
 
     def _apply(self, record: Skimmed | Opening, offset: int, line: bytes, digest: str) -> None:
         at = record.seq, offset, int(digest[:DIGEST_CHARACTERS], 16)
@@ -148,6 +223,7 @@ class Builder:
             self._scan.odd.append(at)
             return
         try:
+            self._telling.apply(record, at, line)
             self._scan.apply(record, at)
             if record.event in ABOUT_PODS:
                 self._watching.last = at, line
@@ -156,29 +232,33 @@ class Builder:
         except NotAnInstantError:
             self._scan.odd.append(at)
 
-    def _commit(self, record: Skimmed | Opening, offset: int, line: bytes) -> None:
-        scan, watching = self._scan, self._watching
+    def _commit(self, record: Skimmed | Opening, offset: int, line: bytes, digest: str) -> None:
+        scan, telling, watching = self._scan, self._telling, self._watching
         watching.catch_up()
+        damaged_seq, damage = self._damage()
         reached = Mark(
             seq=record.seq,
-            digest=digest_of(line),
+            digest=digest,
             offset=offset,
             end=offset + len(line),
             boot_id=scan.boot_id,
             clock_ns=scan.clock_ns,
             recent=pack(number for at in watching.recent for number in at),
             host=scan.host,
+            pending=pack(
+                number for asked in telling.pending.values() for _, at in asked for number in at
+            ),
+            period=telling.so_far,
+            damaged_seq=damaged_seq,
+            damage=damage,
         )
+        if self._sealed is not None and not is_sealed(self._sealed):
+            raise IndexAlteredError(path=self._sealed)
         with self._database:
-            self._store.save(scan, watching, reached)
+            self._store.save(scan, telling, watching, reached)
+        if self._sealed is not None:
+            seal(self._sealed)
         self.reached = reached
-
-
-def _opening(line: bytes) -> Opening:
-    try:
-        return opening(line)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise NotAnEntryError(line=line, reason=str(error)) from error
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Generator
 
 from nsledger.index.builder import Builder, Progress, uncollected
+from nsledger.index.entries import seal, unseal
 from nsledger.index.opening import FILE_MODE, LOCK_NAME, NAME
 from nsledger.index.store import Mark, make_quick, make_tables
 from nsledger.ledger import files
@@ -36,6 +37,7 @@ def locked(ledger: str) -> Generator[str]:
 
 def drop(path: str) -> None:
     """Remove an index; a reader that has it open keeps it until it is done."""
+    unseal(path)
     for suffix in reversed(_BESIDE):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path + suffix)
@@ -66,6 +68,7 @@ def rebuild(path: str, ledger: str, *, progress: Progress | None = None) -> Mark
             database.executescript("PRAGMA synchronous = FULL; PRAGMA journal_mode = WAL;")
         drop(path)
         os.rename(unfinished, path)
+        seal(path)
     except BaseException:
         drop(unfinished)
         raise

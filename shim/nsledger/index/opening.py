@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import itertools
 import os
 import sqlite3
 from collections.abc import Generator
@@ -18,12 +19,11 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote
 
-from nsledger.index.builder import Builder, Progress, uncollected
-from nsledger.index.entries import Entries
+from nsledger.index.builder import Builder, Progress, lines, uncollected
+from nsledger.index.entries import Entries, is_sealed, seal, wait_until_sealed
 from nsledger.index.store import Mark, make_quick, make_tables, mark, pointer_of
 from nsledger.ledger import files, place
 from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.reader import entries_backwards
 
 TAIL_LIMIT: Final = 5_000
 """Entries behind the index that a reader takes along; of more, it had better be extended first."""
@@ -42,40 +42,98 @@ class Index:
 
     database: sqlite3.Connection
     reached: Mark
+    passed_over: str = ""
+    """Why the index beside the ledger was not believed; empty if it was, or there is none."""
 
 
 @contextlib.contextmanager
-def opened(ledger: str, *, cache: str | None, progress: Progress | None = None) -> Generator[Index]:
+def opened(
+    ledger: str, *, cache: str | None, progress: Progress | None = None, anew: bool = False
+) -> Generator[Index]:
     """The index of the ledger at `ledger`, up to its end but for `TAIL_LIMIT` entries.
 
     Args:
         ledger: A directory, or one segment.
         cache: A directory for one that is worth keeping; None keeps none.
         progress: Told, in bytes of the ledger, how far the building of one is.
+        anew: Believe no index that is there: an entry is not what it was indexed as.
 
     Raises:
-        LedgerError: there is no ledger, or a line in it is no entry.
+        LedgerError: there is no ledger.
         OSError: it cannot be read.
     """
-    last = next(entries_backwards(ledger), None)
-    last_seq = 0 if last is None else last.seq
-    shared = reading(os.path.join(ledger, NAME)) if os.path.isdir(ledger) else None
-    if shared is not None:
-        with contextlib.closing(shared):
-            found = usable(shared, ledger)
-            if found is not None and last_seq - found.seq <= TAIL_LIMIT:
-                yield Index(shared, found)
+    passed_over = ""
+    with contextlib.ExitStack() as held:
+        shared = None if anew else held.enter_context(_shared(ledger))
+        if shared is not None:
+            if not shared.passed_over:
+                yield shared
                 return
-    with _private(ledger, cache) as database:
-        reached = usable(database, ledger)
+            passed_over = shared.passed_over
+    with _private(ledger, cache) as (database, kept):
+        reached = None
+        if not anew and (kept is None or is_sealed(kept)):
+            reached = usable(database, ledger)
+        database.rollback()
         if reached is None:
             _empty(database)
             reached = Mark()
-        builder = Builder(database, ledger, reached)
+        if kept is not None:
+            seal(kept)
+        builder = Builder(database, ledger, reached, sealed=kept)
         with uncollected():
             builder.extend(progress=progress)
         make_quick(database)
-        yield Index(database, builder.reached)
+        if kept is not None:
+            seal(kept)
+        yield Index(database, builder.reached, passed_over)
+
+
+@contextlib.contextmanager
+def existing(ledger: str, *, cache: str | None) -> Generator[Index | None]:
+    """As `opened`, if an index is there that need not be built or extended first.
+
+    Raises:
+        As `opened`.
+    """
+    with contextlib.ExitStack() as held:
+        shared = held.enter_context(_shared(ledger))
+        if shared is not None and not shared.passed_over:
+            yield shared
+            return
+        path = "" if cache is None else _kept_path(ledger, cache)
+        kept = reading(path) if path and is_sealed(path) else None
+        if kept is not None:
+            held.enter_context(contextlib.closing(kept))
+            found = usable(kept, ledger)
+            if found is not None and _is_near(ledger, found):
+                yield Index(kept, found)
+                return
+        yield None
+
+
+@contextlib.contextmanager
+def _shared(ledger: str) -> Generator[Index | None]:
+    """The index beside the ledger, if there is one of it; `passed_over` if it is not believed."""
+    path = os.path.join(ledger, NAME)
+    database = reading(path) if os.path.isdir(ledger) else None
+    if database is None:
+        yield None
+        return
+    with contextlib.closing(database):
+        found = usable(database, ledger)
+        if found is None or not _is_near(ledger, found):
+            yield None
+        elif wait_until_sealed(path):
+            yield Index(database, found)
+        else:
+            yield Index(database, found, f"{path} was changed by another program, or copied")
+
+
+def _is_near(ledger: str, reached: Mark) -> bool:
+    """Whether what is behind an index is little enough to be read each time."""
+    behind = lines(ledger, reached.seq, reached.end)
+    return next(itertools.islice(behind, TAIL_LIMIT, None), None) is None
 
 
 def reading(path: str) -> sqlite3.Connection | None:
@@ -141,8 +199,8 @@ def _empty(database: sqlite3.Connection) -> None:
 
 
 @contextlib.contextmanager
-def _private(ledger: str, cache: str | None) -> Generator[sqlite3.Connection]:
-    """A database that nobody else writes: kept in `cache` if that is worth it and works."""
+def _private(ledger: str, cache: str | None) -> Generator[tuple[sqlite3.Connection, str | None]]:
+    """A database that nobody else writes, and its path if it is kept in `cache`."""
     with contextlib.ExitStack() as held:
         path = ":memory:"
         if place.find(ledger).size_bytes >= _KEPT_BYTES:
@@ -153,7 +211,7 @@ def _private(ledger: str, cache: str | None) -> Generator[sqlite3.Connection]:
         except sqlite3.DatabaseError:  # what an earlier reader left when it was killed
             os.unlink(path)
             database = held.enter_context(_connected(path))
-        yield database
+        yield database, path if path not in {"", ":memory:"} else None
 
 
 @contextlib.contextmanager
@@ -167,8 +225,7 @@ def _connected(path: str) -> Generator[sqlite3.Connection]:
 @contextlib.contextmanager
 def _kept(ledger: str, cache: str) -> Generator[str]:
     """A file in `cache` for the index of `ledger`, held against others; else an empty name."""
-    name = hashlib.sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:32]
-    path = os.path.join(cache, f"{name}.sqlite")
+    path = _kept_path(ledger, cache)
     try:
         os.makedirs(cache, mode=0o700, exist_ok=True)
         lock = files.lock_file(f"{path}.lock", 0o600)
@@ -179,3 +236,8 @@ def _kept(ledger: str, cache: str) -> Generator[str]:
         yield path
     finally:
         os.close(lock)
+
+
+def _kept_path(ledger: str, cache: str) -> str:
+    name = hashlib.sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:32]
+    return os.path.join(cache, f"{name}.sqlite")

@@ -6,15 +6,15 @@ together, and is generous: a process counts as open until a record that ends it 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
-from typing import Final, NamedTuple
+from typing import Final
 
-from nsledger.index.entries import Numbers, Pointer
-from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.index.entries import Numbers
 from nsledger.index.skim import Container, Identity, Pod, Reading, Skimmed, Times, TypeName
+from nsledger.index.sqlite_tables import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.model.events import Source
 from nsledger.model.namespaces import NEW, canonical_path
-from nsledger.model.record import Record, UnreadableRecordError, decode
-from nsledger.state.coverage import Unwatched, Watch
 
 Place = tuple[int, int, int | None]
 """Type, inode and namespace id, as the index stores them."""
@@ -97,16 +97,37 @@ class ProcessRow:
 class PodRow:
     """A pod sandbox and those of its processes that still get records."""
 
-    __slots__ = ("containers", "ended", "ref", "row", "sandbox", "stored")
+    __slots__ = (
+        "containers",
+        "dirty",
+        "ended",
+        "first_seq",
+        "noteworthy",
+        "over_seq",
+        "ref",
+        "removed_seq",
+        "row",
+        "sandbox",
+        "told",
+    )
 
     def __init__(self, ref: Pod) -> None:
         self.ref = ref
         self.row = 0
-        self.stored = Pod()
-        """What its row tells."""
+        """Its id in the index; 0 before it has one, and for containers whose pod nobody told."""
         self.sandbox: ProcessRow | None = None
         self.containers: dict[str, ProcessRow] = {}
         self.ended = False
+        self.first_seq = 0
+        """Of the entries that tell of it; 0 before the first."""
+        self.over_seq: int | None = None
+        """From this entry on it is over for certain; None while it may be there."""
+        self.removed_seq: int | None = None
+        self.noteworthy = False
+        """Whether a finding may be about it."""
+        self.told: list[int] = []
+        """Pointers to entries that tell of it, flat; those that are not stored yet."""
+        self.dirty = False
 
 
 _POD, _CONTAINER, _EITHER, _DAEMON = range(1, 5)
@@ -150,8 +171,14 @@ class Scan:
         """The first record of each boot, its id and when it was."""
         self.odd: list[Numbers] = []
 
-        self._ns = Times().ns
-        self._pod_of: dict[str, PodRow] = {}
+        self._named_boot_id = ""
+        self.ns = functools.lru_cache(maxsize=8)(Times().ns)
+        """Each time is asked for twice."""
+        self.home: dict[str, PodRow] = {}
+        """By `container_id`."""
+        self.parked: dict[str, PodRow] = {}
+        """By `pod_sandbox_id`: over, not removed yet, and without a process that may be there."""
+        self.changed_pods: list[PodRow] = []
         self._removed: dict[str, None] = {}
 
     def apply(self, record: Skimmed, at: Numbers) -> None:
@@ -160,8 +187,7 @@ class Scan:
         Raises:
             NotAnInstantError: its time is none.
         """
-        if record.boot_id != self.boot_id:
-            self._boot(record, at)
+        self.turn(record, at)
         about = _ABOUT.get(record.event)
         if about is None:
             return
@@ -174,13 +200,33 @@ class Scan:
         elif record.pod is not None and record.pod.pod_sandbox_id:
             self._of_pod(record, record.pod, at)
 
+    def turn(self, record: Skimmed, at: Numbers) -> None:
+        """Take in that the record at `at` may be the first of another boot.
+
+        Raises:
+            NotAnInstantError: its time is none.
+        """
+        if record.boot_id != self.boot_id:
+            self._boot(record, at)
+
+    def go_on(self, boot_id: str, clock_ns: int, host: dict[TypeName, Identity]) -> None:
+        """Go on where an index ends."""
+        self.boot_id = self._named_boot_id = boot_id
+        self.clock_ns, self.host = clock_ns, host
+
     def adopt(self, pod: PodRow, rows: Iterable[ProcessRow]) -> None:
         """Go on with a pod and its open processes, as an index had them."""
+        id_ = pod.ref.pod_sandbox_id
+        rows = list(rows)
+        if id_ and not rows and pod.over_seq is not None:
+            self.park(id_, pod)
+            return
+        if id_ or rows:
+            self.pods[id_] = pod
         for row in rows:
-            self.pods[pod.ref.pod_sandbox_id] = pod
             if row.container_id:
                 pod.containers[row.container_id] = row
-                self._pod_of[row.container_id] = pod
+                self.home[row.container_id] = pod
             else:
                 pod.sandbox = row
 
@@ -188,12 +234,21 @@ class Scan:
         """The first record of another boot ends everything."""
         time_ns = self._tick(record.time)
         self.boots.append((at, record.boot_id, time_ns))
-        for pod in self.pods.values():
+        # A record without a boot's id ends what is known of processes, and no pod.
+        is_other = self._named_boot_id not in {"", record.boot_id} and bool(record.boot_id)
+        self._named_boot_id = record.boot_id or self._named_boot_id
+        for id_, pod in self.pods.items():
             self._end_pod(pod, record.seq, time_ns)
             pod.sandbox = None
             pod.containers.clear()
+            pod.ended = False
+            if id_:
+                self.park(id_, pod)
+                if pod.over_seq is None and is_other:
+                    pod.over_seq = record.seq
+                    self.touch_pod(pod)
         self.pods.clear()
-        self._pod_of.clear()
+        self.home.clear()
         self._removed.clear()
         self.boot_id, self.host = record.boot_id, {}
 
@@ -203,12 +258,14 @@ class Scan:
         self.host = reading.namespaces
 
     def _of_pod(self, record: Skimmed, ref: Pod, at: Numbers) -> None:
-        pod = self._pod(ref)
+        pod = self.pod(ref)
         sandbox = pod.sandbox
         if sandbox is None:
             sandbox = pod.sandbox = ProcessRow(pod, None, record.seq)
         time_ns = self._tick(record.time)
-        if record.event in _ENDS:
+        if record.event == "pod.stopped" and record.source is Source.RECONCILE:
+            pass  # its containers may run on, and are found by what they share with its sandbox
+        elif record.event in _ENDS:
             self._end_pod(pod, record.seq, time_ns)
             pod.ended = True
             if record.event == "pod.removed":
@@ -225,25 +282,26 @@ class Scan:
 
     def _of_container(self, record: Skimmed, ref: Pod, whose: Container, at: Numbers) -> None:
         id_, event = whose.container_id, record.event
-        pod = self._pod_of.get(id_)
+        pod = self.home.get(id_)
         if pod is None:
-            pod = self._pod_of[id_] = self._pod(ref)
+            pod = self.home[id_] = self.pod(ref)
             container = pod.containers[id_] = ProcessRow(pod, whose, record.seq)
         else:
             container = pod.containers[id_]
             if ref.pod_sandbox_id and not pod.ref.pod_sandbox_id:
                 del pod.containers[id_]
-                pod = self._pod_of[id_] = container.pod = self._pod(ref)
+                pod = self.home[id_] = container.pod = self.pod(ref)
                 pod.containers[id_] = container
         if not container.name:
             container.name = whose.name
         if not container.attempt:
             container.attempt = whose.attempt
-        time_ns = self._ns(record.time)  # `_tick`, written out: most records come here
+        time_ns = self.ns(record.time)  # `_tick`, written out: most records come here
         if time_ns > self.clock_ns:  # noqa: PLR1730 - the same
             self.clock_ns = time_ns
         if event in _ENDS:
-            container.end(record.seq, time_ns, self.clock_ns)
+            if ref.pod_sandbox_id:  # of no pod, the fold takes it for open until it is reused
+                container.end(record.seq, time_ns, self.clock_ns)
             if event == "container.removed":
                 self._remove(id_, container)
         elif event != "call.failed":
@@ -262,15 +320,20 @@ class Scan:
         if record.hook_time:
             time_ns = min(time_ns, self._tick(record.hook_time))
         is_late = row.pod.ended or (row.known and row.last_seq is not None)
+        is_late = is_late and not record.still_running
         if row.last_seq is not None:
+            before = row
             row = self._another(row, record.seq)
+            if record.still_running:
+                row.since_ns, row.pid = before.since_ns, before.pid
         row.since_ns = min(row.since_ns or time_ns, time_ns)
         row.pid = row.pid or reading.pid
         if reading != row.reading:
             row.reading = reading
             self._place(row, reading)
-        if is_late or row.container_id in self._removed:
-            # The fold closes it by the same record.
+        names_pod = record.pod is not None and record.pod.pod_sandbox_id
+        if names_pod and (is_late or row.container_id in self._removed):
+            # The fold closes it by the same record; of no pod, it may only be reused.
             row.end(record.seq, time_ns, self.clock_ns)
         return row
 
@@ -307,14 +370,34 @@ class Scan:
             row.pod.containers[row.container_id] = other
         return other
 
-    def _pod(self, ref: Pod) -> PodRow:
-        pod = self.pods.get(ref.pod_sandbox_id)
+    def pod(self, ref: Pod) -> PodRow:
+        """The row of the pod sandbox `ref`; of all containers without one, if it has no id."""
+        id_ = ref.pod_sandbox_id
+        pod = self.pods.get(id_) or self.parked.pop(id_, None)
         if pod is None:
-            pod = self.pods[ref.pod_sandbox_id] = PodRow(ref if ref.pod_sandbox_id else _NO_POD)
-            pod.ended = ref.pod_sandbox_id in self._removed
-        elif pod.ref != ref and ref.pod_sandbox_id:
-            pod.ref = _completed(pod.ref, ref)
+            pod = self.pods[id_] = PodRow(ref if id_ else _NO_POD)
+            pod.ended = id_ in self._removed
+        elif pod.ref != ref and id_:
+            self.pods[id_] = pod
+            completed = _completed(pod.ref, ref)
+            if completed != pod.ref:
+                pod.ref = completed
+                self.touch_pod(pod)
+        else:
+            self.pods[id_] = pod
         return pod
+
+    def park(self, id_: str, pod: PodRow) -> None:
+        """Remember which row a pod without processes has, until it is removed."""
+        self.parked[id_] = pod
+        if len(self.parked) > _REMEMBERED:
+            del self.parked[next(iter(self.parked))]
+
+    def touch_pod(self, pod: PodRow) -> None:
+        """Its row has to be written."""
+        if not pod.dirty:
+            pod.dirty = True
+            self.changed_pods.append(pod)
 
     def _end_pod(self, pod: PodRow, seq: int, time_ns: int) -> None:
         for row in (pod.sandbox, *pod.containers.values()):
@@ -330,7 +413,7 @@ class Scan:
         self._remember(pod.ref.pod_sandbox_id)
 
     def _remove(self, id_: str, container: ProcessRow) -> None:
-        del self._pod_of[id_], container.pod.containers[id_]
+        del self.home[id_], container.pod.containers[id_]
         if container.known:
             self._remember(id_)
 
@@ -345,7 +428,7 @@ class Scan:
             self.changed.append(row)
 
     def _tick(self, time: str) -> int:
-        time_ns = self._ns(time)
+        time_ns = self.ns(time)
         if time_ns > self.clock_ns:  # noqa: PLR1730 - max() is a call, a million times
             self.clock_ns = time_ns
         return time_ns
@@ -359,83 +442,3 @@ def _completed(one: Pod, other: Pod) -> Pod:
         one.uid or other.uid,
         one.attempt or other.attempt,
     )
-
-
-# The holes in the record, found while an index is written.
-#
-# It is the fold of `domain.unwatched` over the few records that can tell of one. What is about a
-# pod
-# only shows that somebody watched until then, so the last one before something else happens
-# stands
-# for all of them.
-
-ABOUT_PODS: Final = frozenset(
-    {
-        "pod.requested",
-        "pod.assigned",
-        "pod.stopped",
-        "pod.removed",
-        "container.requested",
-        "container.assigned",
-        "container.witnessed",
-        "container.started",
-        "container.stopped",
-        "container.removed",
-        "namespace.changed",
-        "call.failed",
-    }
-)
-_MOST: Final = 64
-"""Records in a row that are about no pod: of more, a reader needs only the newest."""
-
-
-class Hole(NamedTuple):
-    """A hole, and the entries that tell of it."""
-
-    told: Unwatched
-    entries: tuple[Pointer, ...]
-
-
-class Watching:
-    """Holes that were found since they were last written."""
-
-    def __init__(self, recent: Iterable[tuple[Pointer, Record]] = ()) -> None:
-        self.holes: list[Hole] = []
-        self.last: tuple[Numbers, bytes] | None = None
-        """The last record about a pod and its line; whoever builds puts it here."""
-        self._watch = Watch()
-        self._recent: dict[int, Pointer] = {}
-        for at, record in recent:
-            self._recent[at.seq] = at
-            self._watch.apply(record)
-
-    def apply(self, at: Pointer, line: bytes) -> None:
-        """Take in a record that is about no pod."""
-        self.catch_up()
-        self._feed(at, line)
-        while len(self._recent) > _MOST:
-            del self._recent[next(iter(self._recent))]
-
-    def catch_up(self) -> None:
-        """Take in the last record about a pod."""
-        if self.last is not None:
-            self._recent.clear()
-            at, line = self.last
-            self._feed(Pointer(*at), line)
-            self.last = None
-
-    @property
-    def recent(self) -> list[Pointer]:
-        """What a fold over later records has to begin with."""
-        return list(self._recent.values())
-
-    def _feed(self, at: Pointer, line: bytes) -> None:
-        try:
-            record = decode(line)
-        except UnreadableRecordError:
-            return  # whoever asks will be told
-        self._recent[at.seq] = at
-        hole = self._watch.apply(record)
-        if hole is not None:
-            known = (self._recent.get(seq) for seq in hole.evidence)
-            self.holes.append(Hole(hole, tuple(one for one in known if one is not None)))

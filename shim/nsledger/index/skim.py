@@ -29,6 +29,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
 
     pid: ProcessId
     namespaces: dict[TypeName, Identity] = {}
+    missing: dict[TypeName, str] | None = None
 
 
 class Pod(msgspec.Struct, frozen=True, gc=False):
@@ -59,6 +60,7 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     event: str
     source: Source
     ending: Ending | None = None
+    still_running: bool = False
     pod: Pod | None = None
     container: Container | None = None
     actual: Reading | None = None
@@ -68,6 +70,10 @@ class Skimmed(msgspec.Struct, frozen=True, gc=False):
     netns_path: str = ""
     ips: tuple[str, ...] = ()
     host_interfaces: tuple[str, ...] = ()
+    audit_id: str = ""
+    judgements: msgspec.Raw = msgspec.Raw(b"")
+    unobservable: str = ""
+    witnessed: bool = False
 
 
 class Opening(msgspec.Struct, frozen=True, gc=False):

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.index.entries import unpack
-from nsledger.index.schema import TYPES, unsigned
+from nsledger.index.sqlite_tables import TYPES, unsigned
 from nsledger.model.record import rfc3339
 
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from nsledger.ledger import layout
 from nsledger.ledger.errors import LedgerError, NotAnEntryError
+from nsledger.ledger.layout import Pruned, PrunedFileError, load
 from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head
-from nsledger.ledger.pruned import Pruned, PrunedFileError, load
 from nsledger.ledger.segment import Segment
 
 

@@ -24,14 +24,18 @@ from nsledger.ledger.segment import Segment
 _PROBE_BYTES: Final = 1 << 14
 
 
-def entries(path: str, start_seq: int = 1) -> Iterator[Entry]:
+Damaged = Callable[[NotAnEntryError], object]
+"""Told of a line that is no entry, or of a segment that has no more lines; it is passed over."""
+
+
+def entries(path: str, start_seq: int = 1, *, damaged: Damaged | None = None) -> Iterator[Entry]:
     """The entries of the ledger at `path` from `start_seq` on, to where it ends by then.
 
     A segment that is removed by the rules of retention meanwhile is passed over.
 
     Raises:
         NoLedgerError: there is none.
-        NotAnEntryError: at a line that is none.
+        NotAnEntryError: at a line that is none, if nobody is to be told.
         OSError: a segment cannot be read.
     """
     segments = place.find(path).segments
@@ -43,13 +47,30 @@ def entries(path: str, start_seq: int = 1) -> Iterator[Entry]:
             if segment is None:
                 continue
             offset = 0 if segment.compressed else _offset_near(segment.descriptor, start_seq)
-            for line in whole_lines(segment.pieces(offset)):
-                entry = Entry.parse(line)
+            for entry in _parsed(whole_lines(segment.pieces(offset)), damaged):
                 if entry.seq >= start_seq:
                     yield entry
 
 
-def follow(path: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterator[Entry]:
+def _parsed(lines: Iterable[bytes], damaged: Damaged | None) -> Iterator[Entry]:
+    found = iter(lines)
+    while True:
+        try:
+            line = next(found, None)
+            if line is None:
+                return
+            entry = Entry.parse(line)
+        except NotAnEntryError as error:
+            if damaged is None:
+                raise
+            damaged(error)
+            continue
+        yield entry
+
+
+def follow(
+    path: str, start_seq: int = 1, *, wait: Callable[[], bool], damaged: Damaged | None = None
+) -> Iterator[Entry]:
     """Like `entries`, and what comes later too.
 
     `wait` is called whenever everything was yielded: it returns True after a while to look again,
@@ -57,7 +78,7 @@ def follow(path: str, start_seq: int = 1, *, wait: Callable[[], bool]) -> Iterat
     """
     next_seq = start_seq
     while True:
-        for entry in entries(path, next_seq):
+        for entry in entries(path, next_seq, damaged=damaged):
             yield entry
             next_seq = entry.seq + 1
         if not wait():
@@ -229,7 +250,7 @@ def ledger_id(path: str) -> str | None:
 _CHUNK_BYTES: Final = 1 << 16
 
 
-def entries_backwards(path: str) -> Iterator[Entry]:
+def entries_backwards(path: str, *, damaged: Damaged | None = None) -> Iterator[Entry]:
     """The entries of the ledger at `path` from where it ends now, back to its first.
 
     Raises:
@@ -242,7 +263,7 @@ def entries_backwards(path: str) -> Iterator[Entry]:
             if segment is None:
                 return
             with _with_an_end(segment) as descriptor:
-                yield from map(Entry.parse, lines_backwards(descriptor))
+                yield from _parsed(lines_backwards(descriptor), damaged)
 
 
 @contextlib.contextmanager

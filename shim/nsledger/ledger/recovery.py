@@ -16,8 +16,8 @@ from typing import Final
 
 from nsledger.ledger import files, layout
 from nsledger.ledger.errors import LedgerUnusableError, NotAnEntryError
+from nsledger.ledger.layout import PrunedFileError, load
 from nsledger.ledger.line import GENESIS, MAX_LINE_BYTES, Entry, Head, check_whole
-from nsledger.ledger.pruned import PrunedFileError, load
 from nsledger.ledger.reader import whole_lines
 from nsledger.ledger.segment import Segment
 

@@ -94,6 +94,8 @@ class PodAssigned(PodEvent, tag="pod.assigned", frozen=True, kw_only=True):
     judgements: dict[NamespaceType, Judgement] = {}
     unobservable: str = ""
     """Why there is no `actual`, such as `no host pid`."""
+    still_running: bool = False
+    """It was on record as ended, wrongly: the same process was found running."""
 
 
 class ContainerRequested(ContainerEvent, tag="container.requested", frozen=True, kw_only=True):
@@ -123,6 +125,9 @@ class ContainerWitnessed(ContainerEvent, tag="container.witnessed", frozen=True,
     assigned: AssignedNamespaces = {}
     """From the bundle's config.json."""
     actual: NamespaceReading | None = None
+    engine: str = ""
+    """Who had it started, by its bundle and annotations: `containerd`, `cri-o`, `podman`, `docker`,
+    or `containerd/NAME` for another containerd namespace than `k8s.io`; empty if nothing tells."""
     hook_time: str = ""
     """RFC 3339, by the hook's clock; the record's own time is when the daemon took it in."""
     hook_duration_ns: int = 0
@@ -138,6 +143,8 @@ class ContainerStarted(ContainerEvent, tag="container.started", frozen=True, kw_
     witnessed: bool = False
     """Whether the hook's record of this start was in by then."""
     unobservable: str = ""
+    still_running: bool = False
+    """It was on record as ended, wrongly: the same process was found running."""
 
 
 class Ending(enum.StrEnum):
@@ -153,10 +160,23 @@ class Ending(enum.StrEnum):
     """The runtime lists it as running, and its process is not there."""
 
 
+class DatedBy(enum.StrEnum):
+    """Who says when a process ended."""
+
+    RUNTIME = "runtime"
+    """CRI's `finished_at`."""
+    KERNEL = "kernel"
+    """Its pidfd became readable."""
+
+
 class ContainerStopped(ContainerEvent, tag="container.stopped", frozen=True, kw_only=True):
     """StopContainer was answered with OK, or the container was found ended."""
 
     ending: Ending = Ending.STOPPED
+    ended_at: str = ""
+    """RFC 3339: when its process ended, where that is known; the record's own time is later."""
+    dated_by: DatedBy | None = None
+    """Whose word `ended_at` is."""
 
 
 class ContainerRemoved(ContainerEvent, tag="container.removed", frozen=True, kw_only=True):
@@ -169,6 +189,9 @@ class PodStopped(PodEvent, tag="pod.stopped", frozen=True, kw_only=True):
     """StopPodSandbox was answered with OK, or the sandbox was found ended."""
 
     ending: Ending = Ending.STOPPED
+    ended_at: str = ""
+    """As in `ContainerStopped`, of the sandbox's own process."""
+    dated_by: DatedBy | None = None
 
 
 class PodRemoved(PodEvent, tag="pod.removed", frozen=True, kw_only=True):
@@ -196,10 +219,14 @@ class CallFailed(_Event, tag="call.failed", frozen=True, kw_only=True):
     """The status code; None if the call was cancelled or its connection closed."""
     pod: PodRef = PodRef()
     container: ContainerRef = ContainerRef()
+    still_running: bool = False
+    """A process of the container was there after the failure: the call ended nothing."""
 
 
 UNCLEAN_STOP: Final = "unclean_stop"
 """The reason of a gap from the last record of a daemon that was killed to the start of the next."""
+HANDED_OVER: Final = "handed over"
+"""The reason of a `daemon.stopped` after which another daemon goes on watching."""
 DISK_FULL: Final = "disk_full"
 """The reason of a gap, and of a stop, while there was no room to write."""
 

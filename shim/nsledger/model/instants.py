@@ -95,3 +95,11 @@ class Period:
 
 
 ALWAYS: Final = Period()
+
+FUTURE_SLACK_NS: Final = 5_000_000_000
+"""By how much the clocks of two programs of one node, or of a moment ago, may differ."""
+
+
+def is_future(at_ns: int, *, last_ns: int, now_ns: int) -> bool:
+    """Whether `at_ns` is later than anything that can be known: than now, and the last record."""
+    return at_ns > max(last_ns, now_ns) + FUTURE_SLACK_NS

@@ -6,7 +6,7 @@ silent disagrees with nobody.
 
 Of uts, mnt, cgroup and time CRI asks nothing: they are `not_requested`, and a mismatch only if the
 process has something else than the OCI spec assigned. That holds for uts too, which containerd
-makes follow hostNetwork without being asked.
+makes follow hostNetwork without being asked, and CRI-O does not.
 """
 
 from __future__ import annotations

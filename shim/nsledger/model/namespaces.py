@@ -82,22 +82,87 @@ class IdMapping(msgspec.Struct, frozen=True, array_like=True):
     length: UserId
 
 
+class ReadingSource(enum.StrEnum):
+    """How it is known which namespace of a type something has."""
+
+    PROC = "proc"
+    """Read in /proc/<pid>/ns by the daemon."""
+    HOOK = "hook"
+    """Read there by the OCI hook, and not any more by the daemon: the process had ended."""
+    PIN = "pin"
+    """Read at the path where the runtime keeps it mounted; no process was asked."""
+
+    __hash__ = str.__hash__
+
+
+NO_PROCESS: Final = "no_process"
+"""Why a type is missing of a sandbox that has no process and keeps no such namespace: nobody is in
+it, so there is nothing that another process could share."""
+
+
 class NamespaceReading(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The third layer, *actual*: what /proc/<pid>/ns said of one process at one moment."""
+    """The third layer, *actual*: which namespaces one process, or one sandbox, had at one moment.
+
+    Most are read in /proc/<pid>/ns. A sandbox may do without a process (CRI-O's default) and keep
+    its namespaces by bind mounts; then `pid` is 0, and `sources` says `pin` of what was found.
+    """
 
     pid: ProcessId
-    """Of the process, in the host's pid namespace."""
+    """Of the process, in the host's pid namespace; 0 for a sandbox without a process."""
     start_ticks: KernelNumber | None = None
     """Field 22 of /proc/<pid>/stat, clock ticks since boot: with it the pid is an identity."""
     namespaces: dict[NamespaceType, NamespaceIdentity] = {}
     missing: dict[NamespaceType, str] = {}
-    """Why a type could not be read: an errno name such as `ENOENT`, or `changed` if the process
-    was another one by the end of the reading."""
+    """Why a type could not be read: an errno name such as `ENOENT`, `changed` if the process was
+    another one by the end of the reading, or `no_process`."""
     for_children: dict[str, NamespaceIdentity] = {}
     """`pid_for_children` and `time_for_children`, only where they differ from `pid` and `time`."""
     uid_map: tuple[IdMapping, ...] = ()
     """/proc/<pid>/uid_map as the host sees it; empty where the user namespace is the host's."""
     gid_map: tuple[IdMapping, ...] = ()
+    sources: dict[NamespaceType, ReadingSource] = {}
+    """How each type was read, where that is not `proc`."""
+
+    def source(self, type_: NamespaceType) -> ReadingSource:
+        """How `type_` was read."""
+        return self.sources.get(type_, ReadingSource.PROC)
+
+    def filled_from(
+        self, other: NamespaceReading | None, source: ReadingSource
+    ) -> NamespaceReading:
+        """This reading, and what only `other`, which is by `source`, tells of the same thing.
+
+        A process keeps its namespaces until it leaves them, so what was read of it earlier is
+        better than nothing, which is all that /proc has once it ended. Readings of two different
+        processes are never mixed.
+        """
+        if other is None or not self._may_be(other, source):
+            return self
+        gained = {
+            type_: identity
+            for type_, identity in other.namespaces.items()
+            if type_ not in self.namespaces
+        }
+        if not gained:
+            return self
+        return msgspec.structs.replace(
+            self,
+            start_ticks=self.start_ticks if self.start_ticks is not None else other.start_ticks,
+            namespaces={**self.namespaces, **gained},
+            missing={type_: why for type_, why in self.missing.items() if type_ not in gained},
+            for_children=self.for_children or other.for_children,
+            uid_map=self.uid_map or other.uid_map,
+            gid_map=self.gid_map or other.gid_map,
+            sources={**self.sources, **dict.fromkeys(gained, source)},
+        )
+
+    def _may_be(self, other: NamespaceReading, source: ReadingSource) -> bool:
+        if source is ReadingSource.PIN:
+            return True
+        same_start = None in {self.start_ticks, other.start_ticks} or (
+            self.start_ticks == other.start_ticks
+        )
+        return self.pid == other.pid and same_start
 
     @property
     def complete(self) -> bool:
@@ -187,6 +252,15 @@ def assigned_by_oci(namespaces: list[tuple[str, str]]) -> AssignedNamespaces:
         if type_ is not None:
             assigned[type_] = path or NEW
     return assigned
+
+
+def pinned_paths(assigned: AssignedNamespaces) -> dict[NamespaceType, str]:
+    """Where a sandbox's namespaces are mounted: the paths to join that lead through no process."""
+    return {
+        type_: one
+        for type_, one in assigned.items()
+        if one.startswith("/") and not one.startswith("/proc/")
+    }
 
 
 # Id maps of user namespaces, compared by what they map and not by how they are cut into lines.

@@ -17,8 +17,9 @@ import msgspec
 from nsledger.errors import NsledgerError
 from nsledger.node import manifest as manifests
 from nsledger.node.changes import Part, Phase, Plan
-from nsledger.node.host import Content, Host
-from nsledger.node.manifest import ChangedFile, ChangedPart, Manifest
+from nsledger.node.crio import HOOK as HOOKS_ENTRY
+from nsledger.node.manifest import Manifest
+from nsledger.node.root import Content, Host
 
 _DIRECTORY_MODE: Final = 0o755
 _PRIVATE: Final = "/var/lib/nsledger"
@@ -84,6 +85,8 @@ def apply(host: Host, plan: Plan, *, version: str, proof: Proof, say: Say) -> No
         version=version,
         sources={**before.sources, **dict(plan.sources)},
         bypassed=before.bypassed and all(one.part is not Part.KUBELET for one in plan.phases),
+        containerd_program=plan.program or before.containerd_program,
+        containerd_main=plan.main or before.containerd_main,
     )
     if not plan.changes:
         return
@@ -100,32 +103,6 @@ def apply(host: Host, plan: Plan, *, version: str, proof: Proof, say: Say) -> No
         else:
             _forget(host, manifests.load(host) or kept)
         raise
-
-
-def undo(host: Host, part: ChangedPart, kept: Manifest, say: Say) -> Manifest:
-    """Take back one part of an installation; the manifest without it.
-
-    Raises:
-        EditedSinceError: a file was edited around our change; nothing of the part was touched.
-    """
-    back = [(file, _content_before(host, part.part, file)) for file in part.files]
-    _run_all(host, part.undo_before, say)
-    for file, content in back:
-        _put_back(host, file.path, content, say)
-    _run_all(host, part.undo_after, say)
-    left = kept.without(part.part)
-    manifests.save(host, left)
-    return left
-
-
-def send_back(host: Host, part: ChangedPart, kept: Manifest, say: Say) -> None:
-    """Put the files of `part` back, and keep in mind that they were installed.
-
-    Raises:
-        EditedSinceError: as `undo`.
-    """
-    undo(host, part, kept, say)
-    manifests.save(host, msgspec.structs.replace(kept, bypassed=True))
 
 
 def forget(host: Host, kept: Manifest) -> None:
@@ -154,7 +131,8 @@ class _Application:
             if not file.changes:
                 continue
             made = _make_parents(host, file.path)
-            if made:
+            if made and not file.path.endswith(f"/{HOOKS_ENTRY}"):
+                # CRI-O looks no more at a hooks directory that was removed and made again.
                 kept = _with_directories(kept, made)
                 manifests.save(host, kept)
             host.write(file.path, file.after)
@@ -172,32 +150,25 @@ class _Application:
         for phase in reversed(self._begun):
             commanded = phase.part in self._commanded
             if commanded:
-                _run_all(self._host, [one.argv for one in phase.undo_before], self._say)
+                run_all(self._host, [one.argv for one in phase.undo_before], self._say)
             for file in phase.files:
                 if file.changes:
                     try:
-                        _put_back(self._host, file.path, file.before, self._say)
+                        put_back(self._host, file.path, file.before, self._say)
                     except OSError as error:
                         self._say(f"could not put back {file.path}: {error.strerror}")
             if commanded:
-                _run_all(self._host, [one.argv for one in phase.undo_after], self._say)
+                run_all(self._host, [one.argv for one in phase.undo_after], self._say)
 
 
-def _content_before(host: Host, part: Part, file: ChangedFile) -> Content | None:
-    """What `file` has to hold when `part` is taken back; None: nothing."""
-    now = host.content(file.path)
-    if part is Part.HOOK:
-        return file.content_before
-    if part is Part.SHIM and file.before is None and now != file.after.content:
-        return now  # by now it is the admin's own
-    return file.without_ours(now)
-
-
-def _put_back(host: Host, path: str, content: Content | None, say: Say) -> None:
+def put_back(host: Host, path: str, content: Content | None, say: Say) -> None:
+    """`path` holds `content`, or is gone for None."""
     if content is None:
-        host.remove(path)
-        say(f"removed {path}")
+        if host.content(path) is not None:
+            host.remove(path)
+            say(f"removed {path}")
     elif host.content(path) != content:
+        _make_parents(host, path)
         host.write(path, content)
         say(f"restored {path}")
 
@@ -226,7 +197,18 @@ def _run(host: Host, argv: Sequence[str]) -> None:
         raise CommandFailedError(argv, code=done.code, stderr=done.stderr)
 
 
-def _run_all(host: Host, argvs: Sequence[Sequence[str]], say: Say) -> None:
+def run_each(host: Host, argvs: Sequence[Sequence[str]], say: Say) -> None:
+    """Run each; the first that fails ends it.
+
+    Raises:
+        CommandFailedError, OSError: it failed.
+    """
+    for argv in argvs:
+        say(f"running {' '.join(argv)}")
+        _run(host, argv)
+
+
+def run_all(host: Host, argvs: Sequence[Sequence[str]], say: Say) -> None:
     """Run each, whatever becomes of the one before."""
     for argv in argvs:
         say(f"running {' '.join(argv)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from nsledger.node.host import Content
+from nsledger.node.root import Content
 
 
 class Part(StrEnum):
@@ -70,15 +70,30 @@ class Phase:
 
 
 @dataclass(frozen=True, slots=True)
+class Missing:
+    """A part that was asked for, and of which there is nothing on the node to change."""
+
+    part: Part
+    found: str
+    """Why; a note of the plan says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """All of it, in order."""
 
     phases: tuple[Phase, ...]
     notes: tuple[str, ...] = ()
     """What the person at the terminal has to know: handlers left alone, restarts to be made."""
+    missing: tuple[Missing, ...] = ()
+    """An installation without them is half of one, which is not success."""
     sources: tuple[tuple[str, str], ...] = ()
     """Of each base runtime spec of ours the path of the admin's that it was made from; "" where
     it was made from the runtime's own default."""
+    program: str = ""
+    """containerd's, as the plan was made for it."""
+    main: str = ""
+    """Its main configuration file."""
 
     @property
     def changes(self) -> bool:

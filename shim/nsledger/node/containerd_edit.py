@@ -14,54 +14,63 @@ import tomlkit
 from tomlkit.items import AbstractTable, Array, Item
 
 from nsledger.node.containerd import Table
+from nsledger.node.containerd_files import BYTE_ORDER_MARK
+
+Place = tuple[str, ...]
+"""As `RuntimeHandler.place`."""
 
 _CRLF: Final = "\r\n"
 
 
 def with_import(text: str, path: str) -> str:
     """`text` of a main file, which imports `path` behind whatever it imports now."""
-    document: Any = tomlkit.parse(text)
+    document: Any = parsed(text)
     # What the file itself says; the effective list would repeat what its imports import.
     imports: Any = document.get("imports")
     if imports is None:
         document["imports"] = [path]
     elif path not in imports:
         imports.append(path)
-    return _with_line_ends_of(text, tomlkit.dumps(document))
+    return as_before(text, tomlkit.dumps(document))
 
 
-def with_runtimes(text: str, plugin: str, runtimes: Mapping[str, Table]) -> str:
+def with_handlers(text: str, plugin: str, tables: Mapping[Place, Table]) -> str:
     """`text` of a file, with the keys of each handler set in the section of `plugin`.
 
     A handler that the file does not name yet is put behind everything else.
     """
-    document = tomlkit.parse(text)
-    named = _below(document, "plugins", plugin, "containerd", "runtimes")
-    added: dict[str, Table] = {}
-    for name, keys in runtimes.items():
-        table = named.get(name)
-        if table is None:
-            added[name] = keys
+    document = parsed(text)
+    named = _below(document, "plugins", plugin, "containerd")
+    added: dict[Place, Table] = {}
+    for place, keys in tables.items():
+        table = _below(named, *place)
+        if not table:
+            added[place] = keys
             continue
         for key, value in keys.items():
             if table.get(key) != value:
-                _set(table, key, value)
+                _set(cast("MutableMapping[str, Any]", table), key, value)
     edited = tomlkit.dumps(document)
-    for name, keys in added.items():
+    for place, keys in added.items():
         edited = edited.rstrip("\n") + "\n\n" if edited.strip() else edited
-        edited += runtime_section(plugin, name, keys)
-    return _with_line_ends_of(text, edited)
+        edited += handler_section(plugin, place, keys)
+    return as_before(text, edited)
 
 
-def runtime_section(plugin: str, name: str, keys: Table) -> str:
+def handler_section(plugin: str, place: Place, keys: Table) -> str:
     """The section of one handler, to stand at the end of a file."""
-    header = f"plugins.{_quoted(plugin)}.containerd.runtimes.{_bare(name)}"
+    header = f"plugins.{_quoted(plugin)}.containerd.{'.'.join(_bare(key) for key in place)}"
     plain = {key: value for key, value in keys.items() if not isinstance(value, dict)}
     below: Table = {key: value for key, value in keys.items() if isinstance(value, dict)}
     text = f"[{header}]\n{tomlkit.dumps(plain)}"
     for key, table in below.items():
         text += f"\n[{header}.{_bare(key)}]\n{tomlkit.dumps(cast('Table', table))}"
     return text
+
+
+def parsed(text: str) -> tomlkit.TOMLDocument:
+    """`text` as a document that can be edited."""
+    return tomlkit.parse(text.removeprefix(BYTE_ORDER_MARK))
 
 
 def significant(table: Table) -> Table:
@@ -75,7 +84,7 @@ def significant(table: Table) -> Table:
 
 
 def _below(document: Any, *keys: str) -> Mapping[str, Any]:  # noqa: ANN401 - tomlkit's tables
-    at = document
+    at: Any = document
     for key in keys:
         at = at.get(key)
         if at is None:
@@ -101,11 +110,13 @@ def _set(table: MutableMapping[str, Any], key: str, value: object) -> None:
         item.trivia.indent = indents[0]
 
 
-def _with_line_ends_of(original: str, edited: str) -> str:
-    """`edited` with CRLF at every line's end if `original` has that everywhere."""
+def as_before(original: str, edited: str) -> str:
+    """`edited` with CRLF at every line's end if `original` has that everywhere, and its mark."""
     unix = edited.replace(_CRLF, "\n")
     lines = original.count("\n")
-    return unix.replace("\n", _CRLF) if lines and original.count(_CRLF) == lines else edited
+    is_crlf = lines and original.count(_CRLF) == lines
+    mark = BYTE_ORDER_MARK if original.startswith(BYTE_ORDER_MARK) else ""
+    return mark + (unix.replace("\n", _CRLF) if is_crlf else edited)
 
 
 def _bare(key: str) -> str:

@@ -23,11 +23,16 @@ INTERPRETER: Final = "/usr/bin/python3"
 """The system's, at a fixed place: a hook may have no PATH."""
 ISOLATED: Final = ("-I", "-S")
 
+TOMBSTONE: Final = b"raise SystemExit(0)\n"
+"""What stands in the hook's place for containers that were created with it, and start after it."""
+
 _FILES: Final = ("hook.py", "launch.py")
 _LAUNCHER: Final = "launch.py"
 _TIMEOUT_S: Final = 5
 """The runtime's limit; the hook's own deadline is far below."""
-CRIO_HOOK: Final = "/etc/containers/oci/hooks.d/nsledger.json"
+_OF_CRIO: Final = {r"^io\.container\.manager$": "^cri-o$"}
+"""CRI-O's own annotation on what it starts. podman reads the same directories, and its containers
+have `libpod` there: they are not started past the shim, and no hook runs for them."""
 
 
 class HookMissingError(NsledgerError):
@@ -71,14 +76,14 @@ def compile_command() -> tuple[str, ...]:
 
 
 def crio_hook() -> bytes:
-    """The JSON text of CRI-O's `hooks.d` entry.
+    """The JSON text of CRI-O's `hooks.d` entry, for containers of CRI-O alone.
 
     Source: containers/common `pkg/hooks/docs/oci-hooks.5.md`, version 1.0.0.
     """
     declared = {
         "version": "1.0.0",
         "hook": msgspec.to_builtins(entry()),
-        "when": {"always": True},
+        "when": {"annotations": _OF_CRIO},
         "stages": ["createRuntime"],
     }
     return json.dumps(declared, indent=2).encode() + b"\n"

@@ -14,8 +14,8 @@ import msgspec
 
 from nsledger.errors import NsledgerError
 from nsledger.node.changes import Command, FileChange, Part, Phase
-from nsledger.node.host import Content, Host
 from nsledger.node.reverse import EditedSinceError, content_without_ours
+from nsledger.node.root import Content, Host
 
 MANIFEST: Final = "/var/lib/nsledger/install/manifest.json"
 _MODE: Final = 0o600
@@ -97,6 +97,10 @@ class Manifest(msgspec.Struct, frozen=True):
     """As `Plan.sources`."""
     bypassed: bool = False
     """Whether the kubelet was sent back to the runtime's own socket."""
+    containerd_program: str = ""
+    """containerd's, by which the installation went; empty from an older version, and for CRI-O."""
+    containerd_main: str = ""
+    """Its main configuration file, likewise."""
 
     def with_phase(self, phase: Phase) -> Manifest:
         """This, and what `phase` changes. What a file was before the first time stays."""

@@ -8,19 +8,19 @@ from typing import Final
 import tomlkit
 
 from nsledger.errors import NsledgerError
-from nsledger.node import base_specs, hook_files, kubelet, unit_templates
-from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
+from nsledger.node import base_specs, crio, hook_files, kubelet, unit_templates
+from nsledger.node.changes import Command, FileChange, Missing, Part, Phase, Plan
 from nsledger.node.containerd import DEFAULT_SOCKET
+from nsledger.node.containerd_files import GeneratedConfigurationError, Keeper
 from nsledger.node.containerd_plan import changed_files
-from nsledger.node.host import Content, Host
-from nsledger.node.settings import NSLEDGER_TOML, SOCKET, Settings
+from nsledger.node.root import Content, Host
+from nsledger.node.settings import ENDPOINT, NSLEDGER_TOML, Settings
 from nsledger.node.survey import Survey
-
-ENDPOINT: Final = f"unix://{SOCKET}"
-CRIO_SOCKET: Final = "/run/crio/crio.sock"
 
 _MODE: Final = 0o644
 _PRIVATE_MODE: Final = 0o600
+_DROPPED_IN: Final = ("containerd", "kubelet")
+"""Services that a drop-in of ours orders."""
 _UNITS: Final = ("nsledger.service", "nsledger-verify.timer")
 
 Files = Mapping[str, bytes]
@@ -57,8 +57,18 @@ def plan(host: Host, found: Survey, *, program: str, parts: frozenset[Part]) -> 
             "processes of this kernel, or nsledger does not know them"
             for one in found.containerd.others
         ]
+    missing: tuple[Missing, ...] = ()
+    if isinstance(found.kubelet, kubelet.KubeletNotFoundError) and Part.KUBELET in parts:
+        missing = (Missing(Part.KUBELET, str(found.kubelet)),)
     sources = tuple((base_specs.path_for(source), source) for source in found.specs)
-    return Plan(phases=tuple(phases), notes=tuple(notes), sources=sources)
+    return Plan(
+        phases=tuple(phases),
+        notes=tuple(notes),
+        missing=missing,
+        sources=sources,
+        program=found.runtime.program if found.containerd else "",
+        main=found.runtime.main if found.containerd else "",
+    )
 
 
 def _phase(host: Host, found: Survey, part: Part, *, program: str, notes: list[str]) -> Phase:
@@ -88,7 +98,7 @@ def _hook(host: Host, found: Survey) -> Phase:
 
 def _shim(host: Host, found: Survey, program: str) -> Phase:
     files = unit_templates.shim_files(program, host.exists)
-    socket = found.containerd.configuration.socket if found.containerd else CRIO_SOCKET
+    socket = runtime_socket(found)
     if _is_admins(found, host):
         Settings.of(host).require(upstream=socket)
     elif socket != DEFAULT_SOCKET:
@@ -117,32 +127,59 @@ def _shim(host: Host, found: Survey, program: str) -> Phase:
 
 
 def _runtime(host: Host, found: Survey, notes: list[str]) -> Phase:
+    if found.crio is not None:
+        return _crio(host, found, found.crio, notes)
     if found.containerd is None:
-        # CRI-O reads its hooks directory by itself.
-        files = _changes(host, {hook_files.CRIO_HOOK: hook_files.crio_hook()})
-        return Phase(Part.CONTAINERD, files)
+        return Phase(Part.CONTAINERD, ())
     specs = {name: base_specs.path_for(source) for name, source in found.spec_of.items()}
     wanted = {path: text.encode() for path, text in changed_files(found.containerd, specs).items()}
+    for path in wanted:
+        if host.is_volatile(path):
+            keeper = Keeper("a file on a tmpfs, which the next boot takes away", "what fills it")
+            raise GeneratedConfigurationError(path=path, keeper=keeper)
     return _configured(host, found, Part.CONTAINERD, wanted, notes=notes)
 
 
+def _crio(host: Host, found: Survey, engine: crio.Crio, notes: list[str]) -> Phase:
+    """The hook, in a directory that CRI-O looks into; the drop-in and restart that it may need."""
+    place = crio.hook_place(host, engine)
+    wanted = {place.path: hook_files.crio_hook()}
+    if place.drop_in is not None:
+        wanted[crio.DROP_IN] = place.drop_in
+    files = _changes(host, wanted)
+    if not place.is_new:
+        return Phase(Part.CONTAINERD, files)
+    if not found.systemd_runs:
+        notes.append("crio has to be restarted: it does not look into a new directory")
+        return Phase(Part.CONTAINERD, files)
+    restart = Command(("systemctl", "restart", "crio"), "it looks into the new directory")
+    return Phase(Part.CONTAINERD, files, (restart,), undo_after=(restart,))
+
+
+def runtime_socket(found: Survey) -> str:
+    """Where the runtime listens: the shim's upstream."""
+    if found.containerd is not None:
+        return found.containerd.configuration.socket
+    return found.crio.socket if found.crio is not None else DEFAULT_SOCKET
+
+
 def _kubelet(host: Host, found: Survey, notes: list[str]) -> Phase:
-    place = found.kubelet
-    match place:
+    told = found.kubelet
+    match told:
         case kubelet.KubeletNotFoundError():
-            notes.append(f"{place}. {place.hint}")
+            notes.append(f"{told}. {told.hint}")
             return Phase(Part.KUBELET, ())
         case NsledgerError():
-            raise place
+            raise told
         case _:
-            path, text = kubelet.with_endpoint(place, ENDPOINT)
-    return _configured(host, found, Part.KUBELET, {path: text.encode()}, notes=notes)
+            path, data = kubelet.edit(host, told, ENDPOINT)
+    return _configured(host, found, Part.KUBELET, {path: data}, notes=notes)
 
 
 def _configured(host: Host, found: Survey, part: Part, wanted: Files, *, notes: list[str]) -> Phase:
     """Configuration of the service that `part` is named for, its drop-in, and its restart."""
-    service = part.value
-    if found.has_systemctl:
+    service = found.runtime.service if part is Part.CONTAINERD else part.value
+    if found.has_systemctl and service in _DROPPED_IN:
         path, text = unit_templates.drop_in(f"{service}.service.conf")
         wanted = {**wanted, path: text}
     files = _changes(host, wanted)

@@ -11,7 +11,7 @@ import difflib
 from typing import Final
 
 from nsledger.errors import NsledgerError
-from nsledger.node.host import Content
+from nsledger.node.root import Content
 
 _CONTEXT_LINES: Final = 1
 

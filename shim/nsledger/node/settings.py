@@ -14,10 +14,12 @@ from typing import Final
 from nsledger.errors import NsledgerError
 from nsledger.node.containerd import DEFAULT_SOCKET
 from nsledger.node.hook_files import SPOOL
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 
 NSLEDGER_TOML: Final = "/etc/nsledger/nsledger.toml"
 SOCKET: Final = "/run/nsledger/cri.sock"
+ENDPOINT: Final = f"unix://{SOCKET}"
+"""The socket as the kubelet is told of it."""
 LEDGER: Final = "/var/lib/nsledger/ledger"
 
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from nsledger.errors import NsledgerError
-from nsledger.node import containerd_files, kubelet
+from nsledger.model.endpoint import is_same_socket
+from nsledger.node import containerd_files, crio, kubelet, kubelet_process
 from nsledger.node import manifest as manifests
 from nsledger.node.base_specs import DEFAULT_SPEC, OUR_SPECS
 from nsledger.node.containerd import Configuration
 from nsledger.node.containerd_plan import Containerd, admins_base_spec
+from nsledger.node.crio import Crio
 from nsledger.node.hook_files import INTERPRETER, ISOLATED
-from nsledger.node.host import Done, Host
+from nsledger.node.kubelet import Kubelet
+from nsledger.node.located import SYSTEMD_RUNS, Located, located
 from nsledger.node.manifest import Manifest
-from nsledger.node.unit_files import read_unit
+from nsledger.node.root import Done, Host
+from nsledger.node.settings import Settings
 
-CONTAINERD_CONFIGURATION: Final = "/etc/containerd/config.toml"
-_CRIO_PROGRAMS: Final = ("/usr/bin/crio", "/usr/local/bin/crio")
-_SYSTEMD_RUNS: Final = "/run/systemd/system"
 _SYSTEMCTL: Final = "/usr/bin/systemctl"
 _HOOK_NEEDS: Final = "import json, sys; sys.exit(sys.version_info < (3, 9))"
 
@@ -65,16 +65,20 @@ class BaseSpecMissingError(NsledgerError):
 class Survey:
     """The node before the installation."""
 
+    runtime: Located
+    """Which runtime the kubelet uses, and by which file."""
     containerd: Containerd | None
     """None where the runtime is CRI-O."""
+    crio: Crio | None
+    """None where it is containerd."""
     dump: str
     """What containerd says is in force; empty for CRI-O."""
     specs: Mapping[str, bytes]
     """The base specs to start from, by path; the runtime's own default by the empty one."""
     spec_of: Mapping[str, str]
     """Of each handler the base spec that it has without us; empty for the default."""
-    kubelet: kubelet.Place | NsledgerError
-    """Where the kubelet is told its endpoint, or why that is not known."""
+    kubelet: Kubelet | NsledgerError
+    """What the kubelet is told and where, or why that is not known."""
     systemd_runs: bool
     """Whether services can be restarted; in an image they can be enabled at most."""
     has_systemctl: bool
@@ -89,7 +93,7 @@ def survey(
     Args:
         host: the node.
         containerd: the program, by name or path.
-        configuration: path of its main file, which need not exist.
+        configuration: path of its main file, which need not exist; empty for the one in force.
         endpoint: what the kubelet is to be told; errors name it.
         needs_runtime: whether the plan will touch the runtime's configuration.
 
@@ -100,35 +104,46 @@ def survey(
             `containerd_files` say why.
     """
     manifest = manifests.load(host)
-    found, dump = None, ""
+    told = _kubelet(host, endpoint)
+    runtime = located(
+        host, program=containerd, main=configuration, endpoint=runtime_endpoint(host, told)
+    )
+    found, found_crio, dump = None, None, ""
     specs: dict[str, bytes] = {}
     spec_of: dict[str, str] = {}
     if needs_runtime:
         require_interpreter(host)
-        if _has_program(host, containerd):
-            found, dump = look_at_containerd(host, containerd, configuration)
+        if not runtime.found:
+            raise RuntimeNotFoundError
+        if runtime.is_crio:
+            found_crio = crio.look(host)
+        else:
+            found, dump = look_at_containerd(host, runtime.program, runtime.main)
             ours = known_specs(host, manifest)
             for handler in found.handlers:
                 path = admins_base_spec(found, handler, ours)
                 spec_of[handler.name] = path
-                specs[path] = base_spec(host, containerd, handler.name, path)
-        elif not is_crio(host, containerd):
-            raise RuntimeNotFoundError
+                specs[path] = base_spec(host, runtime.program, handler.name, path)
     return Survey(
+        runtime=runtime,
         containerd=found,
+        crio=found_crio,
         dump=dump,
         specs=specs,
         spec_of=spec_of,
-        kubelet=_kubelet(host, endpoint),
-        systemd_runs=host.is_this_machine and host.exists(_SYSTEMD_RUNS),
+        kubelet=told,
+        systemd_runs=host.is_this_machine and host.exists(SYSTEMD_RUNS),
         has_systemctl=host.exists(_SYSTEMCTL),
         manifest=manifest,
     )
 
 
-def is_crio(host: Host, containerd: str) -> bool:
-    """Whether the node's runtime is CRI-O, and no containerd beside it."""
-    return not _has_program(host, containerd) and any(map(host.exists, _CRIO_PROGRAMS))
+def runtime_endpoint(host: Host, told: Kubelet | NsledgerError) -> str | None:
+    """What the kubelet calls, or called before nsledger; None where that is not known."""
+    if isinstance(told, NsledgerError) or told.endpoint is None:
+        return None
+    settings = Settings.of(host)
+    return settings.upstream if is_same_socket(told.endpoint, settings.listen) else told.endpoint
 
 
 def look_at_containerd(host: Host, program: str, main: str) -> tuple[Containerd, str]:
@@ -137,7 +152,7 @@ def look_at_containerd(host: Host, program: str, main: str) -> tuple[Containerd,
     Raises:
         NsledgerError: as `survey`.
     """
-    files = containerd_files.loaded(host.resolve(main), host.read, host.glob)
+    files = containerd_files.loaded(host.resolve(main), host.read, host.names)
     dump = effective_configuration(host, program, main)
     configuration = Configuration.parse(dump)
     return Containerd(main=main, files=files, configuration=configuration), dump
@@ -183,15 +198,6 @@ def _answer(host: Host, *argv: str) -> str:
     return done.stdout
 
 
-def _has_program(host: Host, program: str) -> bool:
-    if "/" in program:
-        return host.exists(program)
-    if host.enter:
-        directories = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/bin")
-        return any(host.exists(f"{directory}/{program}") for directory in directories)
-    return shutil.which(program) is not None
-
-
 def require_interpreter(host: Host) -> None:
     """Nothing, if the hook's interpreter can run it.
 
@@ -206,9 +212,8 @@ def require_interpreter(host: Host) -> None:
         raise InterpreterError
 
 
-def _kubelet(host: Host, endpoint: str) -> kubelet.Place | NsledgerError:
-    unit = read_unit("kubelet.service", host.read, host.glob)
+def _kubelet(host: Host, endpoint: str) -> Kubelet | NsledgerError:
     try:
-        return kubelet.find(unit, host.read, endpoint=endpoint)
+        return kubelet.read(host, endpoint=endpoint, running=kubelet_process.argv(host))
     except NsledgerError as error:
         return error

@@ -24,6 +24,10 @@ from nsledger.proc.process import open_process, read_file, read_stat
 CHANGED: Final = "changed"
 """Why a type is missing: the pid belongs to another process than the one that was meant."""
 
+PROCESS_ENDED: Final = frozenset({CHANGED, "ENOENT", "ESRCH"})
+"""Reasons which say that the process is not there any more, if all that is missing has them: links
+of a living one may be refused, but they do not vanish all at once."""
+
 _NS_GET_USERNS: Final = 0xB701
 """_IO(0xb7, 1): a descriptor of the owning user namespace; of a user namespace, its parent."""
 _NS_GET_ID: Final = 0x8008_B70D

@@ -7,11 +7,17 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
+from nsledger.model.namespaces import (
+    NO_PROCESS,
+    NamespaceIdentity,
+    NamespaceReading,
+    NamespaceType,
+    ReadingSource,
+)
 from nsledger.proc.namespaces import identity_of
 
 _NS_GET_NSTYPE: Final = 0xB703
@@ -50,8 +56,8 @@ def identify(path: str) -> tuple[NamespaceType, NamespaceIdentity] | None:
         if os.stat(path).st_dev != os.stat(_OWN).st_dev:
             return None
         namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return None
+    except (OSError, ValueError):
+        return None  # a ValueError is a path with a NUL in it
     try:
         type_ = type_of(namespace)
         return None if type_ is None else (type_, identity_of(namespace))
@@ -59,6 +65,37 @@ def identify(path: str) -> tuple[NamespaceType, NamespaceIdentity] | None:
         return None
     finally:
         os.close(namespace)
+
+
+NOT_A_NAMESPACE: Final = "not_a_namespace"
+"""Why a type is missing of a sandbox: the path where it should be mounted leads to none of it."""
+
+
+def read_pins(paths: Mapping[NamespaceType, str]) -> NamespaceReading:
+    """What a sandbox without a process has: the namespaces that are mounted at `paths`.
+
+    Types without a path are nobody's (`no_process`). Never raises. A path that this process does
+    not see as a namespace is tried once more as the node's first process sees it: a service
+    manager may have given the daemon mounts of its own.
+    """
+    namespaces: dict[NamespaceType, NamespaceIdentity] = {}
+    missing: dict[NamespaceType, str] = {}
+    for type_ in NamespaceType:
+        path = paths.get(type_)
+        if path is None:
+            missing[type_] = NO_PROCESS
+            continue
+        found = identify(path) or identify(f"/proc/1/root{path}")
+        if found is not None and found[0] is type_:
+            namespaces[type_] = found[1]
+        else:
+            missing[type_] = NOT_A_NAMESPACE if os.path.lexists(path) else "ENOENT"
+    return NamespaceReading(
+        pid=0,
+        namespaces=namespaces,
+        missing=missing,
+        sources=dict.fromkeys(namespaces, ReadingSource.PIN),
+    )
 
 
 def type_of(namespace: int) -> NamespaceType | None:

@@ -6,12 +6,15 @@ Source: Tetragon `api/v1/tetragon` (Process.ns), Inspektor Gadget's common field
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
+import msgspec
+
 from nsledger.model.instants import NotAnInstantError, unix_ns
 from nsledger.model.namespaces import NamespaceType
-from nsledger.query.targets import NotAQuestionError, Question, parse
+from nsledger.query.targets import ByProcessId, NotAQuestionError, Question, parse
 
 Event = Mapping[str, Any]
 
@@ -26,11 +29,15 @@ _KEYS: Final = {
     "pidNamespace": "pid",
 }
 """Inspektor Gadget (at the top or in `proc`) and Tracee."""
-_CONTAINERS: Final = ("container.id", "containerId")
+_CONTAINERS: Final = ("container.id", "containerId", "runtime.containerId", "docker")
+"""Falco; Tracee; Inspektor Gadget; Tetragon's process, which has the first 31 digits."""
+_CONTAINER_ID: Final = re.compile(r"(?:[\w.-]+://)?([0-9a-f]{8,64})", re.ASCII).fullmatch
 _TIMES: Final = ("time", "timestamp_raw", "timestamp", "evt.time")
 _NESTED: Final = ("proc", "output_fields", "process")
-_PLAUSIBLE_S: Final = 10**11
-"""A number below is seconds, and each thousandfold the next smaller unit."""
+_EARLIEST_NS: Final = 946_684_800 * 10**9
+"""The year 2000: no event of a pod is older, and no node has been up for as long."""
+_LEAST_BOOT_NS: Final = 10**9
+"""No container runs within a second of the boot."""
 
 
 def find(event: Event) -> Iterator[tuple[str, Question]]:
@@ -40,12 +47,10 @@ def find(event: Event) -> Iterator[tuple[str, Question]]:
         for place, (of_type, question) in found.items():
             if of_type == type_:
                 yield place, question
-    for place, value in _walk(event, _CONTAINERS):
-        if isinstance(value, str) and value not in {"", "host"}:
-            try:
-                yield place, parse(value)
-            except NotAQuestionError:
-                continue
+    for place, value in (*_walk(event, _CONTAINERS), *_container_ids(event)):
+        container_id = _CONTAINER_ID(value) if isinstance(value, str) else None
+        if container_id is not None:
+            yield place, ByProcessId(container_id[1])
 
 
 def at_key(event: Event, key: str) -> Question | None:
@@ -59,15 +64,27 @@ def at_key(event: Event, key: str) -> Question | None:
         return None
 
 
-def time_of(event: Event, key: str | None = None) -> int | None:
-    """Unix time in nanoseconds of `event`, told at `key` or where such tools tell it."""
-    if key is not None:
-        return _moment(_value(event, key))
-    for _, value in _walk(event, _TIMES):
-        moment = _moment(value)
-        if moment is not None:
-            return moment
-    return None
+class EventTime(msgspec.Struct, frozen=True):
+    """When an event says that it was."""
+
+    unix_ns: int | None = None
+    """Unix time; None if it says none."""
+    boot_ns: int | None = None
+    """Since the boot of its node, which it does not name: `bpf_ktime_get_boot_ns` writes that.
+
+    Beside `unix_ns`, it is what the same number may mean as well: 1.7e15 is a date in microseconds
+    or twenty days.
+    """
+
+
+def time_of(event: Event, key: str | None = None, *, latest_ns: int) -> EventTime:
+    """The time of `event`, told at `key` or where such tools tell it.
+
+    A number that is no date between 2000 and `latest_ns` in any unit is a time since boot.
+    """
+    values = [_value(event, key)] if key is not None else [it for _, it in _walk(event, _TIMES)]
+    found = (_moment(value, latest_ns) for value in values)
+    return next((one for one in found if one != EventTime()), EventTime())
 
 
 def _namespaces(event: Event) -> Iterator[tuple[str, tuple[str, Question]]]:
@@ -80,6 +97,20 @@ def _namespaces(event: Event) -> Iterator[tuple[str, tuple[str, Question]]]:
         of_key = _KEYS[place.rpartition(".")[2]]
         if str(value).isdecimal() and int(value) > 0:
             yield place, (of_key, parse(f"{of_key}:[{int(value)}]"))
+
+
+def _container_ids(event: Event) -> Iterator[tuple[str, object]]:
+    """Where whole objects tell of a container: Tetragon's pod and Inspektor Gadget's runtime."""
+    for name, inner in event.items():
+        if name.startswith("process_"):
+            process = _object(_object(inner).get("process"))
+            container = _object(_object(process.get("pod")).get("container"))
+            yield f"{name}.process.pod.container.id", container.get("id")
+            yield f"{name}.process.docker", process.get("docker")
+    for outer in ("runtime", "container"):
+        inner = _object(event.get(outer))
+        for key in ("containerId", "id"):
+            yield f"{outer}.{key}", inner.get(key)
 
 
 def _tetragon(event: Event) -> Iterator[tuple[str, Event]]:
@@ -114,22 +145,18 @@ def _object(value: object) -> Event:
     return cast("Event", value) if isinstance(value, dict) else {}
 
 
-def _moment(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
-    if isinstance(value, int | float) and value > 0:
-        return _scaled(value)
+def _moment(value: object, latest_ns: int) -> EventTime:
     if isinstance(value, str):
         try:
-            return unix_ns(value)
+            return EventTime(unix_ns(value))
         except NotAnInstantError:
-            return None
-    return None
-
-
-def _scaled(value: float) -> int:
-    """A number of seconds, milliseconds, microseconds or nanoseconds as nanoseconds."""
-    for factor in (1_000_000_000, 1_000_000, 1_000):
-        if value < _PLAUSIBLE_S * (1_000_000_000 // factor):
-            return int(value * factor)
-    return int(value)
+            value = int(value) if value.isdecimal() and value.isascii() else None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < 1 << 63:
+        return EventTime()
+    is_boot_time = isinstance(value, int) and _LEAST_BOOT_NS <= value < _EARLIEST_NS
+    boot_ns = int(value) if is_boot_time else None
+    for factor in (1_000_000_000, 1_000_000, 1_000, 1):
+        moment_ns = int(value * factor)
+        if _EARLIEST_NS <= moment_ns <= latest_ns:
+            return EventTime(moment_ns, boot_ns)
+    return EventTime(boot_ns=boot_ns)

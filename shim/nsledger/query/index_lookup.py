@@ -1,23 +1,23 @@
 """The answer to a question from an index and its ledger: the one that a fold over all would give.
 
 The index only tells which entries count. They are read from the ledger, hashed again, and folded
-by `domain.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
+by `state.ownership`; where the index cannot tell them apart from the rest, the rest is folded too.
 """
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Final, assert_never
 
 import msgspec
 
-from nsledger.index.builder import lines
 from nsledger.index.entries import Entries, Pointer, unpack
-from nsledger.index.schema import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.index.records import Records
 from nsledger.index.selection import Row, Selection, containers, processes, sandboxes
-from nsledger.index.store import Mark, pointer_of
-from nsledger.ledger import reader
+from nsledger.index.sqlite_tables import CONTAINER, SANDBOX, TYPES, signed
+from nsledger.index.store import Mark
 from nsledger.model.events import (
     ContainerStarted,
     ContainerWitnessed,
@@ -51,40 +51,51 @@ _NET: Final = frozenset({NamespaceType.NET})
 
 
 class Asking:
-    """One question to one index; `tail` are the records that the index has not got yet."""
+    """One question to one index, for a time."""
 
-    def __init__(
-        self,
-        database: sqlite3.Connection,
-        entries: Entries,
-        *,
-        period: Period,
-        tail: Sequence[Record],
-    ) -> None:
+    def __init__(self, records: Records, period: Period) -> None:
+        database = records.database
+        self._records = records
         self._database = database
-        self._entries = entries
+        self._entries = records.entries
         self._period = period
-        self._tail = tail
+        self._tail = records.tail
         self._selection = Selection(database, period)
         self._hosts = False
         """Whether every reading of the host's namespaces counts, and not only the new ones."""
 
     def pointers(self, question: Question) -> set[Pointer] | None:
         """To the entries that the answer depends on; None where that may be any."""
-        direct, seeds, types = self._begin(question)
+        if not self._collect(*self._begin(question)):
+            return None
+        self._add_tail()
+        return self._pointers()
+
+    def pod_pointers(self, pod_sandbox_ids: Iterable[str]) -> set[Pointer] | None:
+        """To the entries that the intervals of these pods depend on; None where that may be any."""
+        for id_ in pod_sandbox_ids:
+            seeds: list[Row] = []
+            for pod in self._records.with_kin(self._records.of_ids([id_])):
+                seeds += processes(self._database, "p.pod = ?", pod)
+            if not self._collect(set(), seeds, _ALL_TYPES):
+                return None
+        self._add_tail()
+        return self._pointers()
+
+    def _collect(self, direct: set[int], seeds: list[Row], types: frozenset[NamespaceType]) -> bool:
+        """Add the processes `seeds` and who was at an inode with them; False: it may be anybody."""
         seeds = [row for row in seeds if self._selection.meets(row)]
         self._selection.add(seeds)
         inodes = self._inodes(seeds, types) - direct
         ids, pods = {row.id for row in seeds}, {row.pod for row in seeds} - {0}
         for ino in direct:
             if not self._add_direct(ino):
-                return None
+                return False
         for ino in inodes:
             if self._is_mixed(ino):
-                return None
+                return False
             self._selection.add_around(ino, ids, pods)
-        self._add_tail()
-        return self._pointers()
+        return True
 
     def open_pointers(self) -> set[Pointer]:
         """To the entries of all processes that no record of theirs has ended."""
@@ -96,6 +107,8 @@ class Asking:
     def _pointers(self) -> set[Pointer]:
         """To the entries of all that was selected, and to those that always count."""
         found = self._selection.pointers()
+        # All that tells of their pods: which of it the folds need is theirs to say.
+        found |= self._records.told(self._records.with_kin(self._selection.pods()))
         for table, where in (("boot", ""), ("odd", ""), ("host", "" if self._hosts else "changed")):
             condition = f" WHERE {where}" if where else ""
             for (entry,) in self._database.execute(f"SELECT entry FROM {table}{condition}"):  # noqa: S608 - constants
@@ -258,44 +271,33 @@ def _inodes_in(records: Iterable[Record], types: Collection[NamespaceType]) -> s
 _FOREVER_NS: Final = (1 << 63) - 1
 
 
-def answer(
-    database: sqlite3.Connection,
-    reached: Mark,
-    ledger: str,
-    question: Question,
-    *,
-    asked: str,
-    period: Period,
-) -> Answer:
-    """Answer `question` from `ledger`, to where it ends now; `reached` is the index's mark.
+def answer(records: Records, question: Question, *, asked: str, period: Period) -> Answer:
+    """Answer `question` from a ledger, to where it ends now.
 
     Raises:
         EntryChangedError: the ledger is not what was indexed.
-        LedgerError: a line in it is no entry.
         UnreadableRecordError: an entry is no record.
         OSError: it cannot be read.
     """
-    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
-    entries = Entries(ledger)
-    pointers = Asking(database, entries, period=period, tail=tail).pointers(question)
+    database, reached = records.database, records.reached
+    tail, entries = records.tail, records.entries
+    pointers = Asking(records, period).pointers(question)
     if pointers is None:
-        everything = (decode(entry.line) for entry in reader.entries(ledger))
-        return find(everything, question, asked=asked, period=period)
+        return find(records.everything(), question, asked=asked, period=period)
     found = owners([*_records(entries, pointers), *tail], question)
     holes = [] if found and period.is_always else _holes(database, entries, reached, tail, period)
-    first = next(reader.entries(ledger), None)
-    last = tail[-1:] or _records(entries, [pointer_of(reached)])
+    first, last = records.first(), records.last()
     return conclude(
         found,
         holes,
         asked=asked,
         period=period,
-        first_time=None if first is None else decode(first.line).time,
-        last_time=last[0].time if last else None,
+        first_time=None if first is None else first.time,
+        last_time=None if last is None else last.time,
     )
 
 
-def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> list[Interval]:
+def open_intervals(records: Records) -> list[Interval]:
     """What no record has ended, by the records of those who are open.
 
     One of them may be over by the record of somebody else who got its inode since: whoever looks at
@@ -304,13 +306,25 @@ def open_intervals(database: sqlite3.Connection, reached: Mark, ledger: str) -> 
     Raises:
         As `answer`.
     """
-    tail = [decode(line) for _, line in lines(ledger, reached.seq, reached.end)]
-    entries = Entries(ledger)
-    pointers = Asking(database, entries, period=ALWAYS, tail=tail).open_pointers()
+    entries, tail = records.entries, records.tail
+    pointers = Asking(records, ALWAYS).open_pointers()
     ownership = Ownership()
     for record in [*_records(entries, pointers), *tail]:
         ownership.apply(record)
     return list(ownership.open_intervals())
+
+
+def ownership_of(records: Records, pod_sandbox_ids: Iterable[str]) -> Iterator[Record]:
+    """The records that the intervals of these pods depend on.
+
+    Raises:
+        As `answer`.
+    """
+    entries, tail = records.entries, records.tail
+    pointers = Asking(records, ALWAYS).pod_pointers(pod_sandbox_ids)
+    if pointers is None:
+        return records.everything()
+    return itertools.chain(_records(entries, pointers), tail)
 
 
 def _records(entries: Entries, pointers: Iterable[Pointer]) -> list[Record]:

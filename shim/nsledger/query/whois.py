@@ -6,8 +6,10 @@ import enum
 from collections.abc import Iterable, Sequence
 
 import msgspec
+from msgspec.structs import replace
 
-from nsledger.model.instants import ALWAYS, Period, unix_ns
+from nsledger.model.instants import ALWAYS, Period, is_future, unix_ns
+from nsledger.model.namespaces import NamespaceType
 from nsledger.model.record import Record
 from nsledger.query.targets import Named, Question, answers, names
 from nsledger.state.coverage import Unwatched, Watch
@@ -83,9 +85,10 @@ def owners(records: Iterable[Record], question: Question) -> list[Interval]:
     """
     ownership, found, named = Ownership(), list[Interval](), set[str]()
     for record in records:
-        named.add(names(question, record.event))
+        named |= {names(question, record.event)} - {""}  # nobody's containers have no address
         found += (one for one in ownership.apply(record) if answers(question, one, named))
     found += (one for one in ownership.open_intervals() if answers(question, one, named))
+    found = _without_wrong_ends(found)
     return _of_the_sandboxes(found) if isinstance(question, Named) else found
 
 
@@ -116,6 +119,46 @@ def conclude(
         first_time=first_time,
         last_time=last_time,
     )
+
+
+def not_of_the_future(answer: Answer, *, now_ns: int) -> Answer:
+    """The answer, or that nobody can know: the moment it is about has not come yet."""
+    begins = answer.at or answer.since
+    last_ns = 0 if answer.last_time is None else unix_ns(answer.last_time)
+    if begins is None or not is_future(unix_ns(begins), last_ns=last_ns, now_ns=now_ns):
+        return answer
+    return replace(
+        answer,
+        outcome=Outcome.UNKNOWN,
+        reason=f"{begins} has not come yet; the last record is of {answer.last_time}",
+        intervals=(),
+        live=None,
+    )
+
+
+def _without_wrong_ends(found: list[Interval]) -> list[Interval]:
+    """Without an interval that a record ended wrongly, where a later record took that back."""
+    longest: dict[tuple[str, str, NamespaceType, str], Interval] = {}
+    for one in found:
+        key = one.boot_id, one.owner.process_id, one.type, one.since
+        other = longest.get(key)
+        if other is None or (other.until is not None and _reaches(one, other)):
+            longest[key] = one
+    return [
+        one
+        for one in found
+        if one is longest[one.boot_id, one.owner.process_id, one.type, one.since]
+        or not one.identity.same_as(
+            longest[one.boot_id, one.owner.process_id, one.type, one.since].identity
+        )
+    ]
+
+
+def _reaches(one: Interval, other: Interval) -> bool:
+    """Whether `one` is over no sooner than `other`, which has an end."""
+    if one.until is None or other.until is None:
+        return one.until is None
+    return unix_ns(one.until) >= unix_ns(other.until)
 
 
 def _of_the_sandboxes(found: list[Interval]) -> list[Interval]:

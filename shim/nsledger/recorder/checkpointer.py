@@ -88,6 +88,8 @@ class Checkpointer:
         self._signed = GENESIS
         self._recorder = recorder
         self._attested = not attest
+        self._attested_seq = 0
+        """The record of what nobody vouches for, which the first checkpoint has to cover."""
         self._wanted_seq = 0
         self._covered = threading.Condition()
         self._tried_at_s = float("-inf")
@@ -171,6 +173,8 @@ class Checkpointer:
         if not self._attested and not self._attest(self._key):
             return
         head = self._head
+        if head.seq < self._attested_seq:
+            return  # Told, and not synced up to there: `synced` wakes this again.
         try:
             self._ledger_id = self._ledger_id or ledger_id(self._ledger)
             if self._ledger_id is None:
@@ -208,6 +212,9 @@ class Checkpointer:
             ticket = self._recorder.record(told, at=self._now(), sync=True)
             if not ticket.wait(_PATIENCE_S) or ticket.error is not None:
                 return False
+            self._attested_seq = ticket.seq or 0
+            with self._covered:
+                self._wanted_seq = max(self._wanted_seq, self._attested_seq)
             log.warning("ledger.unattested", from_seq=told.from_seq, through_seq=told.through_seq)
         self._attested = True
         return True

@@ -12,6 +12,7 @@ import os
 import threading
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -19,10 +20,11 @@ import structlog
 from nsledger.ledger import compression, files
 from nsledger.ledger.disk_room import free_bytes
 from nsledger.ledger.errors import LedgerError
-from nsledger.ledger.pruned import Pruned, remove_pruned, save
-from nsledger.model.events import DiskStage, LedgerPruned
+from nsledger.ledger.layout import Pruned, remove_pruned, save
+from nsledger.model.events import DiskStage, LedgerPruned, PruneRule
 from nsledger.model.record import Moment, rfc3339
 from nsledger.recorder import retention
+from nsledger.recorder.clock_trust import ClockTrust
 from nsledger.recorder.group_commit import word_for
 from nsledger.recorder.recorder import Recorder
 from nsledger.recorder.retention import RetentionLimits
@@ -49,6 +51,7 @@ class Maintenance:
         now: Callable[[], Moment],
         cover: Callable[[int, float], bool] = lambda _seq, _timeout_s: True,
         interval_s: float = 5.0,
+        clock_trust: ClockTrust | None = None,
     ) -> None:
         """Nothing is begun yet.
 
@@ -60,6 +63,7 @@ class Maintenance:
             now: The moment.
             cover: Has an entry signed, within so many seconds, before what it tells is done.
             interval_s: Between two rounds.
+            clock_trust: Whether the wall clock may remove anything; None makes one.
         """
         self.failures: Counter[str] = Counter()
         """Failed attempts, by errno name or class of the error."""
@@ -70,6 +74,9 @@ class Maintenance:
         self._now = now
         self._cover = cover
         self._interval_s = interval_s
+        self._clock_trust = clock_trust or ClockTrust()
+        self._no_age_before_ns = 0
+        """Monotonic: nothing goes for its age until then."""
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="maintenance", daemon=True)
 
@@ -120,10 +127,12 @@ class Maintenance:
 
     def _prune(self) -> None:
         segments = retention.found(self._directory)
+        now = self._now()
+        trusted = self._clock_trust.look(now) and now.mono_ns >= self._no_age_before_ns
         chosen = retention.choose(
             segments,
-            self._limits,
-            now_ns=self._now().time_ns,
+            self._limits if trusted else replace(self._limits, max_age_s=0),
+            now_ns=now.time_ns,
             needed_bytes=self._missing_bytes(),
         )
         if chosen is None:
@@ -132,6 +141,9 @@ class Maintenance:
         at = self._now()
         ticket = self._recorder.record(event, at=at, sync=True, urgent=True)
         if ticket.wait(_PATIENCE_S) and ticket.error is None:
+            if event.rule is PruneRule.MAX_AGE:
+                span_ns = int(retention.age_span_s(segments) * 1e9)
+                self._no_age_before_ns = at.mono_ns + span_ns
             # Who verifies with checkpoints believes no removal that none of them covers. A disk
             # that is full has to have its room all the same.
             if not self._cover(ticket.seq or 0, _COVER_S):

@@ -7,18 +7,10 @@ from typing import Final
 
 from nsledger.ledger.errors import LedgerError
 from nsledger.ledger.reader import entries_backwards
-from nsledger.model.events import (
-    UNCLEAN_STOP,
-    ClockStepped,
-    DaemonStopped,
-    Gap,
-    LedgerPruned,
-    LedgerRecovered,
-    SegmentAltered,
-    Source,
-)
+from nsledger.model.events import UNCLEAN_STOP, DaemonStarted, DaemonStopped, Gap, Source
 from nsledger.model.instants import NotAnInstantError, unix_ns
 from nsledger.model.record import Moment, Record, UnreadableRecordError, decode, rfc3339
+from nsledger.state.coverage import is_about_audit
 
 
 def last_moment(path: str) -> Moment | None:
@@ -44,8 +36,9 @@ def last_moment(path: str) -> Moment | None:
 # next
 # one watched was seen by nobody. How much that is nobody can know: a gap without a count.
 
-_LOOKED_AT: Final = 64
-"""Records that may follow a `daemon.stopped`: what was missed, told as the ledger was closed."""
+_LOOKED_AT: Final = 10_000
+"""Records about the audit alone that may follow a `daemon.stopped`: what was missed, told as the
+ledger was closed, and what daemons told that never got as far as `daemon.started`."""
 
 
 def unclean_stop(directory: str, now: Moment) -> Gap | None:
@@ -61,13 +54,14 @@ def unclean_stop(directory: str, now: Moment) -> Gap | None:
         for entry in islice(entries_backwards(directory), _LOOKED_AT):
             record = decode(entry.line)
             last = last or record
-            match record.event:
-                case DaemonStopped():
-                    return None
-                case ClockStepped() | Gap() | LedgerPruned() | LedgerRecovered() | SegmentAltered():
-                    continue
-                case _:
-                    break
+            event = record.event
+            if isinstance(event, DaemonStopped):
+                return None  # a successor's own start, if it came to one, is behind a hand-over
+            if isinstance(event, DaemonStarted) or not is_about_audit(event):
+                break
+        else:
+            if last is None or last.seq <= _LOOKED_AT:
+                return None  # no daemon has ever watched
     except (LedgerError, UnreadableRecordError):
         pass  # a damaged end is no clean one
     if last is None:

@@ -1,7 +1,8 @@
 """Which segments go: whole ones, the oldest first, never the two newest.
 
 The newest is being written. The one before it stays so that the ledger always begins with a record.
-Age is that of a segment's last record, which is no older than the first of the next one.
+Age is that of a segment's last record, which is no older than the first of the next one. Of those
+that are too old only the oldest goes at a time: see `age_span_s`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from nsledger.model.events import LedgerPruned, PruneRule, Source
 from nsledger.recorder.rotation import first_time_ns
 
 _KEPT: Final = 2
+_LONGEST_SPAN_S: Final = 3600.0
+"""So that a shorter `retention_max_age_days` takes effect in days and not in months."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +57,29 @@ def choose(
     most = len(segments) - _KEPT
     if most <= 0:
         return None
+    aged = min(1, _older(segments, now_ns - int(limits.max_age_s * 1e9)) if limits.max_age_s else 0)
     freed = list(accumulate(segment.size_bytes for segment in segments))
     excess = freed[-1] - limits.max_bytes if limits.max_bytes else 0
-    oldest_ns = now_ns - int(limits.max_age_s * 1e9) if limits.max_age_s else 0
     counts = {
-        PruneRule.MAX_AGE: _older(segments, oldest_ns),
+        PruneRule.MAX_AGE: aged,
         PruneRule.MAX_BYTES: _until(freed, excess),
         PruneRule.DISK: _until(freed, needed_bytes),
     }
     rule = max(counts, key=lambda rule: counts[rule])
     return (min(counts[rule], most), rule) if counts[rule] else None
+
+
+def age_span_s(segments: Sequence[Closed]) -> float:
+    """How long the oldest of `segments` was written for, in seconds, at most `_LONGEST_SPAN_S`.
+
+    Time removes no more than time brings: after a segment went for its age, the next one does not
+    before so much time has passed by the monotonic clock. A clock that is a year ahead, and
+    believed, then takes an hour at a time and not a year.
+    """
+    first, second = segments[0].first_time_ns, segments[1].first_time_ns
+    if first is None or second is None:
+        return _LONGEST_SPAN_S
+    return min(max(0.0, (second - first) / 1e9), _LONGEST_SPAN_S)
 
 
 def found(path: str) -> list[Closed]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from nsledger.model.judgement import Verdict
+from nsledger.model.judgement import HOST, Verdict
 from nsledger.model.namespaces import INHERITED, NEW, NamespaceMode, NamespaceType
 from nsledger.state.matrix import Matrix, Process
 
@@ -135,7 +135,7 @@ def why(type_: NamespaceType, rows: Sequence[Process], matrix: Matrix) -> str:
 
 def _reason(type_: NamespaceType, mode: str | None, rows: Sequence[Process], matrix: Matrix) -> str:
     if mode is None and type_ is NamespaceType.USER:
-        return "the pod did not ask for hostUsers: false"
+        return "CRI asked for no user namespace"
     if mode is None:
         return "CRI asked nothing of it"
     return f"{_asker(type_, mode, rows, matrix)} (CRI {_CRI_FIELDS[type_]}={mode[:20]})"
@@ -157,7 +157,7 @@ def _asker(type_: NamespaceType, mode: str, rows: Sequence[Process], matrix: Mat
 
 def _unasked(type_: NamespaceType, rows: Sequence[Process], matrix: Matrix) -> str:
     """Of a type that CRI has no field for: what it goes with, where that is known."""
-    if type_ is NamespaceType.UTS:
+    if type_ is NamespaceType.UTS and all(row.namespaces[type_].sharing == HOST for row in rows):
         network = matrix.processes[0].namespaces[NamespaceType.NET].requested
         if network == NamespaceMode.NODE:
             return ", as goes with hostNetwork; CRI cannot ask for it"

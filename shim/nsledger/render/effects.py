@@ -81,9 +81,9 @@ PRIVATE: Final = {
         "saw only its own processes",
     ),
     NamespaceType.MNT: Phrase(
-        "each have mounts of their own, where volumes share files and nothing else",
-        "has mounts of its own, where volumes share files and nothing else",
-        "had mounts of its own, where volumes share files and nothing else",
+        "each have mounts of their own, in which volumes and the pod's /dev/shm are the same files",
+        "has mounts of its own, in which volumes and the pod's /dev/shm are the same files",
+        "had mounts of its own, in which volumes and the pod's /dev/shm were the same files",
     ),
     NamespaceType.USER: Phrase(
         "each have a mapping of user ids of their own",

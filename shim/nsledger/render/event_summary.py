@@ -90,7 +90,7 @@ def summary(event: Event | UnknownEvent, screen: Screen) -> Piece:
         return gist
     found = "found"
     if event.not_before:
-        found = f"found, not so at {date_and_clock(event.not_before, screen.zone)[1]}"
+        found = f"found; it was not there at {date_and_clock(event.not_before, screen.zone)[1]}"
     return Piece(f"{found}: {gist.text}" if gist.text else found, gist.tone)
 
 
@@ -242,6 +242,8 @@ def _witnessed(event: ContainerWitnessed) -> Piece:
 
 
 def _read(actual: NamespaceReading) -> str:
+    if not actual.pid:
+        return f"no process, {len(actual.namespaces)} pinned"
     return f"pid {actual.pid}, {len(actual.namespaces)} of {len(NamespaceType)} read"
 
 

@@ -19,7 +19,7 @@ from nsledger.model.refs import PodRef
 from nsledger.render import causes, effects
 from nsledger.render.causes import label, listed
 from nsledger.state.coverage import Unwatched
-from nsledger.state.matrix import ORDER, Cell, Matrix, Process, State, lived_at_once
+from nsledger.state.matrix import NOBODYS, ORDER, Cell, Matrix, Process, State, may_be_with
 
 
 class SentenceKind(enum.StrEnum):
@@ -118,11 +118,11 @@ def _sentences(type_: NamespaceType, matrix: Matrix) -> Iterator[Sentence]:
     private = [
         row
         for row in single
-        if _is_private(row, type_) and not any(_may_be_there(one, row, type_) for one in rows)
+        if _is_private(row, type_) and not any(may_be_with(one, row, type_) for one in rows)
     ]
     yield from _alone(type_, [row for row in private if not _idle(row, matrix)], matrix)
     for row in single:
-        if row not in private:
+        if row not in private and row.namespaces[type_].reason != NOBODYS:
             yield _left_over(type_, row)
     for row in rows:
         if row.namespaces[type_].verdict is Verdict.MISMATCH:
@@ -135,14 +135,6 @@ def _is_private(row: Process, type_: NamespaceType) -> bool:
     cell = row.namespaces[type_]
     own = {PRIVATE, POD} if row.kind == "sandbox" else {PRIVATE}
     return cell.actual is not None and cell.sharing in own
-
-
-def _may_be_there(other: Process, row: Process, type_: NamespaceType) -> bool:
-    """Whether `other` may be in the same as `row`: nothing was read of it, or the same number."""
-    mine, theirs = row.namespaces[type_].actual, other.namespaces[type_].actual
-    if other is row or other.state != "running" or not lived_at_once(other, row):
-        return False
-    return mine is None or theirs is None or mine.same_as(theirs)
 
 
 def _idle(row: Process, matrix: Matrix) -> bool:
@@ -247,6 +239,9 @@ def _left_over(type_: NamespaceType, row: Process) -> Sentence:
         )
         text = f"{name} started in {whose} ({_kernel_name(type_, row)}); nobody else shown is in it"
         return _sentence(SentenceKind.WAS_SHARED, type_, [row], text)
+    if cell.actual is None and row.unobservable.startswith("not started"):
+        text = f"{name} was {row.unobservable}"
+        return _sentence(SentenceKind.NOT_STARTED, type_, [row], text)
     if cell.actual is None and row.state == "created":
         text = f"{name} was created, and no process of it was seen"
         return _sentence(SentenceKind.NOT_STARTED, type_, [row], text)

@@ -18,6 +18,7 @@ from nsledger.render.text import (
     shorten_middle,
     visible,
 )
+from nsledger.state.acceptance import Acceptance
 from nsledger.state.findings import Finding, Severity
 
 _TONES: Final = {
@@ -89,6 +90,22 @@ def draw_wide(findings: Sequence[Finding], screen: Screen) -> Iterator[str]:
         for one in findings
     ]
     yield from tables.draw(titles, rows, screen, flexible=("SUBJECT", "RECORDS", "FINDING"))
+
+
+def draw_accepted(accepted: Sequence[tuple[Finding, Acceptance]], screen: Screen) -> Iterator[str]:
+    """One line for each finding that somebody accepted, and why."""
+    if not accepted:
+        return
+    yield ""
+    yield paint(f"Accepted ({len(accepted)})", Tone.STRONG, color=screen.color)
+    for one, rule in accepted:
+        types = f" ({' '.join(one.types)})" if one.types else ""
+        by = f" by {rule.by}" if rule.by else ""
+        line = visible(
+            f"  {one.kind}{types}  {_subject(one, screen)}  until "
+            f"{moment(rule.until, screen.zone)}{by}: {rule.reason}"
+        )
+        yield line if screen.width is None else shorten(line, screen.width, screen.ellipsis)
 
 
 def _subject(one: Finding, screen: Screen) -> str:

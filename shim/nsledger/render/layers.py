@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nsledger.model.judgement import Verdict
-from nsledger.model.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType, ReadingSource
 from nsledger.render import tables
 from nsledger.render.matrix import CHANGED_SIGN, sharing_cell
 from nsledger.render.tables import Piece, moment
@@ -58,6 +58,8 @@ def _heading(process: Process, screen: Screen) -> Iterator[str]:
     about = [process.id[:13]]
     if process.kind == "container":
         about = [f"container {process.id[:13]}", f"attempt {process.attempt}"]
+    if any(cell.source is ReadingSource.PIN for cell in process.namespaces.values()):
+        about.append("no process, its namespaces are pinned")
     if process.pid is not None:
         about.append(f"pid {process.pid}")
     if process.since:

@@ -9,7 +9,7 @@ import msgspec
 
 from nsledger.model.events import DiskStage
 from nsledger.render.tables import moment
-from nsledger.render.text import Screen, Tone, paint, visible
+from nsledger.render.text import Screen, Tone, counted, paint, visible
 
 
 class RunningDaemon(msgspec.Struct, frozen=True):
@@ -18,6 +18,9 @@ class RunningDaemon(msgspec.Struct, frozen=True):
     pid: int
     since: str | None
     """RFC 3339: when it started."""
+    unanswered: str | None = None
+    """Why its socket gave no answer of the runtime within a second; empty if it did, and None where
+    nobody asked: the ledger is not that of the configuration."""
 
 
 class RecordSpan(msgspec.Struct, frozen=True):
@@ -81,11 +84,17 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[GapSum, ...]
     spool: SpoolCount | None
     """None where there is no spool directory."""
+    damage: str = ""
+    """The first entry that is not what was written, and how, where one was met."""
 
     @property
     def worries(self) -> list[str]:
         """What someone should look at; empty if nothing."""
         worries: list[str] = []
+        if self.daemon is not None and self.daemon.unanswered:
+            worries.append("the daemon does not relay")
+        if self.damage:
+            worries.append("the ledger is damaged")
         if self.storage.stopped:
             worries.append("nothing is written: the disk was full")
         if self.storage.disk_stage in {DiskStage.PRUNE, DiskStage.STOP}:
@@ -112,7 +121,7 @@ def draw(status: Status, screen: Screen) -> Iterator[str]:
     yield f"  records  {_records(status, screen)}"
     storage = status.storage
     yield (
-        f"  size     {size(storage.size_bytes)} in {storage.segments} segments, "
+        f"  size     {size(storage.size_bytes)} in {counted(storage.segments, 'segment')}, "
         f"{storage.compressed} of them compressed"
     )
     if status.pruned is not None:
@@ -141,7 +150,9 @@ def _daemon(status: Status, screen: Screen) -> str:
     if status.daemon is None:
         return "none writes it"
     since = f" since {moment(status.daemon.since, screen.zone)}" if status.daemon.since else ""
-    return f"pid {status.daemon.pid}{since}"
+    unanswered = status.daemon.unanswered
+    answers = {None: "", "": ", relays"}.get(unanswered, f", does not relay: {unanswered}")
+    return f"pid {status.daemon.pid}{since}{visible(answers)}"
 
 
 def _records(status: Status, screen: Screen) -> str:

@@ -52,6 +52,8 @@ def subject_text(event: Event | UnknownEvent, screen: Screen, width: int | None)
     of_container = ""
     if container is not None:
         of_container = visible(container.name or container.container_id[:13])
+        if container.attempt:
+            of_container += f"#{container.attempt}"
     if of_pod and of_container:
         of_container = screen.arrow + of_container
     if width is not None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from nsledger.model.judgement import HOST, POD, PRIVATE, UNKNOWN, Verdict
-from nsledger.model.namespaces import NamespaceType
+from nsledger.model.namespaces import NamespaceType, ReadingSource
 from nsledger.render.tables import GAP, Piece
 from nsledger.render.text import (
     GROUPS,
@@ -24,7 +24,7 @@ from nsledger.render.text import (
     shorten_middle,
     visible,
 )
-from nsledger.state.matrix import ORDER, Matrix, Process
+from nsledger.state.matrix import NOBODYS, ORDER, Matrix, Process
 
 HOSTS_BY_DEFAULT: Final = {NamespaceType.USER, NamespaceType.TIME}
 """Every ordinary pod is in the host's: red as well, but not as loud as what a pod asked for."""
@@ -151,7 +151,10 @@ def _name(process: Process) -> str:
 def _about(process: Process) -> str:
     if process.state != "running":
         return process.state
-    return f"pid {process.pid}" if process.pid is not None else "no pid"
+    if process.pid is not None:
+        return f"pid {process.pid}"
+    pinned = any(cell.source is ReadingSource.PIN for cell in process.namespaces.values())
+    return "pinned" if pinned else "no pid"
 
 
 def _pieces(process: Process, type_: NamespaceType, screen: Screen) -> tuple[Piece, Piece]:
@@ -202,7 +205,7 @@ def _notes(matrix: Matrix, screen: Screen) -> Iterator[str]:
             continue
         for type_ in ORDER:
             cell = process.namespaces[type_]
-            if cell.sharing == UNKNOWN and cell.reason:
+            if cell.sharing == UNKNOWN and cell.reason not in {"", NOBODYS}:
                 yield visible(f"? {_name(process)} {type_}: {cell.reason}")
     if matrix.earlier_attempts:
         count = matrix.earlier_attempts

@@ -9,7 +9,7 @@ import msgspec
 from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
 from nsledger.render import tables
 from nsledger.render.tables import Piece, moment, zone_name
-from nsledger.render.text import Screen, Tone, paint
+from nsledger.render.text import Screen, Tone, counted, paint
 from nsledger.render.whois_text import owner
 from nsledger.state.intervals import Interval
 
@@ -49,7 +49,8 @@ def draw(report: OrphansReport, screen: Screen) -> Iterator[str]:
         yield paint(note, Tone.FAINT, color=screen.color)
     if report.unreadable_processes:
         yield paint(
-            f"{report.unreadable_processes} processes could not be looked at: there may be more",
+            f"{counted(report.unreadable_processes, 'process', 'processes')} could not be looked "
+            "at: there may be more",
             Tone.WARNING,
             color=screen.color,
         )

@@ -104,6 +104,8 @@ class _Pod(msgspec.Struct, omit_defaults=True, kw_only=True):
     bad: list[str] = []
     """Why layers disagree, or what changed, in one line each."""
     earlier: int = 0
+    findings: list[int] = []
+    """Places of those about it in the list of findings."""
     processes: list[_Process]
     why: list[tuple[int, str, str, tuple[int, ...]]]
     """Type, kind, sentence and records."""
@@ -165,7 +167,7 @@ def page_data(report: Report) -> bytes:
             "first": history.first,
             "last": history.last,
         },
-        "pods": [_pod(matrix, picture.usual) for matrix in picture.pods],
+        "pods": [_pod(matrix, picture.usual, report.findings) for matrix in picture.pods],
         "namespaces": [
             _Namespace(
                 _PLACE[one.type],
@@ -183,7 +185,7 @@ def page_data(report: Report) -> bytes:
     return msgspec.json.encode(_visible(msgspec.to_builtins(told)))
 
 
-def _pod(matrix: Matrix, usual: AbstractSet[NamespaceType]) -> _Pod:
+def _pod(matrix: Matrix, usual: AbstractSet[NamespaceType], findings: Sequence[Finding]) -> _Pod:
     line = pod_line(matrix)
     return _Pod(
         k8s_namespace=matrix.pod.k8s_namespace,
@@ -199,6 +201,11 @@ def _pod(matrix: Matrix, usual: AbstractSet[NamespaceType]) -> _Pod:
         host=[_PLACE[type_] for type_ in line.host if type_ not in usual],
         bad=[*_mismatches(matrix), *_changes(matrix)],
         earlier=matrix.earlier_attempts,
+        findings=[
+            at
+            for at, one in enumerate(findings)
+            if one.pod and one.pod.pod_sandbox_id == matrix.pod.pod_sandbox_id
+        ],
         processes=[_process(process, usual) for process in matrix.processes],
         why=[
             (_PLACE[of_type.type], one.kind, one.text, one.records)

@@ -12,11 +12,14 @@ from nsledger.render.matrix import HOSTS_BY_DEFAULT
 from nsledger.render.tables import Piece, moment, zone_name
 from nsledger.render.text import Screen, Tone, cite, paint, shorten, visible
 from nsledger.state.coverage import Unwatched
+from nsledger.state.findings import MISMATCHES, Kind
 from nsledger.state.matrix import Matrix
 from nsledger.state.pod_summary import PodLine
 
 _ROOM_FOR_TIMES: Final = 100
 _EPOCH: Final = "1970-01-01T00:00:00Z"
+_TOLD_BESIDE: Final = {Kind.HOST_NAMESPACE, Kind.UNOBSERVABLE, *MISMATCHES.values()}
+"""Findings that other columns of the table tell already."""
 _VERDICTS: Final = {
     None: Tone.FAINT,
     Verdict.MATCH: Tone.GOOD,
@@ -32,11 +35,13 @@ def draw_pod_table(
     *,
     types: Sequence[NamespaceType] = (),
     wide: bool = False,
+    headers: bool = True,
+    cgroup_version: int = 0,
 ) -> Iterator[str]:
-    """One line per pod.
+    """One line per pod; without `headers` nothing else.
 
-    The host's user and time namespaces, which every ordinary pod is in, are only shown if `types`
-    asks for them, or wide.
+    The host's namespaces that every ordinary pod is in (user, time; on cgroup v1 cgroup) are only
+    shown if `types` asks for them, or wide.
     """
     if not lines:
         return
@@ -44,17 +49,38 @@ def draw_pod_table(
     titles = ["POD", "STATE", "CONTAINERS", "HOST'S", "VERDICT"]
     if wide or screen.width is None or screen.width >= _ROOM_FOR_TIMES:
         titles.append(f"SINCE ({zone})")
+    has_findings = any(set(line.findings) - _TOLD_BESIDE for line in lines)
+    if has_findings:
+        titles.insert(titles.index("VERDICT") + 1, "FINDINGS")
     if wide:
         titles += ["SHARED", "SANDBOX ID", "UID", "IP", "HANDLER"]
-    hidden = set[NamespaceType]() if wide or types else HOSTS_BY_DEFAULT
-    rows = [_row(line, screen, hidden)[: len(titles)] for line in lines]
-    yield from tables.draw(titles, rows, screen, flexible=("POD",))
-    if hidden and any(hidden & set(line.host) for line in lines):
-        note = "user and time are left out, which are the host's for every ordinary pod: -o wide"
+    usual = HOSTS_BY_DEFAULT | set[NamespaceType](
+        [NamespaceType.CGROUP] if cgroup_version == 1 else []
+    )
+    hidden = set[NamespaceType]() if wide or types else usual
+    rows = [_row(line, screen, hidden, has_findings=has_findings)[: len(titles)] for line in lines]
+    yield from tables.draw(titles, rows, screen, flexible=("POD",), headers=headers)
+    if headers and hidden and any(hidden & set(line.host) for line in lines):
+        left_out = (
+            "cgroup (v1), user and time" if len(usual) > len(HOSTS_BY_DEFAULT) else "user and time"
+        )
+        note = f"{left_out} are left out, which are the host's for every ordinary pod: -o wide"
         yield paint(note, Tone.FAINT, color=screen.color)
 
 
-def _row(line: PodLine, screen: Screen, hidden: set[NamespaceType]) -> list[Piece]:
+def _findings(line: PodLine, screen: Screen) -> Piece:
+    found = [kind for kind in line.findings if kind not in _TOLD_BESIDE]
+    if not found:
+        return Piece("-", Tone.FAINT)
+    if Kind.SHIM_BYPASSED in found:
+        return Piece(f"{screen.host_sign} bypassed", Tone.HOST)
+    first, *others = found
+    return Piece(f"{first} +{len(others)}" if others else first, Tone.WARNING)
+
+
+def _row(
+    line: PodLine, screen: Screen, hidden: set[NamespaceType], *, has_findings: bool
+) -> list[Piece]:
     hosts = [type_ for type_ in line.host if type_ not in hidden]
     loud = set(hosts) - HOSTS_BY_DEFAULT
     word = "not judged" if line.verdict is None else line.verdict.replace("_", " ")
@@ -73,13 +99,20 @@ def _row(line: PodLine, screen: Screen, hidden: set[NamespaceType]) -> list[Piec
         if hosts
         else Piece("-", Tone.FAINT),
         Piece(word, tone),
-        Piece(moment(line.since, screen.zone) if line.since else "-"),
+        *([_findings(line, screen)] if has_findings else []),
+        Piece(_since(line, screen)),
         Piece(" ".join(shared) or "-"),
         Piece(line.pod.pod_sandbox_id[:13], Tone.FAINT),
         Piece(line.pod.uid or "-", Tone.FAINT),
         Piece(",".join(line.ips) or "-"),
         Piece(line.pod.runtime_handler or "-"),
     ]
+
+
+def _since(line: PodLine, screen: Screen) -> str:
+    if not line.since:
+        return "-"
+    return f"{'seen ' if line.seen_since else ''}{moment(line.since, screen.zone)}"
 
 
 def draw_unwatched(holes: Sequence[Unwatched], screen: Screen) -> Iterator[str]:

@@ -31,18 +31,20 @@ def draw(
     screen: Screen,
     *,
     flexible: Sequence[str] = (),
+    headers: bool = True,
 ) -> Iterator[str]:
-    """The lines of the grid, titles first; `flexible` columns give way where it is too wide."""
+    """The table's lines, titles first; `flexible` columns give way where it is too wide."""
     shown = [[visible(piece.text) for piece in row] for row in rows]
     widths = fit(
         [
-            max(columns(text) for text in (title, *(row[at] for row in shown)))
+            max(columns(text) for text in (title if headers else "", *(row[at] for row in shown)))
             for at, title in enumerate(titles)
         ],
         screen.width,
         [at for at, title in enumerate(titles) if title in flexible],
     )
-    yield _line([(title, Tone.FAINT) for title in titles], widths, screen)
+    if headers:
+        yield _line([(title, Tone.FAINT) for title in titles], widths, screen)
     for row, texts in zip(rows, shown, strict=True):
         cells = [(text, piece.tone) for text, piece in zip(texts, row, strict=True)]
         yield _line(cells, widths, screen)

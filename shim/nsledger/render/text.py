@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import enum
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -16,6 +17,8 @@ from typing import Final
 
 _PERHAPS_WIDE: Final = re.compile(r"[^\x20-\x7e\u25b2\u2260\u2026\u203a]").search
 """All but ASCII and this program's own signs."""
+_WIDE: Final = frozenset({"W", "F"})
+"""Of East Asian width (UAX #11): two columns of a terminal."""
 _INVISIBLE: Final = re.compile(r"[^\x20-\x7e]")
 
 
@@ -55,6 +58,11 @@ def shorten_middle(text: str, width: int, ellipsis: str = "…") -> str:
     return _head(text, room - columns(tail)) + ellipsis + tail
 
 
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """`1 segment`, `2 segments`."""
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def cite(records: Iterable[int]) -> str:
     """`record 412` or `records 412, 415`; empty if there are none."""
     numbers = [str(seq) for seq in records]
@@ -70,9 +78,7 @@ def columns(text: str) -> int:
     """How many columns `text` takes at most; a character that combines counts as one."""
     if _PERHAPS_WIDE(text) is None:
         return len(text)
-    from rich.cells import get_character_cell_size  # noqa: PLC0415 - names are ASCII, mostly
-
-    return sum(max(1, get_character_cell_size(one)) for one in text)
+    return sum(2 if unicodedata.east_asian_width(one) in _WIDE else 1 for one in text)
 
 
 def _head(text: str, width: int) -> str:

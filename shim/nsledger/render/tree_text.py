@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import msgspec
 
 from nsledger.model.namespaces import NamespaceIdentity, NamespaceType
-from nsledger.render.text import Screen, Tone, paint, visible
+from nsledger.render.text import Screen, Tone, counted, paint, visible
 
 
 class Branch(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +41,8 @@ def draw(tree: Tree, screen: Screen) -> Iterator[str]:
         yield from _draw_all(branches, screen, indent="", is_top=True)
     if tree.unreadable_processes:
         yield paint(
-            f"{tree.unreadable_processes} processes could not be looked at: there may be more",
+            f"{counted(tree.unreadable_processes, 'process', 'processes')} could not be looked at: "
+            "there may be more",
             Tone.WARNING,
             color=screen.color,
         )
@@ -56,17 +57,25 @@ def _draw_all(
         mark, below = (corner, "   ") if is_last else (fork, bar)
         if is_top:
             mark = below = ""
-        yield indent + mark + _line(branch, screen)
+        yield from _lines(branch, screen, indent + mark, indent + below + "   ")
         yield from _draw_all(branch.branches, screen, indent=indent + below)
 
 
-def _line(branch: Branch, screen: Screen) -> str:
-    parts = [f"{branch.type}:[{branch.identity.ino}]"]
+def _lines(branch: Branch, screen: Screen, first: str, next_: str) -> Iterator[str]:
+    """One namespace: what it is, and whose, on as many lines as the screen needs for that."""
+    parts: list[tuple[str, Tone | None]] = [(f"{branch.type}:[{branch.identity.ino}]", None)]
     if branch.is_host:
-        parts.append(paint(f"{screen.host_sign} host", Tone.HOST, color=screen.color))
-    parts.append(f"{branch.processes} process{'' if branch.processes == 1 else 'es'}")
+        parts.append((f"{screen.host_sign} host", Tone.HOST))
+    parts.append((f"{branch.processes} process{'' if branch.processes == 1 else 'es'}", None))
     if branch.identity.owner_ino is not None and branch.type is not NamespaceType.USER:
-        owner = f"owned by user:[{branch.identity.owner_ino}]"
-        parts.append(paint(owner, Tone.FAINT, color=screen.color))
-    parts += [paint(visible(one), Tone.STRONG, color=screen.color) for one in branch.owners]
-    return "  ".join(parts)
+        parts.append((f"owned by user:[{branch.identity.owner_ino}]", Tone.FAINT))
+    parts += [(visible(one), Tone.STRONG) for one in branch.owners]
+    line, width = first, len(first)
+    for number, (text, tone) in enumerate(parts):
+        gap = "" if number == 0 else "  "
+        if number and screen.width is not None and width + len(gap + text) > screen.width:
+            yield line
+            line, width, gap = next_, len(next_), ""
+        line += gap + (text if tone is None else paint(text, tone, color=screen.color))
+        width += len(gap + text)
+    yield line

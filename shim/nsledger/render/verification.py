@@ -57,6 +57,9 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
     signed_through: int | None
     """The newest entry that a checkpoint vouches for, 0 for none; null if none were given."""
     damage: Damaged | None
+    anchored: bool = False
+    """Whether something outside the ledger vouches for its end: a checkpoint of its last entry, or
+    of one before. Without, it is consistent, and a cut at its end would not show."""
     unattested: tuple[Span, ...] = ()
     """Entries that a daemon found at its start and that no checkpoint of before vouches for: of one
     that was killed, or anybody's (`ledger.unattested`)."""
@@ -75,6 +78,7 @@ class Verification(msgspec.Struct, frozen=True, kw_only=True):
             unfinished_bytes=verified.unfinished_bytes,
             signed_through=verified.signed_through if signed else None,
             damage=None,
+            anchored=signed and verified.signed_through > 0,
             unattested=tuple(
                 Span(said_by_seq=note.seq, from_seq=note.from_seq, through_seq=note.through_seq)
                 for note in verified.notes
@@ -132,6 +136,8 @@ def draw(found: Verification, screen: Screen) -> Iterator[str]:
     yield _trusted(found)
     if found.signed_through:
         yield f"  signed   entry {found.signed_through} and all before it, by a checkpoint"
+    elif found.head is not None and found.head.seq:
+        yield "  anchor   consistent, not anchored: a cut at the end would not show"
     if found.head is not None and found.head.seq:
         yield f"  head     {found.head.seq} {found.head.digest}"
     if found.first_seq > 1:

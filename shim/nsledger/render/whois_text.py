@@ -43,7 +43,7 @@ def _sentence(answer: Answer, screen: Screen) -> str:
             said, tone = f"{screen.host_sign} the host's{inside}", Tone.HOST
         case Outcome.ONE_POD:
             alone = _alone(answer.intervals)
-            said = pods[0] if alone is None else f"{owner(alone, screen)}, pid {alone.pid}"
+            said = pods[0] if alone is None else f"{owner(alone, screen)}, {_pid(alone)}"
             tone = Tone.STRONG
         case Outcome.SEVERAL_PODS:
             said, tone = f"{_count(len(pods), 'pod')} on record", Tone.STRONG
@@ -77,6 +77,10 @@ def _alone(intervals: Sequence[Interval]) -> Interval | None:
     """One of the intervals, if all are of one process."""
     processes = {(one.boot_id, one.owner, one.pid) for one in intervals}
     return intervals[0] if len(processes) == 1 else None
+
+
+def _pid(one: Interval) -> str:
+    return f"pid {one.pid}" if one.pid else "no process, pinned"
 
 
 def _count(number: int, noun: str) -> str:
@@ -123,7 +127,7 @@ def _row(one: Interval, life: Life | None, screen: Screen) -> list[Piece]:
     return [
         Piece(_namespace(one)),
         Piece(owner(one, screen), tone),
-        Piece(str(one.pid)),
+        Piece(str(one.pid) if one.pid else "pinned", Tone.PLAIN if one.pid else Tone.FAINT),
         Piece(("~ " if one.seen_since else "") + moment(one.since, screen.zone)),
         Piece(_until(one, screen)),
         Piece(life or "", Tone.PLAIN if life in {None, Life.THERE} else Tone.WARNING),

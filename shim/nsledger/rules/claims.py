@@ -14,6 +14,7 @@ from nsledger.model.judgement import Rule, Sharing
 from nsledger.model.namespaces import (
     INHERITED,
     NEW,
+    NO_PROCESS,
     Assignment,
     NamespaceIdentity,
     NamespaceMode,
@@ -35,7 +36,8 @@ class JudgementContext:
 
     host: NamespaceReading
     sandbox: NamespaceReading | None
-    """None if the sandbox has no process on this kernel."""
+    """None if nothing was read of it: then nothing is known of what its containers share with it.
+    A type that is missing as `no_process` is known to be nobody's, which is something else."""
     siblings: Mapping[str, NamespaceReading] = field(default_factory=dict[str, NamespaceReading])
     """The pod's other running containers by name; their order means nothing."""
     target: NamespaceReading | None = None
@@ -131,7 +133,7 @@ class ClaimResolver:
         A younger sibling does not count: it may have joined this process (an ephemeral container).
         """
         before = [self.hosts(), *self._siblings_before()]
-        if self.around.sandbox is not None:
+        if not self._sandbox_has_none():
             before.append(self._sandboxes())
         if self.around.target is not None:
             before.append(self.targets())
@@ -148,14 +150,20 @@ class ClaimResolver:
             return Exactly(found)
         around = self.around
         for process in (around.sandbox, around.target, *around.siblings.values(), around.host):
-            if process is not None and path == f"/proc/{process.pid}/ns/{self.type_}":
+            if process is None or not process.pid:
+                continue
+            if path == f"/proc/{process.pid}/ns/{self.type_}":
                 return self._that_of(process, "the namespace behind the path was not read")
         return NoneOf(doubt="nobody looked where the path leads")
 
     def _sandboxes(self) -> Claim:
-        absent = self.around.sandbox is None
-        doubt = "the sandbox has no process" if absent else "the sandbox's was not read"
+        none = self._sandbox_has_none()
+        doubt = "the sandbox has no process" if none else "the sandbox's was not read"
         return self._that_of(self.around.sandbox, doubt)
+
+    def _sandbox_has_none(self) -> bool:
+        sandbox = self.around.sandbox
+        return sandbox is not None and sandbox.missing.get(self.type_) == NO_PROCESS
 
     def _that_of(self, process: NamespaceReading | None, doubt: str) -> Claim:
         identity = None if process is None else process.namespaces.get(self.type_)

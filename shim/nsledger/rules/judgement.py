@@ -6,21 +6,17 @@ silent disagrees with nobody.
 
 Of uts, mnt, cgroup and time CRI asks nothing: they are `not_requested`, and a mismatch only if the
 process has something else than the OCI spec assigned. That holds for uts too, which containerd
-makes follow hostNetwork without being asked.
+makes follow hostNetwork without being asked, and CRI-O does not.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
-from nsledger.model.judgement import (
-    Judgement,
-    LayerPair,
-    Rule,
-    Sharing,
-    Verdict,
-)
+from nsledger.model.judgement import UNKNOWN, Judgement, LayerPair, Rule, Sharing, Verdict
 from nsledger.model.namespaces import (
+    NO_PROCESS,
     AssignedNamespaces,
     NamespaceIdentity,
     NamespaceMode,
@@ -64,9 +60,10 @@ def judge_sandbox(
 ) -> dict[NamespaceType, Judgement]:
     """One judgement per type for the sandbox itself, whose own namespaces are the pod's.
 
-    `paths` is what assigned paths led to, as in `JudgementContext`.
+    A sandbox without a process has nothing to judge in the types that it keeps no mount of: they
+    are left out. `paths` is what assigned paths led to, as in `JudgementContext`.
     """
-    around = JudgementContext(host=host, sandbox=None, paths=paths or {})
+    around = JudgementContext(host=host, sandbox=_NO_SANDBOX_BESIDE, paths=paths or {})
     return {
         type_: _judge(
             ClaimResolver(type_, actual, around),
@@ -76,7 +73,14 @@ def judge_sandbox(
             claims.ASKED_OF_SANDBOX,
         )
         for type_ in NamespaceType
+        if actual.missing.get(type_) != NO_PROCESS
     }
+
+
+_NO_SANDBOX_BESIDE: Final = NamespaceReading(
+    pid=0, missing=dict.fromkeys(NamespaceType, NO_PROCESS)
+)
+"""A sandbox is nobody's guest: beside it there is none to compare with."""
 
 
 def _judge(
@@ -118,6 +122,8 @@ def _judge(
         )
     if isinstance(kernel.claim, NoneOf):
         return Judgement(sharing, Verdict.UNOBSERVABLE, kernel.claim.doubt, kernel.rule)
+    if mode is None and sharing == UNKNOWN and (doubt := view.own().doubt):
+        return Judgement(sharing, Verdict.UNOBSERVABLE, doubt, spec.rule)
     if mode is None:
         return Judgement(sharing, Verdict.NOT_REQUESTED, rule=spec.rule)
     if asked.claim.doubt:

@@ -13,7 +13,7 @@ from nsledger.model.judgement import (
     UNNAMED_CONTAINER,
     Sharing,
 )
-from nsledger.model.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.namespaces import NO_PROCESS, NamespaceReading, NamespaceType
 from nsledger.rules.claims import JudgementContext
 
 
@@ -23,20 +23,22 @@ def container_sharing(
     """Whose namespace of `type_` the container is in; the widest sharing wins.
 
     Nothing is said that was not looked at: `host` and `pod` come before all else, so it is
-    `unknown` if theirs was not read, and `private` only if every sibling's was. Of several siblings
-    in one namespace the eldest is named, since it was there first.
+    `unknown` if theirs was not read, and `private` only if every sibling's was. A sandbox without
+    a process has no namespace of the types that it keeps no mount of, so there is none to compare
+    with. Of several siblings in one namespace the eldest is named, since it was there first.
     """
     mine, hosts = actual.namespaces.get(type_), around.host.namespaces.get(type_)
     if mine is None or hosts is None:
         return UNKNOWN
     if mine.same_as(hosts):
         return HOST
-    if around.sandbox is not None:
-        pods = around.sandbox.namespaces.get(type_)
-        if pods is None:
-            return UNKNOWN
-        if mine.same_as(pods):
-            return POD
+    if around.sandbox is None:
+        return UNKNOWN
+    pods = around.sandbox.namespaces.get(type_)
+    if pods is None and around.sandbox.missing.get(type_) != NO_PROCESS:
+        return UNKNOWN
+    if pods is not None and mine.same_as(pods):
+        return POD
     theirs = {name: reading.namespaces.get(type_) for name, reading in around.siblings.items()}
     sharers = [name for name, one in theirs.items() if one is not None and mine.same_as(one)]
     if sharers:

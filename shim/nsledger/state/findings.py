@@ -53,6 +53,8 @@ class Kind(enum.StrEnum):
     """A container started, and the hook did not see it."""
     SHIM_BYPASSED = "shim_bypassed"
     """Something was started or removed without a call through the shim, while it watched."""
+    FOREIGN = "foreign"
+    """A container of another engine on the node (podman, docker): none of the kubelet's."""
     NAMESPACE_CHANGED = "namespace_changed"
     """A process left a namespace that it had when it started."""
     PROCESS_GONE = "process_gone"
@@ -67,6 +69,8 @@ class Kind(enum.StrEnum):
     """What a hook left, or somebody else, was no record and was set aside."""
     UNWATCHED = "unwatched"
     """Nobody watched for a while."""
+    LEDGER_PRUNED = "ledger_pruned"
+    """The rules of retention removed most of the ledger within a day."""
     SEGMENT_ALTERED = "segment_altered"
     """Somebody else touched the ledger while it was being written."""
 
@@ -100,25 +104,36 @@ _REMEDIES: Final = {
         "out of its spec."
     ),
     Kind.HOOK_MISSING: (
-        "Check that containerd's base_runtime_spec names the hook and that the pod was started "
-        "after that."
+        "Check that the runtime is told of the hook (containerd: base_runtime_spec; CRI-O: "
+        "hooks_dir) and that the pod was started after that."
     ),
     Kind.SHIM_BYPASSED: (
         "Find out who talks to the runtime's own socket (crictl, ctr, a second kubelet) and close "
         "it to them."
+    ),
+    Kind.FOREIGN: (
+        "None if somebody may run containers beside the kubelet's here; nsledger records what the "
+        "hook saw of them."
     ),
     Kind.NAMESPACE_CHANGED: (
         "Look at what the process is: it called setns(2) or unshare(2), for which it needs "
         "capabilities."
     ),
     Kind.PROCESS_GONE: "Look at the runtime's log and the kernel's (OOM killer) for that time.",
-    Kind.PARTIAL_READ: "Give nsledger CAP_SYS_PTRACE, and look for what hides /proc from it.",
+    Kind.PARTIAL_READ: (
+        "None for a process that had ended; else give nsledger CAP_SYS_PTRACE, and look for what "
+        "hides /proc from it."
+    ),
     Kind.UNOBSERVABLE: (
         "None for virtual machines; else look at whether the runtime answers verbose status calls."
     ),
     Kind.GAP: "`nsledger log --event gap` tells when and why; mend the cause.",
     Kind.SPOOL_QUARANTINED: "Look at the files in the spool's quarantine and at who may write.",
     Kind.UNWATCHED: "See in systemd's journal why nsledger was away at that time.",
+    Kind.LEDGER_PRUNED: (
+        "Look at the node's clock and its disk at that time, and at retention_max_age_days, "
+        "retention_max_bytes and disk_prune_free_bytes; export what must be kept."
+    ),
     Kind.SEGMENT_ALTERED: "Keep the ledger as evidence; `nsledger verify` tells what still holds.",
 }
 
@@ -173,6 +188,8 @@ class Sighting:
     """Where it began before the record's time."""
     lasts: bool = False
     """It goes on for as long as its process or pod lives."""
+    remedy: str = ""
+    """What to do about this one, where more is known than of its kind."""
 
     @property
     def key(self) -> Key:
@@ -220,7 +237,7 @@ class _Case:
             last_time=self.last_time,
             ongoing=self.ongoing,
             records=tuple(records),
-            remedy=told.kind.remedy,
+            remedy=told.remedy or told.kind.remedy,
         )
 
 

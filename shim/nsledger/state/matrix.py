@@ -15,14 +15,16 @@ from msgspec.structs import replace
 
 from nsledger.model.events import Source
 from nsledger.model.instants import unix_ns
-from nsledger.model.judgement import CONTAINER_PREFIX, HOST, UNKNOWN, LayerPair, Verdict
+from nsledger.model.judgement import CONTAINER_PREFIX, HOST, PRIVATE, UNKNOWN, LayerPair, Verdict
 from nsledger.model.namespaces import (
     NEW,
+    NO_PROCESS,
     IdMapping,
     NamespaceIdentity,
     NamespaceMode,
     NamespaceReading,
     NamespaceType,
+    ReadingSource,
     RequestedNamespaces,
 )
 from nsledger.model.refs import PodRef
@@ -67,6 +69,10 @@ class Cell(msgspec.Struct, frozen=True, kw_only=True):
     assigned: str | None
     """`new`, `inherited` or a path; None where the runtime told nothing."""
     actual: NamespaceIdentity | None
+    source: ReadingSource | None = None
+    """How `actual` is known: read in /proc by the daemon or by the hook, or where it is mounted."""
+    time: str | None = None
+    """RFC 3339: when `actual` was read."""
     changed: tuple[int, ...] = ()
     """Records that found the process in another namespace than before; the verdict is older."""
 
@@ -152,6 +158,46 @@ def grouped(rows: Sequence[Process]) -> list[Process]:
     return [replace(row, namespaces=of_row) for row, of_row in zip(rows, cells, strict=True)]
 
 
+def doubted(rows: Sequence[Process]) -> list[Process]:
+    """The same rows, where nobody is said to be alone whom another may have joined unseen.
+
+    A judgement is of the moment when its process started. Who started later and could not be read
+    may be in the same namespace since; so may one that has the same number, where no ids tell.
+    """
+    return [
+        replace(row, namespaces={type_: _doubted(row, type_, rows) for type_ in row.namespaces})
+        for row in rows
+    ]
+
+
+def _doubted(row: Process, type_: NamespaceType, rows: Sequence[Process]) -> Cell:
+    cell = row.namespaces[type_]
+    if cell.sharing != PRIVATE or cell.group:
+        return cell
+    others = [other.name or other.id[:13] for other in rows if may_be_with(other, row, type_)]
+    if not others:
+        return cell
+    return replace(
+        cell,
+        sharing=UNKNOWN,
+        reason=cell.reason or f"of {', '.join(others)} it is not known whether it is in it too",
+    )
+
+
+def may_be_with(other: Process, row: Process, type_: NamespaceType) -> bool:
+    """Whether `other` may be in the same as `row`: nothing was read of it, or the same number.
+
+    Who has no process is in none, and who has ended was compared while it lived or never is.
+    """
+    theirs = other.namespaces[type_]
+    if other is row or other.state != "running" or not lived_at_once(other, row):
+        return False
+    if theirs.reason in {NOBODYS, ENDED}:
+        return False
+    mine = row.namespaces[type_].actual
+    return mine is None or theirs.actual is None or mine.same_as(theirs.actual)
+
+
 def in_one(type_: NamespaceType, one: Process, other: Process) -> bool:
     """Whether both are in one namespace, which their inodes tell only if both lived at once."""
     mine, theirs = one.namespaces[type_].actual, other.namespaces[type_].actual
@@ -202,30 +248,35 @@ def pod_matrix(
     unwatched: tuple[Unwatched, ...] = (),
 ) -> Matrix:
     """The matrix of `pod`; `host` is what counts as the host's on the boot of the last record."""
-    newest = {container.ref.name: container for container in pod.containers.values()}
+    newest = {_named(container): container for container in pod.containers.values()}
     shown = [
         container
         for container in pod.containers.values()
-        if all_attempts or newest[container.ref.name] is container
+        if all_attempts or newest[_named(container)] is container
     ]
     rows = [_sandbox(pod, host), *(_container(container, pod, host) for container in shown)]
     return Matrix(
         pod=pod.ref,
-        state=rows[0].state,
+        state=_state(ended=pod.ended, seen=bool(pod.since)),
         since=pod.since or None,
         until=pod.until or None,
         netns_path=pod.netns_path,
         ips=pod.ips,
-        processes=tuple(grouped(rows)),
+        processes=tuple(doubted(grouped(rows))),
         earlier_attempts=len(pod.containers) - len(shown),
         at=at,
         unwatched=unwatched,
     )
 
 
+def _named(container: Container) -> str:
+    """What tells it from others: its name, or its id where no record told the name."""
+    return container.ref.name or container.ref.container_id
+
+
 def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
     sharing: dict[NamespaceType, str] = {}
-    if pod.actual is not None and host is not None and not pod.ended:
+    if pod.actual is not None and host is not None and not pod.sandbox_ended:
         sharing = {type_: sandbox_sharing(type_, pod.actual, host) for type_ in ORDER}
     return Process(
         kind="sandbox",
@@ -233,11 +284,11 @@ def _sandbox(pod: Pod, host: NamespaceReading | None) -> Process:
         name="sandbox",
         attempt=pod.ref.attempt,
         image="",
-        pid=None if pod.actual is None else pod.actual.pid,
-        state=_state(ended=pod.ended, seen=bool(pod.since)),
+        pid=None if pod.actual is None else pod.actual.pid or None,
+        state=_state(ended=pod.sandbox_ended, seen=bool(pod.since)),
         since=pod.since or None,
         seen_since=pod.source is Source.RECONCILE,
-        until=pod.until or None,
+        until=pod.sandbox_until or None,
         unobservable=pod.unobservable,
         evidence=tuple(sorted(pod.evidence)),
         records=pod.records,
@@ -267,7 +318,8 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
         since=container.since or None,
         seen_since=container.source is Source.RECONCILE,
         until=container.until or None,
-        unobservable=container.unobservable,
+        unobservable=container.unobservable
+        or (_FAILED_START if container.start_failed and container.actual is None else ""),
         evidence=tuple(sorted(container.evidence)),
         records=container.records,
         privileged=container.privileged,
@@ -279,6 +331,9 @@ def _container(container: Container, pod: Pod, host: NamespaceReading | None) ->
 def _unless_reused(sharing: str) -> str:
     """A sibling that has the number of a new namespace may be one that ended in silence."""
     return UNKNOWN if sharing.startswith(CONTAINER_PREFIX) else sharing
+
+
+_FAILED_START: Final = "not started: its StartContainer failed"
 
 
 def _state(*, ended: bool, seen: bool) -> State:
@@ -298,20 +353,33 @@ def _cells(told: Pod | Container, sharing: dict[NamespaceType, str]) -> dict[Nam
     for type_ in ORDER:
         judgement = told.judgements.get(type_)
         missing = "" if actual is None else actual.missing.get(type_, "")
+        identity = None if actual is None else actual.namespaces.get(type_)
         changed = tuple(change.seq for change in told.changes if type_ in change.changed)
         judged = judgement is not None and not changed
         cells[type_] = Cell(
             sharing=judgement.sharing if judgement and judged else sharing.get(type_, UNKNOWN),
             verdict=judgement.verdict if judgement else unjudged,
-            reason=judgement.reason if judgement else missing or told.unobservable,
+            reason=judgement.reason if judgement else _why(missing) or told.unobservable,
             rule=judgement.rule if judgement else "",
             differ=judgement.differ if judgement else (),
             requested=None if requested is None else _mode(requested, type_),
             assigned=told.assigned.get(type_),
-            actual=None if actual is None else actual.namespaces.get(type_),
+            actual=identity,
+            source=None if identity is None else told.actual_source(type_),
+            time=None if identity is None else told.actual_time(type_) or None,
             changed=changed,
         )
     return cells
+
+
+ENDED: Final = "it had ended"
+"""Why nothing could be read of a process that was gone before anybody looked."""
+NOBODYS: Final = "no process"
+"""Why a sandbox without a process has nothing in the types that it keeps no mount of."""
+
+
+def _why(missing: str) -> str:
+    return NOBODYS if missing == NO_PROCESS else missing
 
 
 def _mode(requested: RequestedNamespaces, type_: NamespaceType) -> str | None:

@@ -1,8 +1,27 @@
 """Who had which namespace from when to when: a fold from records to intervals.
 
+    ownership = Ownership()
+    for record in records:
+        ended = ownership.apply(record)        # intervals that this record ended
+    running = list(ownership.open_intervals())
+
 An inode number is given to the next namespace within milliseconds, so it names no one without a
 time. An interval is claimed from a reading of /proc on, up to the first record after which that
 process cannot have had that namespace any more. Nothing is claimed before, after, or between.
+
+What ends an interval, from the plainest evidence to the most indirect:
+
+1. its process is on record as ended (`STOPPED`): by a call that CRI answered with OK, or because it
+   was found gone. When only a pod's pause process dies, its sandbox's interval ends and those of
+   its containers go on;
+2. the same process was read again, and is somewhere else (`CHANGED`);
+3. the node was restarted (`REBOOTED`): no process outlives its kernel;
+4. the inode was seen in use for something that it cannot have been at the same time: another type,
+   another 64-bit id, or a namespace that was made for a younger process (`REUSED`). This is how the
+   end of a container that nobody saw end becomes known.
+
+An end that was recorded wrongly is taken back by a later record (`still_running`); the process then
+has a second interval from its true beginning, and `query.whois` shows only that one.
 """
 
 from __future__ import annotations
@@ -201,8 +220,8 @@ class Ownership:
             over[container_ref.container_id] = record.time
         if pod_ref is not None and pod_ref.pod_sandbox_id:
             pod = self._workloads.pods.get(pod_ref.pod_sandbox_id)
-            if pod is None or pod.ended:
-                over[pod_ref.pod_sandbox_id] = pod.until if pod else record.time
+            if pod is None or pod.sandbox_ended:
+                over[pod_ref.pod_sandbox_id] = pod.sandbox_until if pod else record.time
             for container_id, container in pod.containers.items() if pod else ():
                 if container.ended:
                     over[container_id] = container.until

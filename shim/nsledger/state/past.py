@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from nsledger.errors import NsledgerError
-from nsledger.model.events import ContainerWitnessed, DaemonStopped
+from nsledger.model.events import (
+    ContainerStarted,
+    ContainerStopped,
+    ContainerWitnessed,
+    PodAssigned,
+    PodStopped,
+)
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import Record
 from nsledger.state.coverage import Unwatched, Watch
@@ -41,6 +47,16 @@ class NothingYetError(NsledgerError):
         self.at, self.first_time = at, first_time
 
 
+class NotYetError(NsledgerError):
+    """The moment is in the future."""
+
+    hint = "Without --at, the answer is of the last record."
+
+    def __init__(self, *, at: str, now: str) -> None:
+        super().__init__(f"found {at}, needed a moment that has been; it is {now} now")
+        self.at = at
+
+
 def last_seq_at(newest_first: Iterable[Record], at: str) -> int:
     """The sequence number of the last record that was written by `at`; 0 if none was."""
     at_ns = unix_ns(at)
@@ -66,6 +82,7 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
     workloads, watch = Workloads(), Watch()
     holes: list[Unwatched] = []
     last: Record | None = None
+    latest_ns = 0
     boot_id = ""
     for record in records:
         if last is None and not last_seq:
@@ -76,19 +93,33 @@ def as_of(records: Iterable[Record], *, at: str, last_seq: int) -> Past:
         if record.seq <= last_seq:
             workloads.apply_record(record)
             boot_id = record.boot_id
-        elif record.boot_id == boot_id and _was_seen_by(record, at_ns):
+        elif record.boot_id == boot_id and _was_seen_by(record, at_ns, workloads):
             workloads.apply_record(record)
         last = record
-    if last is not None and isinstance(last.event, DaemonStopped):
+        latest_ns = max(latest_ns, unix_ns(record.time))
+    if watch.stopped is not None:
         reason = "nsledger serve was stopped"
+        holes.append(Unwatched(watch.stopped.time, at, reason, (watch.stopped.seq,)))
+    elif last is not None and latest_ns < at_ns:
+        reason = "the record ends: nothing in it tells whether somebody watched on"
         holes.append(Unwatched(last.time, at, reason, (last.seq,)))
     covering = tuple(hole for hole in holes if _covers(hole, at_ns))
     return Past(workloads, at, covering, last_seq)
 
 
-def _was_seen_by(record: Record, at_ns: int) -> bool:
-    """Whether a hook saw it by then, and its record came into the ledger later."""
+def _was_seen_by(record: Record, at_ns: int, workloads: Workloads) -> bool:
+    """Whether it was so by then, and its record came into the ledger later.
+
+    A hook saw it, and the spool held its record back; its end was dated later; or what had wrongly
+    been put on record as ended was found to run on.
+    """
     event = record.event
+    if isinstance(event, ContainerStarted) and event.still_running:
+        return workloads.container(event.container.container_id) is not None
+    if isinstance(event, ContainerStopped | PodStopped) and event.ended_at:
+        return unix_ns(event.ended_at) <= at_ns
+    if isinstance(event, PodAssigned) and event.still_running:
+        return event.pod.pod_sandbox_id in workloads.pods
     return (
         isinstance(event, ContainerWitnessed)
         and bool(event.hook_time)

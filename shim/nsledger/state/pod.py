@@ -24,6 +24,7 @@ from nsledger.model.namespaces import (
     AssignedNamespaces,
     NamespaceReading,
     NamespaceType,
+    ReadingSource,
     RequestedNamespaces,
 )
 from nsledger.model.refs import ContainerRef, PodRef
@@ -65,8 +66,13 @@ class Container:
     assigned: AssignedNamespaces = field(default_factory=dict[NamespaceType, str])
     witnessed: NamespaceReading | None = None
     """What the hook read."""
+    witnessed_time: str = ""
+    """When, by the hook's clock."""
     actual: NamespaceReading | None = None
-    """What the daemon read last; the hook's reading until then."""
+    """What the daemon read last, filled up with what only the hook could read; the hook's reading
+    until then. `actual_source` and `actual_time` tell of each type which it is."""
+    read_time: str = ""
+    """When the daemon read it last; empty until it did."""
     judgements: dict[NamespaceType, Judgement] = field(
         default_factory=dict[NamespaceType, Judgement]
     )
@@ -87,10 +93,23 @@ class Container:
     ended: bool = False
     ending: Ending | None = None
     """How it was seen to end; None while it lives, and where something else took its place."""
+    start_failed: bool = False
+    """Its last StartContainer failed, and it had no process before or after."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
     """Sequence numbers of the records it was made from."""
     records: LayerRecords = _NO_RECORDS
+
+    def actual_source(self, type_: NamespaceType) -> ReadingSource:
+        """Who read the namespace of `type_` that counts."""
+        if self.actual is None or not self.read_time:
+            return ReadingSource.HOOK
+        return self.actual.source(type_)
+
+    def actual_time(self, type_: NamespaceType) -> str:
+        """When that was; empty if it is not known."""
+        hook = self.actual_source(type_) is ReadingSource.HOOK
+        return self.witnessed_time if hook else self.read_time
 
     @property
     def running(self) -> bool:
@@ -124,10 +143,14 @@ class Container:
 
     def take_witnessed(self, event: ContainerWitnessed, seq: int, time: str) -> None:
         """Take in what the hook saw."""
-        self.witnessed = event.actual or self.witnessed
-        if self.actual is None and event.actual is not None:
-            self.actual = event.actual
-            self.records = replace(self.records, actual=seq)
+        if event.actual is not None:
+            self.witnessed, self.witnessed_time = event.actual, event.hook_time or time
+            if self.actual is None:
+                self.actual = event.actual
+                self.records = replace(self.records, actual=seq)
+            else:
+                # The daemon was quicker, or too late: what it could not read, the hook may have.
+                self.actual = self.actual.filled_from(event.actual, ReadingSource.HOOK)
         if event.assigned and not self.assigned:
             self.assigned = event.assigned
             self.records = replace(self.records, assigned=seq)
@@ -135,10 +158,17 @@ class Container:
         self._was_seen_by(event.source)
         self.evidence.append(seq)
 
+    def resume(self) -> None:
+        """The record said that it had ended, and the same process was found running."""
+        self.ended, self.until, self.ending = False, "", None
+
     def take_started(self, event: ContainerStarted, seq: int, time: str) -> None:
         """Take in what the daemon read and judged."""
+        if event.still_running:
+            self.resume()
         if event.actual is not None:
-            self.actual = event.actual
+            self.actual = event.actual.filled_from(self.witnessed, ReadingSource.HOOK)
+            self.read_time = time
             self.records = replace(self.records, actual=seq)
         self.judgements = event.judgements or self.judgements
         self.unobservable = event.unobservable
@@ -149,7 +179,7 @@ class Container:
     def take_changed(self, event: NamespaceChanged, seq: int, time: str) -> None:
         """Take in that its process moved."""
         self.changes.append(Change(seq, time, event.before, event.actual, event.changed))
-        self.actual = event.actual
+        self.actual, self.read_time = event.actual, time
         self.records = replace(self.records, actual=seq)
         self.since = self.since or time
         self.evidence.append(seq)
@@ -180,7 +210,9 @@ class Pod:
     runtime_type: str = ""
     """containerd's name of the shim that runs it."""
     actual: NamespaceReading | None = None
-    """Of the sandbox's process, as the daemon read it last."""
+    """Of the sandbox's process or of what it keeps mounted, as the daemon read it last."""
+    read_time: str = ""
+    """When that was."""
     judgements: dict[NamespaceType, Judgement] = field(
         default_factory=dict[NamespaceType, Judgement]
     )
@@ -192,10 +224,15 @@ class Pod:
     sources: set[Source] = field(default_factory=set[Source])
     """All witnesses of its sandbox."""
     since: str = ""
-    until: str = ""
-    ended: bool = False
+    sandbox_ended: bool = False
+    """Its sandbox has no process any more. Containers may run on without one: see `ended`."""
+    sandbox_until: str = ""
+    """Time of the record that saw the sandbox end; empty while it lives."""
     ending: Ending | None = None
     """How the sandbox was seen to end."""
+    stopped: bool = False
+    """StopPodSandbox or RemovePodSandbox succeeded, or its node was restarted: by CRI, all its
+    containers have ended with it."""
     removed: bool = False
     evidence: list[int] = field(default_factory=list[int])
     """Sequence numbers of the records it was made from, without those of its containers."""
@@ -203,15 +240,38 @@ class Pod:
     containers: dict[str, Container] = field(default_factory=dict[str, Container])
     """By `container_id`, in the order they appeared."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether neither its sandbox nor any of its containers has a process."""
+        return self.sandbox_ended and not any(one.running for one in self.containers.values())
+
+    @property
+    def until(self) -> str:
+        """When the last of its processes was seen to have ended; empty while one lives."""
+        if not self.ended:
+            return ""
+        ends = (one.until for one in self.containers.values() if one.until and one.since)
+        return max([self.sandbox_until, *ends])
+
+    def actual_source(self, type_: NamespaceType) -> ReadingSource:
+        """How the sandbox's namespace of `type_` was read."""
+        return ReadingSource.PROC if self.actual is None else self.actual.source(type_)
+
+    def actual_time(self, _type: NamespaceType) -> str:
+        """When that was; empty if it is not known."""
+        return self.read_time
+
     def running_siblings(self, container_id: str) -> dict[str, NamespaceReading]:
         """Readings of the other containers that run as far as records tell, by name.
+
+        One that only the hook saw may have no name yet, and is told from others by its id.
 
         Of a pod whose sandbox is not known, nobody can say who belongs together: it is empty.
         """
         if not self.ref.pod_sandbox_id:
             return {}
         return {
-            other.ref.name: other.actual
+            other.ref.name or id_: other.actual
             for id_, other in self.containers.items()
             if id_ != container_id and other.running and other.actual is not None
         }
@@ -224,6 +284,8 @@ class Pod:
 
     def take_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
         """Take in what the runtime made of it, and what the sandbox got."""
+        if event.still_running:
+            self.sandbox_ended, self.sandbox_until, self.ending = False, "", None
         if not self.sources or _FAITH[event.source] < _FAITH[self.source]:
             self.source = event.source
         self.sources.add(event.source)
@@ -235,7 +297,7 @@ class Pod:
             self.assigned = event.assigned
             self.records = replace(self.records, assigned=seq)
         if event.actual is not None:
-            self.actual = event.actual
+            self.actual, self.read_time = event.actual, time
             self.records = replace(self.records, actual=seq)
         self.netns_path = event.netns_path or self.netns_path
         self.ips = event.ips or self.ips
@@ -247,16 +309,23 @@ class Pod:
     def take_changed(self, event: NamespaceChanged, seq: int, time: str) -> None:
         """Take in that the sandbox's process moved."""
         self.changes.append(Change(seq, time, event.before, event.actual, event.changed))
-        self.actual = event.actual
+        self.actual, self.read_time = event.actual, time
         self.records = replace(self.records, actual=seq)
         self.since = self.since or time
         self.evidence.append(seq)
 
     def end_older_attempts(self, container: Container) -> None:
-        """A name has one running container: of two that were seen, the earlier one has ended."""
+        """A name has one running container: of two that were seen, the earlier one has ended.
+
+        Where a name is not known, nothing follows from it.
+        """
+        if not container.ref.name:
+            return
         for other in self.containers.values():
             if other is container or other.actual is None or other.ref.name != container.ref.name:
                 continue
+            if not container.ref.name:
+                continue  # no record has told either's name yet, so nothing says it is the same
             if container.precedes(other):
                 container.end(other.since)
             else:
@@ -282,9 +351,20 @@ class Pod:
             if any(one.same_as(their) for one in private for their in theirs):
                 other.end(container.since)
 
+    def end_sandbox(self, time: str, ending: Ending | None = None) -> None:
+        """The process of its sandbox is gone by `time`; the first such note counts.
+
+        The containers go on: when only the pause process dies, they keep running.
+        """
+        if not self.sandbox_ended:
+            self.sandbox_ended, self.sandbox_until, self.ending = True, time, ending
+
     def end(self, time: str, ending: Ending | None = None) -> None:
-        """Its sandbox and all its containers are gone by `time`; the first such note counts."""
-        if not self.ended:
-            self.ended, self.until, self.ending = True, time, ending
+        """Its sandbox and all its containers are gone by `time`.
+
+        Only what CRI guarantees comes here: a successful StopPodSandbox or RemovePodSandbox.
+        """
+        self.stopped = True
+        self.end_sandbox(time, ending)
         for container in self.containers.values():
-            container.end(self.until)
+            container.end(time)

@@ -12,7 +12,8 @@ import msgspec
 from nsledger.model.judgement import HOST, Verdict
 from nsledger.model.namespaces import NamespaceType
 from nsledger.model.refs import PodRef
-from nsledger.state.matrix import ORDER, Cell, Matrix, Process, State
+from nsledger.state.findings import Kind
+from nsledger.state.matrix import NOBODYS, ORDER, Cell, Matrix, Process, State
 
 _WORST_FIRST: Final = (
     Verdict.MISMATCH,
@@ -44,6 +45,10 @@ class PodLine(msgspec.Struct, frozen=True, kw_only=True):
     """Types in which a process moved since it started."""
     records: tuple[int, ...]
     """Sequence numbers of the records of its sandbox."""
+    seen_since: bool = False
+    """Nobody saw it begin: it was there at `since`, and may have been before."""
+    findings: tuple[Kind, ...] = ()
+    """Kinds of what was found about it and is not accepted; empty with `--at`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +95,10 @@ def pod_line(matrix: Matrix, types: Sequence[NamespaceType] = ORDER) -> PodLine:
             type_ for type_, of in cells.items() if any(cell.sharing == HOST for cell in of)
         ),
         sharing={type_: tuple(dict.fromkeys(_words(matrix, type_))) for type_ in cells},
-        verdict=next(one for one in _WORST_FIRST if one in verdicts),
+        verdict=next((one for one in _WORST_FIRST if one in verdicts), None),
         changed=tuple(type_ for type_, of in cells.items() if any(cell.changed for cell in of)),
         records=matrix.processes[0].evidence,
+        seen_since=matrix.processes[0].seen_since,
     )
 
 
@@ -120,7 +126,9 @@ def _rows(matrix: Matrix) -> list[Process]:
 
 
 def _cells(matrix: Matrix, type_: NamespaceType) -> list[Cell]:
-    return [row.namespaces[type_] for row in _rows(matrix)]
+    """Of those who can have a namespace of the type: without a process there is none to judge."""
+    cells = [row.namespaces[type_] for row in _rows(matrix)]
+    return [cell for cell in cells if cell.reason != NOBODYS]
 
 
 def _words(matrix: Matrix, type_: NamespaceType) -> list[str]:

@@ -31,6 +31,7 @@ from nsledger.model.events import (
     Source,
     UnknownEvent,
 )
+from nsledger.model.instants import unix_ns
 from nsledger.model.namespaces import NamespaceReading, RequestedNamespaces
 from nsledger.model.record import Record
 from nsledger.model.refs import ContainerRef, PodRef
@@ -51,6 +52,8 @@ class Workloads:
         no record has told the pod yet."""
         self.host: NamespaceReading | None = None
         self.host_reference = ""
+        self.cgroup_version = 0
+        """1 or 2; 0 if no record told."""
         self._boot_id = ""
         self._pod_of: dict[str, Pod] = {}
         self._pod_requests: dict[str, tuple[int, PodRequested]] = {}
@@ -93,6 +96,7 @@ class Workloads:
                 self._call_failed(event, seq, time)
             case DaemonStarted():
                 self.host, self.host_reference = event.host, event.host_reference
+                self.cgroup_version = event.cgroup_version
             case NamespaceChanged():
                 self._changed(event, seq, time)
             case LedgerEvent() | DaemonEvent() | UnknownEvent():
@@ -171,8 +175,8 @@ class Workloads:
                 del self.pods[old.ref.pod_sandbox_id]
         new.containers[id_] = container
         self._pod_of[id_] = new
-        if new.ended:
-            container.end(new.until)
+        if new.stopped:
+            container.end(new.sandbox_until)
         return new
 
     def _pod_assigned(self, event: PodAssigned, seq: int, time: str) -> None:
@@ -224,7 +228,8 @@ class Workloads:
         placed = self._place(event.pod, event.container, event.source)
         if placed is not None:
             _, container = placed
-            container.end(time, event.ending if isinstance(event, ContainerStopped) else None)
+            ending = event.ending if isinstance(event, ContainerStopped) else None
+            container.end(_ended_at(event, container.since, time), ending)
             container.removed = container.removed or isinstance(event, ContainerRemoved)
             container.evidence.append(seq)
 
@@ -232,7 +237,10 @@ class Workloads:
         if not event.pod.pod_sandbox_id or event.pod.pod_sandbox_id in self._forgotten:
             return
         pod = self._pod(event.pod, event.source)
-        pod.end(time, event.ending if isinstance(event, PodStopped) else None)
+        if isinstance(event, PodStopped) and event.source is Source.RECONCILE:
+            pod.end_sandbox(_ended_at(event, pod.since, time), event.ending)
+        else:
+            pod.end(time, event.ending if isinstance(event, PodStopped) else None)
         pod.removed = pod.removed or isinstance(event, PodRemoved)
         pod.evidence.append(seq)
 
@@ -243,16 +251,32 @@ class Workloads:
         found = self.container(event.container.container_id)
         if found is None or event.method != "StartContainer" or event.grpc_status is None:
             return
-        # The hook may have seen a process; the runtime has done away with it before it answered.
         _, container = found
-        container.end(time)
         container.evidence.append(seq)
+        if event.still_running or container.sources - {Source.OCI_HOOK}:
+            return  # it had started before, so this call neither started nor ended it
+        # The hook may have seen a process; the runtime has done away with it before it answered.
+        container.start_failed = True
+        container.end(time)
 
     def _end_all(self, time: str) -> None:
         self._pod_requests.clear()
         self._container_requests.clear()
         for pod in self.pods.values():
             pod.end(time)
+
+
+def _ended_at(
+    event: ContainerStopped | ContainerRemoved | PodStopped, since: str, time: str
+) -> str:
+    """When it ended: as the record dates it, if that is between its beginning and the record.
+
+    A clock that was set in between gives a date that is neither.
+    """
+    dated = "" if isinstance(event, ContainerRemoved) else event.ended_at
+    if not dated or not since or not unix_ns(since) <= unix_ns(dated) <= unix_ns(time):
+        return time
+    return dated
 
 
 def _keep_newest(entries: dict[Any, Any], limit: int) -> None:
@@ -269,11 +293,11 @@ class UnknownPodError(NsledgerError):
 
     hint = "`nsledger log --event pod.assigned` lists the pods that are on record."
 
-    def __init__(self, *, asked: str, known: Sequence[Pod]) -> None:
-        names = dict.fromkeys(name for pod in known for name in (pod.ref.full_name, pod.ref.name))
-        close = difflib.get_close_matches(asked, [*names], n=3, cutoff=0.5)
+    def __init__(self, *, asked: str, on_record: int, names: Iterable[str]) -> None:
+        """`on_record` is how many pods are; `names` are what some of them are called."""
+        close = difflib.get_close_matches(asked, [*dict.fromkeys(names)], n=3, cutoff=0.5)
         similar = f"; there is {', '.join(map(repr, close))}" if close else ""
-        super().__init__(f"no pod {asked!r} among the {len(known)} on record{similar}")
+        super().__init__(f"no pod {asked!r} among the {on_record} on record{similar}")
         self.asked = asked
 
 
@@ -297,7 +321,8 @@ def find_pod(workloads: Workloads, asked: str) -> Pod:
     known = [pod for id_, pod in workloads.pods.items() if id_]
     fitting = [pod for pod in known if _fits(pod, asked)]
     if not fitting:
-        raise UnknownPodError(asked=asked, known=known)
+        names = (name for pod in known for name in (pod.ref.full_name, pod.ref.name))
+        raise UnknownPodError(asked=asked, on_record=len(known), names=names)
     newest = _newest_of_each(fitting)
     living = [pod for pod in newest if not pod.ended]
     if len(living) == 1:

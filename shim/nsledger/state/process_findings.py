@@ -19,7 +19,7 @@ from nsledger.model.events import (
     PodStopped,
 )
 from nsledger.model.judgement import HOST, Rule, Verdict
-from nsledger.model.namespaces import NamespaceReading, NamespaceType
+from nsledger.model.namespaces import NO_PROCESS, NamespaceReading, NamespaceType
 from nsledger.model.record import Record
 from nsledger.model.refs import ContainerRef
 from nsledger.state.findings import MISMATCHES, Kind, Severity, Sighting
@@ -27,6 +27,10 @@ from nsledger.state.findings import MISMATCHES, Kind, Severity, Sighting
 _QUIET: Final = {NamespaceType.UTS, NamespaceType.CGROUP}
 """Of the host's, these give away least."""
 _OF_EVERY_POD: Final = {NamespaceType.USER, NamespaceType.TIME}
+
+_ENDED: Final = "it had ended"
+_READABLE: Final = {"ENOENT": _ENDED, "ESRCH": _ENDED, "changed": _ENDED}
+"""Why something is not there to be read any more; other reasons are errno names."""
 
 _UNREAD: Final = NamespaceReading(pid=0)
 
@@ -108,9 +112,14 @@ def partial(
     if event.actual is None:
         return
     unread = event.actual.missing
-    missing = tuple(type_ for type_ in unread if type_ not in node.host.missing)
+    missing = tuple(
+        type_
+        for type_, why in unread.items()
+        if why != NO_PROCESS and type_ not in node.host.missing
+    )
     if missing:
-        why = ", ".join(dict.fromkeys(unread[type_] for type_ in missing))
+        reasons = dict.fromkeys(unread[type_] for type_ in missing)
+        why = ", ".join(_READABLE.get(reason, reason) for reason in reasons)
         yield Sighting(
             Kind.PARTIAL_READ,
             Severity.LOW,
@@ -154,7 +163,7 @@ def of_end(record: Record, event: PodStopped | ContainerStopped) -> Iterator[Sig
             record,
             pod=event.pod,
             container=event.container if isinstance(event, ContainerStopped) else None,
-            since=event.not_before,
+            since=event.ended_at or event.not_before,
         )
 
 

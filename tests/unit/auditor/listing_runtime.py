@@ -50,6 +50,7 @@ class ThatContainer:
     state: ContainerState = ContainerState.RUNNING
     runtime_type: str = RUNC
     requested: RequestedNamespaces | None = None
+    finished_ns: int | None = None
 
 
 @dataclass
@@ -86,6 +87,7 @@ class ListingRuntime(FakeRuntime):
             pod_sandbox_id=found.pod_sandbox_id,
             container=_container(container_id),
             state=found.state,
+            finished_ns=found.finished_ns,
             requested=found.requested,
             process=_process(found.pid, found.runtime_type),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ from nsledger.auditor.annotation_cache import AnnotationCache, Predictions
 from nsledger.auditor.call_outcomes import CallOutcomes
 from nsledger.auditor.calls_in_flight import InFlight
 from nsledger.auditor.drift_recorder import DriftRecorder
+from nsledger.auditor.exit_watch import ExitWatch
 from nsledger.auditor.follow_up import FollowUpWorker
 from nsledger.auditor.idle_gate import IdleGate
 from nsledger.auditor.interceptor import CriInterceptor, Policy
-from nsledger.auditor.jobs import Asked, FollowUp, LookUpSandbox
+from nsledger.auditor.jobs import Asked, FollowUp
 from nsledger.auditor.node_state import NodeState
 from nsledger.auditor.observer import Observer
 from nsledger.auditor.reconcile import Reconciliation
 from nsledger.auditor.restore_state import RestoredState
-from nsledger.auditor.runtime_status import RuntimeStatusClient
+from nsledger.auditor.runtime_status import Runtime, RuntimeStatusClient
 from nsledger.cri.client import RuntimeCallError
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import decode_request
 from nsledger.cri.status import (
     ContainerState,
     ContainerStatus,
@@ -36,6 +36,7 @@ from nsledger.cri.status import (
     ProcessStatus,
     SandboxStatus,
 )
+from nsledger.cri.watched_requests import decode_request
 from nsledger.ledger.reader import entries
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import DaemonStopped, Event, Source, UnknownEvent
@@ -141,6 +142,7 @@ class Box:
     evidence: CallOutcomes
     runtime_status: RuntimeStatusClient
     spool: Inbox
+    drift_recorder: DriftRecorder
     reconciliation: Reconciliation
     in_flight: InFlight
     follow_up: FollowUpWorker
@@ -150,9 +152,12 @@ class Box:
 
     def settle(self) -> None:
         """Wait until the follow-up worker has worked what it was given so far."""
-        worked = threading.Event()
-        self.follow_up.put(LookUpSandbox("s1", worked.set))
-        assert worked.wait(30)
+        deadline_s = time.monotonic() + 30
+        idle = 0
+        while idle < 3:  # a job that was just taken is in no one's hands for an instant
+            assert time.monotonic() < deadline_s, "it is not worked"
+            idle = 0 if self.follow_up.is_busy else idle + 1
+            time.sleep(0.002)
 
     def finish(self) -> list[Event | UnknownEvent]:
         """Work everything off; what is on record, but for the ledger's own first entry."""
@@ -170,10 +175,11 @@ def box(
     tmp_path: Path,
     *,
     policy: Policy = ANNOTATING,
-    runtime: FakeRuntime | None = None,
+    runtime: Runtime | None = None,
     open_ledger: Callable[[], LedgerWriter] | None = None,
     reconcile_interval_s: float = 0,
     alone: bool = True,
+    exits: bool = False,
     ahead: WriteAhead | None = None,
 ) -> Iterator[Box]:
     """A box that runs until `finish`; it restores and reconciles if it is given an interval."""
@@ -208,12 +214,13 @@ def box(
     restored_state = RestoredState(
         node_state=node_state, spool=spool, recorder=recorder, ledger=str(ledger)
     )
+    drift_recorder = DriftRecorder(
+        runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
+    )
     reconciliation = Reconciliation(
         runtime_status=runtime_status,
         node_state=node_state,
-        drift_recorder=DriftRecorder(
-            runtime_status=runtime_status, observer=observer, node_state=node_state, clock=clock
-        ),
+        drift_recorder=drift_recorder,
         interval_s=reconcile_interval_s,
     )
     follow_up = FollowUpWorker(
@@ -226,6 +233,9 @@ def box(
         idle_gate=IdleGate(lambda: 0),
         pause=lambda: None,
     )
+    exit_watch = ExitWatch(follow_up.put, clock=clock)
+    node_state.exit_watch = exit_watch if exits else None
+    exit_watch.start()
     interceptor = CriInterceptor(
         recorder=recorder,
         follow_up=follow_up,
@@ -246,16 +256,18 @@ def box(
         evidence,
         runtime_status,
         spool,
+        drift_recorder,
         reconciliation,
         in_flight,
         follow_up,
         interceptor,
-        runtime,
+        runtime if isinstance(runtime, FakeRuntime) else FakeRuntime(),
         ledger,
     )
     try:
         yield made
     finally:
+        exit_watch.close(5)
         made.finish()
 
 

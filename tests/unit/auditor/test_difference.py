@@ -8,7 +8,7 @@ from nsledger.model.refs import ContainerRef, PodRef
 from nsledger.state.pod import Container, Pod
 
 ALIVE = Pod(PodRef(pod_sandbox_id="s1"))
-OVER = Pod(PodRef(pod_sandbox_id="s1"), ended=True)
+OVER = Pod(PodRef(pod_sandbox_id="s1"), sandbox_ended=True)
 READY = ListedSandbox(pod=PodRef(pod_sandbox_id="s1"), ready=True)
 NOT_READY = ListedSandbox(pod=PodRef(pod_sandbox_id="s1"), ready=False)
 
@@ -34,7 +34,7 @@ def listed(state: ContainerState) -> ListedContainer:
         (ALIVE, None, True, Difference.MISSING),
         (OVER, None, True, Difference.MISSING),
         (OVER, NOT_READY, True, None),
-        (OVER, READY, True, None),
+        (OVER, READY, True, Difference.RESUMED),
     ],
 )
 def test_a_sandbox_is_looked_at_where_picture_and_list_differ(
@@ -58,7 +58,7 @@ def test_a_sandbox_is_looked_at_where_picture_and_list_differ(
         (RUNS, ContainerState.EXITED, False, Difference.ENDED),
         (RUNS, None, True, Difference.MISSING),
         (DEAD, ContainerState.EXITED, True, None),
-        (DEAD, ContainerState.RUNNING, True, None),
+        (DEAD, ContainerState.RUNNING, True, Difference.RESUMED),
         (DEAD, None, True, Difference.MISSING),
     ],
 )

@@ -230,3 +230,53 @@ def test_a_request_that_was_seen_is_not_put_on_record_again(tmp_path: Path) -> N
         on_record = node.finish()
 
     assert only(PodAssigned, on_record).requested is None
+
+
+def test_when_only_the_pause_process_dies_its_container_runs_on(tmp_path: Path) -> None:
+    there = one_pod()
+    with sleeping() as pause, sleeping() as app:
+        there.sandboxes["s1"].pid, there.containers["c1"].pid = pause.pid, app.pid
+        with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S) as node:
+            rounds(node)
+            pause.kill()
+            pause.wait()
+            there.sandboxes["s1"].ready = False
+            rounds(node, 2)
+            pod = node.node_state.workloads.pods["s1"]
+            on_record = node.finish()
+
+    assert only(PodStopped, on_record).ending is Ending.EXITED
+    assert not [one for one in on_record if isinstance(one, ContainerStopped)]
+    assert (pod.sandbox_ended, pod.ended) == (True, False)
+
+
+def test_a_sandbox_that_is_gone_is_not_removed_while_its_container_runs(tmp_path: Path) -> None:
+    there = one_pod()
+    with sleeping() as pause, sleeping() as app:
+        there.sandboxes["s1"].pid, there.containers["c1"].pid = pause.pid, app.pid
+        with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S) as node:
+            rounds(node)
+            pause.kill()
+            pause.wait()
+            del there.sandboxes["s1"]
+            rounds(node, 2)
+            on_record = node.finish()
+
+    assert only(PodStopped, on_record).ending is Ending.VANISHED
+    assert not [one for one in on_record if isinstance(one, PodRemoved | ContainerStopped)]
+
+
+def test_what_was_wrongly_put_on_record_as_ended_is_found_running(tmp_path: Path) -> None:
+    there = one_pod()
+    with box(tmp_path, runtime=there, reconcile_interval_s=INTERVAL_S) as node:
+        rounds(node)
+        node.drift_recorder.ended_container("c1")
+        node.drift_recorder.ended_sandbox("s1")
+        rounds(node, 2)
+        pod = node.node_state.workloads.pods["s1"]
+        on_record = node.finish()
+
+    healed = [one for one in on_record if getattr(one, "still_running", False)]
+    assert [type(one) for one in healed] == [PodAssigned, ContainerStarted]
+    assert pod.containers["c1"].running
+    assert not pod.sandbox_ended

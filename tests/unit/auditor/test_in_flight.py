@@ -5,7 +5,7 @@ import pytest
 from nsledger.auditor.calls_in_flight import Concerned, InFlight
 from nsledger.auditor.jobs import Asked
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import (
+from nsledger.cri.watched_requests import (
     ContainerToRestore,
     CreateContainer,
     RemoveContainer,

@@ -10,7 +10,7 @@ from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.methods import Method
 from nsledger.cri.status import ProcessStatus, SandboxStatus
 from nsledger.model.events import ContainerAssigned, ContainerStarted, Gap, PodAssigned, Source
-from nsledger.model.judgement import LayerPair, Verdict
+from nsledger.model.judgement import LayerPair
 from nsledger.model.namespaces import NamespaceType, RequestedNamespaces
 from nsledger.model.refs import PodRef
 from tests.processes import sleeping
@@ -58,13 +58,14 @@ def test_a_container_without_a_host_pid_is_unobservable_and_says_why(tmp_path: P
     assert (started.actual, started.unobservable) == (None, "no host pid")
 
 
-def test_a_process_that_is_gone_leaves_every_type_unobservable(tmp_path: Path) -> None:
+def test_a_process_that_is_gone_is_that_and_nothing_that_could_not_be_read(tmp_path: Path) -> None:
     with box(tmp_path, runtime=FakeRuntime(pid=2**22 - 1)) as node:
         answered(node, Method.RUN_POD_SANDBOX, run_pod_sandbox(), sandbox_answer())
         on_record = node.finish()
 
     assigned = only(PodAssigned, on_record)
-    assert {j.verdict for j in assigned.judgements.values()} == {Verdict.UNOBSERVABLE}
+    assert (assigned.actual, assigned.judgements) == (None, {})
+    assert assigned.unobservable == "it had ended"
 
 
 def test_a_runtime_that_does_not_answer_is_a_gap_and_the_pod_is_still_on_record(

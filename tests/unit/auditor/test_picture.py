@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ def test_a_container_is_compared_with_siblings_that_run_and_no_others(tmp_path: 
         sleeping("unshare --ipc") as older,
         sleeping(f"nsenter -t {older.pid} --ipc") as younger,
     ):
+        sandbox = read_namespaces(os.getpid())
+        node.node_state.record(PodAssigned(source=Source.CRI_PROXY, pod=POD, actual=sandbox))
         started(node, "older", read_namespaces(older.pid))
         started(node, "younger", read_namespaces(younger.pid))
         assert sharing_of_ipc(node, "younger") == "container:older"

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,11 @@ from nsledger.cri.methods import Method
 from nsledger.model.events import Gap, PodAssigned
 from tests.unit.auditor.node_in_a_box import (
     OF_THE_HOST,
+    FakeRuntime,
     asked,
     box,
+    container_answer,
+    create_container,
     run_pod_sandbox,
     sandbox_answer,
 )
@@ -71,3 +75,31 @@ def test_a_process_is_known_once_a_sandbox_was_looked_at(tmp_path: Path) -> None
             node.runtime.pid, OF_THE_HOST, node.runtime.runtime_type
         )
         assert node.follow_up.known(None) is None
+
+
+def test_a_held_call_goes_before_everything_else_but_the_answer_about_its_sandbox(
+    tmp_path: Path,
+) -> None:
+    runtime = FakeRuntime()
+    order: list[str] = []
+    first = threading.Event()
+    with box(tmp_path, runtime=runtime) as node:
+        node.follow_up.put(LookUpSandbox("s0", lambda: wait_for(first)))
+        time.sleep(0.05)
+        made = asked(Method.RUN_POD_SANDBOX, run_pod_sandbox())
+        for job in (
+            FollowUp(asked(Method.CREATE_CONTAINER, create_container()), container_answer(), 0),
+            FollowUp(made, sandbox_answer(), 0),
+        ):
+            node.follow_up.put(job)
+        runtime.asked.clear()
+        node.follow_up.put(LookUpSandbox("s1", lambda: order.extend(runtime.asked)))
+        first.set()
+        node.settle()
+
+    assert order == ["s1"]
+    assert runtime.asked[:2] == ["s1", "c1"]
+
+
+def wait_for(event: threading.Event) -> None:
+    assert event.wait(30)

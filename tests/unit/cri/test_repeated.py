@@ -25,11 +25,20 @@ def test_what_is_left_out_is_pod_and_a_number_without_a_name_stays() -> None:
         "null",
         "{}",
         '{"config":null}',
-        '{"config":{"linux":null}}',
-        '{"config":{"linux":{"security_context":{}}}}',
-        info("null"),
         info('{"pid":"CONTAINER"}'),
     ],
 )
 def test_a_status_that_does_not_tell_is_no_answer(told: str) -> None:
     assert requested_in(told) is None
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        '{"config":{"linux":null}}',
+        '{"config":{"linux":{"security_context":{}}}}',
+        info("null"),
+    ],
+)
+def test_a_request_without_options_asked_for_nothing(told: str) -> None:
+    assert requested_in(told) == RequestedNamespaces()

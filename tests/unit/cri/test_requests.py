@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from nsledger.cri.generated import nsledger_cri_pb2 as pb
 from nsledger.cri.messages import UndecodableError
 from nsledger.cri.methods import Method
-from nsledger.cri.requests import (
+from nsledger.cri.watched_requests import (
     ContainerToRestore,
     CreateContainer,
     RemoveContainer,

@@ -9,7 +9,7 @@ LATER = {"structlog", "google.protobuf", "grpc", "rich", "nsledger.recorder.reco
 
 
 def test_the_relay_serves_before_anything_is_imported_that_it_does_not_need() -> None:
-    code = "import sys, nsledger.cli.commands.serve, nsledger.daemon.process; print(*sys.modules)"
+    code = "import sys, nsledger.cli.commands.serve, nsledger.daemon.serving; print(*sys.modules)"
 
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -165,3 +167,32 @@ def test_a_peer_that_asks_for_something_else_is_not_answered(room: str) -> None:
 
     succession.close()
     ours.close()
+
+
+def test_who_ends_waits_until_the_ledger_is_handed_over(room: str) -> None:
+    ours = listening(room)
+    begun, ended = threading.Event(), threading.Event()
+
+    def slowly(successor: SuccessorConnection, _pid: int) -> None:
+        begun.set()
+        time.sleep(0.5)
+        successor.close()
+        ended.set()
+
+    succession = Succession(ours, slowly)
+    succession.start()
+    offered = ask_for_sockets(ours.path)
+    assert offered is not None
+    Predecessor(offered.connection, offered.pid).serve(
+        Recorder(lambda: LedgerWriter.open(room), now=recording.now, new_ledger_id=lambda: ""),
+        lambda *_: None,
+    )
+    assert begun.wait(SOON_S)
+
+    succession.close()
+
+    assert ended.is_set()
+    ours.leave()
+    offered.sock.close()
+    offered.control.close()
+    os.close(offered.lock_fd)

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from nsledger.index import lock, opening
+from nsledger.index.entries import seal
 from nsledger.index.opening import NAME, opened, reading, usable
+from nsledger.index.records import Records
 from nsledger.ledger.place import NoLedgerError
 from nsledger.model.instants import ALWAYS
 from nsledger.query.index_lookup import answer
@@ -35,7 +37,9 @@ def _an_index_of_any_size_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 def ask(ledger: Path, *, cache: Path | None = None, told: list[int] | None = None) -> Answer:
     progress = None if told is None else told.append
     with opened(str(ledger), cache=None if cache is None else str(cache), progress=progress) as one:
-        return answer(one.database, one.reached, str(ledger), parse(WEB), asked=WEB, period=ALWAYS)
+        return answer(
+            Records(one.database, one.reached, str(ledger)), parse(WEB), asked=WEB, period=ALWAYS
+        )
 
 
 def share(ledger: Path) -> Path:
@@ -161,6 +165,8 @@ def test_a_copy_on_a_read_only_medium_is_read_with_its_index() -> None:
         # Root may write anywhere, so somebody else reads.
         for path in (Path(directory), ledger, *ledger.iterdir()):
             path.chmod(0o555)
+        seal(str(ledger / NAME))
+        (ledger / f"{NAME}.seal").chmod(0o555)
         child = os.fork()
         if not child:
             os.setresuid(65534, 65534, 65534)
@@ -174,3 +180,33 @@ def test_a_copy_on_a_read_only_medium_is_read_with_its_index() -> None:
 def test_what_is_no_ledger_is_told(tmp_path: Path) -> None:
     with pytest.raises(NoLedgerError):
         ask(tmp_path)
+
+
+def test_an_index_that_somebody_else_wrote_is_not_believed(ledger: Path) -> None:
+    path = share(ledger)
+    before = os.stat(path)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("DELETE FROM place")
+        database.execute("DELETE FROM process")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    with opened(str(ledger), cache=None) as index:
+        found = answer(
+            Records(index.database, index.reached, str(ledger)),
+            parse(WEB),
+            asked=WEB,
+            period=ALWAYS,
+        )
+
+    assert found.outcome is Outcome.ONE_POD
+    assert "changed by another program" in index.passed_over
+
+
+def test_an_index_of_an_older_version_is_passed_over_without_a_word(ledger: Path) -> None:
+    path = share(ledger)
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE meta SET version = 2")
+
+    with opened(str(ledger), cache=None) as index:
+        assert not index.passed_over
+        assert index.reached.seq

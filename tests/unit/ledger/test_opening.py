@@ -7,8 +7,8 @@ import pytest
 
 from nsledger.ledger.compression import compress
 from nsledger.ledger.errors import LedgerUnusableError
+from nsledger.ledger.layout import Pruned, save
 from nsledger.ledger.line import GENESIS
-from nsledger.ledger.pruned import Pruned, save
 from nsledger.ledger.reader import entries
 from nsledger.ledger.recovery import free_name, open_last, set_aside
 from nsledger.ledger.verify import verify

@@ -8,9 +8,9 @@ import pytest
 
 from nsledger.ledger.compression import closed_segments, compress
 from nsledger.ledger.errors import Damage, LedgerDamagedError
+from nsledger.ledger.layout import Pruned, PrunedFileError, load, save
 from nsledger.ledger.line import Entry, Head
 from nsledger.ledger.place import find, opened
-from nsledger.ledger.pruned import Pruned, PrunedFileError, load, save
 from nsledger.ledger.reader import entries, entries_backwards, follow, ledger_id
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter

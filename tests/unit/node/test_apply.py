@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from nsledger.node import manifest as manifests
-from nsledger.node.apply import CommandFailedError, Unproved, apply, forget, send_back, undo
+from nsledger.node import removal
+from nsledger.node.apply import CommandFailedError, Unproved, apply
 from nsledger.node.changes import Command, FileChange, Part, Phase, Plan
-from nsledger.node.host import Content, Host
+from nsledger.node.root import Content, Host
 
 
 class Told(list[str]):
@@ -155,9 +156,8 @@ def uninstall(host: Host) -> list[str]:
     told: list[str] = []
     kept = manifests.load(host)
     assert kept is not None
-    for part in reversed(kept.parts):
-        kept = undo(host, part, kept, told.append)
-    forget(host, kept)
+    taken = removal.prepared(host, kept)
+    assert removal.remove(host, taken, release=removal.Released(), say=told.append)
     return told
 
 
@@ -202,11 +202,9 @@ def test_what_an_admin_edited_of_ours_is_refused_before_anything_is_touched(host
     edited = files(host)
     kept = manifests.load(host)
     assert kept is not None
-    part = kept.part(Part.CONTAINERD)
-    assert part is not None
 
     with pytest.raises(Exception, match="edited since"):
-        undo(host, part, kept, lambda _: None)
+        removal.prepared(host, kept)
 
     assert files(host) == edited
 
@@ -219,7 +217,8 @@ def test_a_bypass_puts_the_files_back_and_remembers_the_installation(host: Host)
     part = kept.part(Part.KUBELET)
     assert part is not None
 
-    send_back(host, part, kept, lambda _: None)
+    taken = removal.prepared(host, kept, only_kubelet=True)
+    removal.bypass(host, taken, release=removal.Released(), say=lambda _: None)
 
     after = manifests.load(host)
     assert after is not None

@@ -90,7 +90,7 @@ KEYS = {
 def test_a_drop_in_names_our_keys_and_nothing_else(version: int, plugin: str) -> None:
     keys = our_keys(SPEC, pod_annotations=(), container_annotations=())
 
-    written = tomllib.loads(drop_in(version, {"runc": keys}))
+    written = tomllib.loads(drop_in(version, {("runtimes", "runc"): keys}))
 
     section = {"containerd": {"runtimes": {"runc": KEYS}}}
     assert written == {"version": version, "plugins": {plugin: section}}

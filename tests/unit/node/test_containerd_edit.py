@@ -11,7 +11,7 @@ import tomlkit
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.node.containerd_edit import runtime_section, significant, with_import, with_runtimes
+from nsledger.node.containerd_edit import handler_section, significant, with_handlers, with_import
 
 PLUGIN = "io.containerd.grpc.v1.cri"
 RUNC = f'[plugins."{PLUGIN}".containerd.runtimes.runc]'
@@ -39,6 +39,8 @@ OURS: dict[str, Any] = {
     "pod_annotations": ["a/*", "nsledger.dev/*"],
 }
 
+RUNC_PLACE = ("runtimes", "runc")
+
 
 def changes(before: str, after: str) -> list[str]:
     """The lines that came and went, but for empty ones."""
@@ -47,7 +49,7 @@ def changes(before: str, after: str) -> list[str]:
 
 
 def test_our_keys_are_set_and_no_other_line_is_touched() -> None:
-    after = with_runtimes(MAIN, PLUGIN, {"runc": OURS})
+    after = with_handlers(MAIN, PLUGIN, {RUNC_PLACE: OURS})
 
     assert changes(MAIN, after) == [
         '-       pod_annotations = ["a/*"]',
@@ -57,15 +59,15 @@ def test_our_keys_are_set_and_no_other_line_is_touched() -> None:
 
 
 def test_what_is_set_already_changes_nothing() -> None:
-    once = with_runtimes(MAIN, PLUGIN, {"runc": OURS})
+    once = with_handlers(MAIN, PLUGIN, {RUNC_PLACE: OURS})
 
-    assert with_runtimes(once, PLUGIN, {"runc": OURS}) == once
+    assert with_handlers(once, PLUGIN, {RUNC_PLACE: OURS}) == once
 
 
 def test_a_handler_that_is_not_named_yet_is_put_behind_everything_else() -> None:
     kata = {"runtime_type": "io.containerd.runc.v2", "options": {"BinaryName": "crun"}}
 
-    after = with_runtimes(MAIN, PLUGIN, {"my crun": kata})
+    after = with_handlers(MAIN, PLUGIN, {("runtimes", "my crun"): kata})
 
     assert after.startswith(MAIN)
     runtimes = tomllib.loads(after)["plugins"][PLUGIN]["containerd"]["runtimes"]
@@ -77,7 +79,7 @@ def test_a_file_with_crlf_keeps_it_everywhere() -> None:
     dos = MAIN.replace("\n", "\r\n")
 
     for after in (
-        with_runtimes(dos, PLUGIN, {"runc": OURS, "crun": OURS}),
+        with_handlers(dos, PLUGIN, {RUNC_PLACE: OURS, ("runtimes", "crun"): OURS}),
         with_import(dos, "/etc/containerd/conf.d/zz-nsledger.toml"),
     ):
         assert after.count("\n") == after.count("\r\n") > dos.count("\n")
@@ -106,7 +108,7 @@ def test_zero_values_are_not_repeated() -> None:
 
 
 def test_a_section_of_its_own_is_whole() -> None:
-    text = runtime_section(PLUGIN, "runc", {"runtime_type": "x", "options": {"Root": "/r"}})
+    text = handler_section(PLUGIN, RUNC_PLACE, {"runtime_type": "x", "options": {"Root": "/r"}})
 
     runtimes = tomllib.loads(text)["plugins"][PLUGIN]["containerd"]["runtimes"]
     assert runtimes == {"runc": {"runtime_type": "x", "options": {"Root": "/r"}}}
@@ -128,7 +130,7 @@ def test_whatever_else_a_section_holds_stays(
     cri = {**section, "containerd": {"runtimes": {"runc": {**handler, "runtime_type": "x"}}}}
     text = tomlkit.dumps({"version": 2, "plugins": {PLUGIN: cri}})
 
-    after = tomllib.loads(with_runtimes(text, PLUGIN, {"runc": OURS}))["plugins"][PLUGIN]
+    after = tomllib.loads(with_handlers(text, PLUGIN, {RUNC_PLACE: OURS}))["plugins"][PLUGIN]
 
     assert after["containerd"]["runtimes"]["runc"] == {**handler, "runtime_type": "x", **OURS}
     assert {**after, "containerd": cri["containerd"]} == cri

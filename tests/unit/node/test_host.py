@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nsledger.node.host import Content, Host
+from nsledger.node.root import Content, Host
 
 
 @pytest.fixture

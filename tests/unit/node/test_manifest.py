@@ -8,8 +8,8 @@ import pytest
 
 from nsledger.node import manifest as manifests
 from nsledger.node.changes import Command, FileChange, Part, Phase
-from nsledger.node.host import Content, Host
 from nsledger.node.manifest import MANIFEST, Manifest, ManifestError
+from nsledger.node.root import Content, Host
 
 
 def content(text: str) -> Content:

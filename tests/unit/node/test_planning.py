@@ -3,10 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from nsledger.node.changes import Part, Plan
-from nsledger.node.host import Host
+from nsledger.node.crio import Crio
 from nsledger.node.kubelet import KubeletNotFoundError
+from nsledger.node.located import Located
 from nsledger.node.manifest import Manifest
-from nsledger.node.planning import ENDPOINT, plan
+from nsledger.node.planning import plan
+from nsledger.node.root import Host
+from nsledger.node.settings import ENDPOINT
 from nsledger.node.survey import Survey
 
 UNITS = ("nsledger.service", "nsledger-verify.timer")
@@ -21,7 +24,9 @@ BROUGHT_BY_A_PACKAGE = (
 def planned(root: Path, manifest: Manifest | None = None) -> Plan:
     """The daemon's part on a CRI-O node below `root` where systemd runs."""
     found = Survey(
+        runtime=Located(is_crio=True, program="", main="", service="crio"),
         containerd=None,
+        crio=Crio(hooks_dirs=(), stated="", in_force=(), socket="/run/crio/crio.sock"),
         dump="",
         specs={},
         spec_of={},

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nsledger.node.host import Content
 from nsledger.node.reverse import EditedSinceError, content_without_ours, restored
+from nsledger.node.root import Content
 
 BEFORE = b"a\nb\nc\nd\ne\nf\ng\n"
 AFTER = b"a\nb\nOURS 1\nc\nd\ne\nf changed\ng\n"

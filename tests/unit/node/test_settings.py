@@ -6,7 +6,7 @@ import pytest
 
 from nsledger.daemon.config import Configuration
 from nsledger.node.containerd import DEFAULT_SOCKET
-from nsledger.node.host import Host
+from nsledger.node.root import Host
 from nsledger.node.settings import NSLEDGER_TOML, Settings, SettingsConflictError
 
 

@@ -12,8 +12,7 @@ import structlog
 from nsledger.ledger import checkpoint_file
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey, generate
-from nsledger.ledger.verify import verify
-from nsledger.ledger.walk import Note
+from nsledger.ledger.verify import Note, verify
 from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import LedgerCreated, LedgerUnattested, Source
 from nsledger.model.record import encode
@@ -273,13 +272,15 @@ def test_a_ledger_that_was_never_signed_and_one_that_was_rewritten_are_said_so(
     run_once(tmp_path)
     assert told(node.ledger) == [(1, 4, "no_checkpoint")], "all of that is signed now"
 
-    first, *_, last = node.signed
+    *_, last = node.signed
+    # How many checkpoints a short run writes is a matter of time.
+    kept = max(one.head.seq for one in node.signed if one.head.seq < last.head.seq)
     path = node.ledger / "00000000000000000001.jsonl"
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(b"".join(lines[: last.head.seq - 1]))
     run_once(tmp_path, 1)
 
-    assert told(node.ledger)[1:] == [(first.head.seq + 1, last.head.seq - 1, "rewritten")]
+    assert told(node.ledger)[1:] == [(kept + 1, last.head.seq - 1, "rewritten")]
 
 
 def recording_line(number: int) -> bytes:

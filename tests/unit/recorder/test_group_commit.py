@@ -21,10 +21,12 @@ from nsledger.model.events import (
     LedgerCreated,
     LedgerRecovered,
     NodeRebooted,
+    PodRemoved,
     SegmentAltered,
     Source,
 )
 from nsledger.model.record import Moment
+from nsledger.model.refs import PodRef
 from nsledger.recorder import disk_gate, group_commit
 from nsledger.recorder.disk_gate import UNLIMITED, DiskFullError, WriterLimits
 from nsledger.recorder.group_commit import GroupCommit
@@ -579,7 +581,9 @@ def test_what_someone_did_to_the_segment_is_on_record_behind_what_it_was_done_to
 def test_after_a_daemon_that_was_killed_the_ledger_says_that_more_may_be_missing(
     tmp_path: Path,
 ) -> None:
+    pod = PodRemoved(source=Source.RECONCILE, pod=PodRef(pod_sandbox_id="p1"))
     killed = commit_to(tmp_path)
+    killed.take_in(Ticket(pod, recording.now()))
     killed.write(0)
     killed.close()
 
@@ -587,7 +591,7 @@ def test_after_a_daemon_that_was_killed_the_ledger_says_that_more_may_be_missing
     commit.write(0)
     commit.close()
 
-    assert recording.words(tmp_path) == ["ledger.created", UNCLEAN_STOP]
+    assert recording.words(tmp_path) == ["ledger.created", "pod.removed", UNCLEAN_STOP]
 
 
 def test_what_makes_room_is_written_while_the_disk_counts_as_full(

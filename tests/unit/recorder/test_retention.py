@@ -42,7 +42,7 @@ def test_a_segment_goes_when_its_last_record_is_too_old() -> None:
 
     assert chosen(segments(500, 101, 50, 1), limits) == (1, PruneRule.MAX_AGE)
     assert chosen(segments(500, 100, 50, 1), limits) is None
-    assert chosen(segments(500, 400, 300, 200, 1), limits) == (3, PruneRule.MAX_AGE)
+    assert chosen(segments(500, 400, 300, 200, 1), limits) == (1, PruneRule.MAX_AGE)
 
 
 def test_a_segment_of_unknown_age_and_all_behind_it_stay() -> None:

@@ -8,18 +8,27 @@ from nsledger.ledger.writer import LedgerWriter
 from nsledger.model.events import (
     UNCLEAN_STOP,
     DaemonStopped,
+    DiskStage,
+    DiskStageChanged,
     Event,
     Gap,
     LedgerResumed,
     LedgerStopped,
+    PodRemoved,
     Source,
 )
 from nsledger.model.record import encode, rfc3339
+from nsledger.model.refs import PodRef
 from nsledger.recorder.previous_session import unclean_stop
 from tests import ledgers, recording
 
 STOPPED = DaemonStopped(source=Source.DAEMON, reason="signal")
-RUNNING = LedgerResumed(source=Source.DAEMON, free_bytes=1)
+RUNNING = PodRemoved(source=Source.RECONCILE, pod=PodRef(pod_sandbox_id="p1"))
+RESUMED = LedgerResumed(source=Source.DAEMON, free_bytes=1)
+WARNED = DiskStageChanged(
+    source=Source.DAEMON, stage=DiskStage.WARN, before=DiskStage.OK, free_bytes=1
+)
+HANDED = DaemonStopped(source=Source.DAEMON, reason="handed over")
 GAP = Gap(source=Source.DAEMON, reason="queue_full", count=1, first_time="", last_time="")
 FULL = LedgerStopped(source=Source.DAEMON, reason="disk_full", free_bytes=0)
 
@@ -32,13 +41,26 @@ def ledger(directory: Path, *events: Event) -> str:
     return str(directory)
 
 
-@pytest.mark.parametrize("events", [(), (RUNNING, STOPPED), (RUNNING, STOPPED, GAP, GAP)])
+@pytest.mark.parametrize(
+    "events",
+    [
+        (),
+        (WARNED,),
+        (RUNNING, STOPPED),
+        (RUNNING, STOPPED, GAP, GAP),
+        (RUNNING, STOPPED, FULL),
+        (RUNNING, STOPPED, WARNED, FULL, RESUMED, WARNED),
+        (RUNNING, STOPPED, *[GAP] * 200),
+        (RUNNING, HANDED),
+    ],
+)
 def test_a_daemon_that_said_good_bye_left_no_hole(tmp_path: Path, events: tuple[Event]) -> None:
     assert unclean_stop(ledger(tmp_path, *events), recording.now()) is None
 
 
 @pytest.mark.parametrize(
-    "events", [(RUNNING,), (STOPPED, RUNNING), (STOPPED, RUNNING, GAP), (STOPPED, FULL)]
+    "events",
+    [(RUNNING,), (STOPPED, RUNNING), (STOPPED, RUNNING, GAP, FULL), (RUNNING, HANDED, RUNNING)],
 )
 def test_one_that_did_not_left_a_hole_of_unknown_size(tmp_path: Path, events: tuple[Event]) -> None:
     now = recording.now()

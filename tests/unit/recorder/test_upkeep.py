@@ -10,7 +10,7 @@ import pytest
 
 from nsledger.ledger import files
 from nsledger.ledger.disk_room import RoomLimits
-from nsledger.ledger.pruned import load
+from nsledger.ledger.layout import load
 from nsledger.ledger.reader import entries_backwards
 from nsledger.ledger.verify import verify
 from nsledger.ledger.writer import LedgerWriter

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from nsledger.render import diagram_mermaid
+from nsledger.render import mermaid
 from tests import golden
 from tests.drawing import hostile_node, picture_of
 from tests.synthetic_node import NET, example_node, odd_node
@@ -27,14 +27,14 @@ LINES = re.compile(
 
 
 def test_the_example_looks_as_it_did() -> None:
-    text = diagram_mermaid.draw(picture_of(example_node()))
+    text = mermaid.draw(picture_of(example_node()))
 
     golden.check(GOLDEN / "picture-example.mmd", text.splitlines())
 
 
 def test_every_line_is_one_that_mermaid_knows_whatever_the_names_are() -> None:
     for node in (example_node(), odd_node(), hostile_node()):
-        lines = diagram_mermaid.draw(picture_of(node)).splitlines()
+        lines = mermaid.draw(picture_of(node)).splitlines()
 
         for line in lines:
             assert LINES.fullmatch(line), line
@@ -43,7 +43,7 @@ def test_every_line_is_one_that_mermaid_knows_whatever_the_names_are() -> None:
 
 
 def test_every_node_of_an_edge_is_declared_once() -> None:
-    text = diagram_mermaid.draw(picture_of(odd_node()))
+    text = mermaid.draw(picture_of(odd_node()))
 
     declared = re.findall(r"^ +(p\d+r\d+|s\d+|host)[\[({]", text, re.MULTILINE)
     edges = re.findall(r"^ +(p\d+r\d+) ---(?:\|[^|]*\|)? (s\d+|host)$", text, re.MULTILINE)
@@ -57,6 +57,6 @@ def test_what_two_pods_share_has_a_sign() -> None:
     victim, spy = node.run_pod("victim"), node.run_pod("spy")
     node.run_container(spy, "shell", joins={NET: victim})
 
-    text = diagram_mermaid.draw(picture_of(node, "victim", "spy"), [NET])
+    text = mermaid.draw(picture_of(node, "victim", "spy"), [NET])
 
     assert '(["#8800; net"]):::bad' in text

@@ -5,7 +5,7 @@ import re
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
-from nsledger.render import diagram_svg
+from nsledger.render import svg
 from tests import golden
 from tests.drawing import hostile_node, picture_of
 from tests.synthetic_node import NET, PID, SyntheticNode, example_node, odd_node
@@ -16,7 +16,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 def drawn(node: SyntheticNode, *names: str) -> ET.Element:
     # It is our own, and no entity is in it.
-    return ET.fromstring(diagram_svg.draw(picture_of(node, *names)))  # noqa: S314
+    return ET.fromstring(svg.draw(picture_of(node, *names)))  # noqa: S314
 
 
 def texts(root: ET.Element) -> list[str]:
@@ -24,7 +24,7 @@ def texts(root: ET.Element) -> list[str]:
 
 
 def test_the_example_looks_as_it_did() -> None:
-    text = diagram_svg.draw(picture_of(example_node()))
+    text = svg.draw(picture_of(example_node()))
 
     golden.check(GOLDEN / "picture-example.svg", text.splitlines())
 
@@ -55,7 +55,7 @@ def test_a_process_that_moved_has_a_sign() -> None:
 
 
 def test_neighbours_in_one_namespace_grow_together() -> None:
-    root = ET.fromstring(diagram_svg.draw(picture_of(example_node(), "web"), [NET]))  # noqa: S314
+    root = ET.fromstring(svg.draw(picture_of(example_node(), "web"), [NET]))  # noqa: S314
 
     rounded = [one for one in root.iter(f"{SVG}rect") if one.get("rx")]
     ends = [(int(one.get("y", "")), int(one.get("height", ""))) for one in rounded]
@@ -70,5 +70,5 @@ def test_a_hostile_name_is_text_and_the_picture_asks_for_nothing() -> None:
         *("svg", "title", "desc", "style", "rect", "text"),
     }
     assert all(text.isprintable() for text in texts(root))
-    everything = diagram_svg.draw(picture_of(hostile_node()))
+    everything = svg.draw(picture_of(hostile_node()))
     assert not re.search(r"\b(href|src|on\w+)=|url\(|@import", re.sub(r">[^<]*<", "><", everything))

@@ -171,7 +171,7 @@ def test_a_mismatch_comes_before_all_else() -> None:
                 container=ContainerRef(),
                 ending=Ending.EXITED,
             ),
-            "found, not so at 00:03:50.123: exited",
+            "found; it was not there at 00:03:50.123: exited",
             Tone.PLAIN,
         ),
         (

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
+
+import pytest
 
 from nsledger.ledger.errors import LedgerDamagedError
 from nsledger.ledger.line import GENESIS
@@ -8,6 +11,8 @@ from nsledger.ledger.verify import verify
 from nsledger.render.text import Screen
 from nsledger.render.verification import Verification, draw
 from tests import ledgers
+
+NOT_ANCHORED = "  anchor   consistent, not anchored: a cut at the end would not show"
 
 
 def of(directory: Path) -> Verification:
@@ -29,8 +34,23 @@ def test_a_sound_ledger_is_told_with_the_head_to_keep(tmp_path: Path) -> None:
     assert drawn(tmp_path) == [
         "LEDGER: sound",
         "  entries  1 to 10",
+        NOT_ANCHORED,
         f"  head     10 {found.head.digest}",
     ]
+    assert not found.anchored
+
+
+@pytest.mark.parametrize(("through", "anchored"), [(0, False), (7, True)])
+def test_a_checkpoint_anchors_what_it_covers(
+    tmp_path: Path, through: int, *, anchored: bool
+) -> None:
+    ledgers.write(tmp_path, range(1, 11))
+    verified = dataclasses.replace(verify(str(tmp_path)), signed_through=through)
+
+    found = Verification.of_sound("x", verified, signed=True)
+
+    assert found.anchored is anchored
+    assert (NOT_ANCHORED in list(draw(found, Screen()))) is not anchored
 
 
 def test_damage_is_told_with_its_place_and_what_can_still_be_trusted(tmp_path: Path) -> None:
@@ -71,7 +91,7 @@ def test_of_a_later_segment_it_says_what_it_did_not_see(tmp_path: Path) -> None:
 
     assert drawn(copy)[1:] == [
         "  entries  5 to 10",
-        drawn(tmp_path)[2],
+        *drawn(tmp_path)[2:4],
         "  note     begins at entry 5: what came before is not here",
     ]
 

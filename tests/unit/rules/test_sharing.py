@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from nsledger.model.judgement import HOST, POD, PRIVATE, UNKNOWN, UNNAMED_CONTAINER
-from nsledger.model.namespaces import NamespaceIdentity, NamespaceReading, NamespaceType
+from nsledger.model.namespaces import NO_PROCESS, NamespaceIdentity, NamespaceReading, NamespaceType
 from nsledger.rules.claims import JudgementContext
 from nsledger.rules.sharing import container_sharing, sandbox_sharing
 
@@ -72,5 +72,11 @@ def test_a_pod_whose_host_was_not_read_may_be_the_host() -> None:
     assert sandbox_sharing(PID, SANDBOX, process(None)) == UNKNOWN
 
 
-def test_a_sandbox_without_a_process_is_in_no_namespace() -> None:
-    assert container_sharing(PID, process(3), JudgementContext(HOSTS, sandbox=None)) == PRIVATE
+def test_beside_a_sandbox_without_a_process_there_is_nothing_to_share() -> None:
+    sandbox = NamespaceReading(pid=0, missing={PID: NO_PROCESS})
+
+    assert container_sharing(PID, process(3), JudgementContext(HOSTS, sandbox=sandbox)) == PRIVATE
+
+
+def test_of_a_sandbox_that_was_not_read_it_is_not_known_what_it_shares() -> None:
+    assert container_sharing(PID, process(3), JudgementContext(HOSTS, sandbox=None)) == UNKNOWN

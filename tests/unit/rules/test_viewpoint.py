@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from nsledger.model.namespaces import (
+    NO_PROCESS,
     NamespaceIdentity,
     NamespaceMode,
     NamespaceReading,
@@ -117,7 +118,7 @@ def test_the_hosts_is_the_pods_only_where_the_pod_may_have_asked_for_it(
 
 def test_of_a_sandbox_that_was_not_read_it_is_known_that_it_should_not_be_the_host() -> None:
     known = replace(AROUND, sandbox=process(None), pod_requested=asked(NamespaceMode.POD))
-    gone = replace(known, sandbox=None)
+    gone = replace(known, sandbox=NamespaceReading(pid=0, missing={NET: NO_PROCESS}))
     unknown = replace(known, pod_requested=None)
 
     assert view(known).pods() == NoneOf((HOST,), "the sandbox's was not read")

@@ -43,6 +43,7 @@ def test_a_record_becomes_the_event_that_it_is() -> None:
             uid_map=(IdMapping(0, 100000, 65536),),
             gid_map=(IdMapping(0, 100000, 65536),),
         ),
+        engine="containerd",
         hook_time="2023-11-14T22:13:20.123456789Z",
         hook_duration_ns=900_000,
         errors=("namespaces_partial",),
@@ -109,3 +110,41 @@ def test_a_record_of_another_boot_is_refused_for_its_inodes_mean_nothing_here() 
         parse(boot_id="00000000-0000-0000-0000-000000000000")
 
     assert caught.value.reason == "other_boot"
+
+
+CRIO_NOTES = {
+    "io.container.manager": "cri-o",
+    "io.kubernetes.container.name": "app",
+    "io.kubernetes.cri-o.ContainerType": "container",
+    "io.kubernetes.cri-o.Metadata": '{"name":"app","attempt":3}',
+    "io.kubernetes.cri-o.SandboxID": "s1",
+    "io.kubernetes.pod.name": "web-0",
+    "io.kubernetes.pod.namespace": "default",
+    "io.kubernetes.pod.uid": "uid-1",
+}
+
+
+def test_crios_annotations_name_the_pod_and_the_container() -> None:
+    event = parse(annotations=CRIO_NOTES, bundle="/run/containers/storage/c1").event()
+
+    assert event.pod == PodRef(
+        pod_sandbox_id="s1", k8s_namespace="default", name="web-0", uid="uid-1"
+    )
+    assert event.container == ContainerRef(container_id="c1", name="app", attempt=3)
+    assert event.engine == "cri-o"
+
+
+@pytest.mark.parametrize(
+    ("annotations", "bundle", "engine"),
+    [
+        ({"io.container.manager": "libpod"}, "/var/lib/containers/storage/c1", "podman"),
+        ({}, "/run/containerd/io.containerd.runtime.v2.task/k8s.io/c1", "containerd"),
+        ({}, "/run/containerd/io.containerd.runtime.v2.task/moby/c1", "docker"),
+        ({}, "/run/containerd/io.containerd.runtime.v2.task/default/c1", "containerd/default"),
+        ({"io.container.manager": "../evil"}, "/somewhere", ""),
+    ],
+)
+def test_who_had_it_started_is_told_by_annotations_and_bundle(
+    annotations: dict[str, str], bundle: str, engine: str
+) -> None:
+    assert parse(annotations=annotations, bundle=bundle).event().engine == engine

@@ -15,6 +15,7 @@ def test_the_words_are_stable() -> None:
         "host_namespace",
         "hook_missing",
         "shim_bypassed",
+        "foreign",
         "namespace_changed",
         "process_gone",
         "partial_read",
@@ -22,6 +23,7 @@ def test_the_words_are_stable() -> None:
         "gap",
         "spool_quarantined",
         "unwatched",
+        "ledger_pruned",
         "segment_altered",
     }
 

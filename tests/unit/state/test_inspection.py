@@ -8,8 +8,12 @@ from nsledger.model.events import (
     ContainerAssigned,
     ContainerStopped,
     ContainerWitnessed,
+    DatedBy,
     Ending,
+    LedgerPruned,
+    PodRemoved,
     PodStopped,
+    PruneRule,
     SegmentAltered,
     Source,
 )
@@ -103,12 +107,13 @@ def test_what_reconcile_found_since_its_last_look_went_past_the_shim(node: Synth
     sandbox = node.run_pod("web")
     looked = node.now
     node.wait(30)
+    began = node.now
     node.run_behind_the_shim(sandbox, "stranger", hook=False, not_before=looked)
 
     one = the_only(node)
 
     assert one.kind is Kind.SHIM_BYPASSED
-    assert one.first_time == looked
+    assert one.first_time == began  # by its start: the look before was half a minute sooner
     assert "unseen by the hook too" in one.summary
 
 
@@ -319,3 +324,100 @@ def test_findings_read_back_from_json_as_they_were() -> None:
     found = inspect(odd_node().decoded())
 
     assert msgspec.json.decode(msgspec.json.encode(found), type=list[Finding]) == found
+
+
+def test_most_of_a_ledger_is_not_removed_within_a_day_without_a_finding() -> None:
+    def of(through: int, *, kept: int) -> list[Finding]:
+        node = SyntheticNode()
+        node.create_ledger()
+        for _ in range(through + kept - 1):
+            node.wait(1)
+            node.gap("x")
+        node.say(
+            LedgerPruned(
+                source=Source.DAEMON,
+                rule=PruneRule.MAX_AGE,
+                from_seq=1,
+                through_seq=through,
+                digest="0" * 64,
+                segments=1,
+                size_bytes=1,
+            )
+        )
+        return [one for one in inspect(node.decoded()) if one.kind is Kind.LEDGER_PRUNED]
+
+    assert of(10, kept=90) == []
+    (found,) = of(90, kept=10)
+    assert found.severity is Severity.MEDIUM
+    assert found.summary == "90 of 100 records were removed within a day by max_age"
+
+
+@pytest.mark.parametrize("not_before", [True, False])
+@pytest.mark.parametrize("killed", [True, False])
+def test_what_ended_while_nobody_watched_was_asked_for_by_somebody_perhaps(
+    node: SyntheticNode, *, killed: bool, not_before: bool
+) -> None:
+    pod = node.pods[node.run_pod("web")]
+    looked = node.now
+    if not killed:
+        node.stop_daemon()
+    node.wait(60)
+    node.start_daemon()
+    node.say(
+        PodStopped(
+            source=Source.RECONCILE,
+            not_before=looked if not_before else "",
+            pod=pod,
+            ending=Ending.EXITED,
+        )
+    )
+
+    assert kinds(node) == [Kind.UNWATCHED]
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_an_end_that_is_dated_is_held_against_who_watched_then(
+    node: SyntheticNode, *, watched: bool
+) -> None:
+    pod = node.pods[node.run_pod("web")]
+    node.wait(60)
+    node.stop_daemon()
+    node.wait(60)
+    in_the_hole = node.now
+    node.wait(60)
+    node.start_daemon()
+    node.wait(60)
+    ended_at = node.now if watched else in_the_hole
+    node.wait(1)
+    node.say(
+        PodStopped(
+            source=Source.RECONCILE,
+            pod=pod,
+            ending=Ending.EXITED,
+            ended_at=ended_at,
+            dated_by=DatedBy.KERNEL,
+        )
+    )
+
+    found = [one for one in inspect(node.decoded()) if one.kind is Kind.PROCESS_GONE]
+
+    assert [one.first_time for one in found] == ([ended_at] if watched else [])
+
+
+def test_a_pod_that_is_removed_past_a_watching_shim_is_a_finding_and_one_only(
+    node: SyntheticNode,
+) -> None:
+    pod = node.pods[node.run_pod("web")]
+    other = node.pods[node.run_pod("other")]
+    looked, source = node.now, Source.RECONCILE
+    node.wait(30)
+    exited = Ending.EXITED
+    node.say(PodStopped(source=source, not_before=looked, pod=pod, ending=exited))
+    node.say(PodRemoved(source=source, not_before=looked, pod=pod))
+    node.say(PodStopped(source=source, not_before=looked, pod=other, ending=Ending.VANISHED))
+    node.say(PodRemoved(source=source, not_before=looked, pod=other))
+
+    found = inspect(node.decoded())
+
+    bypassed = [one for one in found if one.kind is Kind.SHIM_BYPASSED]
+    assert [(one.pod and one.pod.name, one.count) for one in bypassed] == [("web", 1), ("other", 1)]

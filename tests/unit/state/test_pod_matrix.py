@@ -3,6 +3,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from nsledger.model.events import CallFailed, Source
 from nsledger.model.judgement import Verdict
 from nsledger.model.namespaces import NamespaceMode, RequestedNamespaces
 from nsledger.state.matrix import ORDER, Matrix, pod_matrix
@@ -143,3 +144,26 @@ def test_a_process_that_moved_is_told_by_where_it_is_now() -> None:
         ("app", NET),
         ("app", PID),
     ]
+
+
+def test_a_failed_start_is_said_to_be_one_and_nothing_is_unknown_of_it() -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    sandbox = node.run_pod("web")
+    id_ = node.run_container(sandbox, "app", started=False, hook=False)
+    pod, container = node.containers[id_]
+    node.say(
+        CallFailed(
+            source=Source.CRI_PROXY,
+            method="StartContainer",
+            grpc_status=2,
+            pod=pod,
+            container=container,
+        )
+    )
+
+    workloads = node.folded()
+    row = pod_matrix(workloads.pods[sandbox], workloads.host).processes[1]
+
+    assert (row.state, row.unobservable) == ("ended", "not started: its StartContainer failed")

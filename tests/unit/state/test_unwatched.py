@@ -2,7 +2,20 @@ from __future__ import annotations
 
 from msgspec import structs
 
-from nsledger.model.events import ClockStepped, DaemonStarted, NodeRebooted, Source
+from nsledger.model.events import (
+    UNCLEAN_STOP,
+    ClockStepped,
+    DaemonStarted,
+    DaemonStopped,
+    DiskStage,
+    DiskStageChanged,
+    Event,
+    Gap,
+    LedgerResumed,
+    LedgerStopped,
+    NodeRebooted,
+    Source,
+)
 from nsledger.model.record import decode
 from nsledger.state.coverage import Unwatched, Watch
 from tests.synthetic_node import SyntheticNode
@@ -112,3 +125,69 @@ def test_a_clock_that_was_set_back_meanwhile_leaves_a_hole_where_times_mean_two_
     (hole,) = holes(node)
 
     assert (hole.since, hole.until) == (node.now, stopped)
+
+
+DAEMON = Source.DAEMON
+OPENING: list[Event] = [
+    DiskStageChanged(source=DAEMON, stage=DiskStage.WARN, before=DiskStage.OK, free_bytes=1),
+    LedgerStopped(source=DAEMON, reason="disk_full", free_bytes=0),
+    LedgerResumed(source=DAEMON, free_bytes=2),
+]
+
+
+def test_what_the_disk_is_like_does_not_hide_the_time_between_stop_and_start() -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    node.run_pod("web")
+    node.stop_daemon()
+    stopped = node.now
+    node.wait(7)
+    for event in OPENING * 50:
+        node.say(event)
+    node.start_daemon()
+
+    (hole,) = holes(node)
+
+    assert (hole.since, hole.until) == (stopped, node.now)
+    assert hole.reason == "nsledger serve was stopped"
+
+
+def test_a_new_ledger_on_a_low_disk_has_no_hole() -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    for event in OPENING:
+        node.say(event)
+    node.start_daemon()
+
+    assert holes(node) == []
+
+
+def test_after_a_kill_the_hole_begins_where_the_first_opening_after_it_says() -> None:
+    node = SyntheticNode()
+    node.start_daemon()
+    node.say(OPENING[0])
+    last = node.now
+    for _ in range(2):  # the first of them was killed before it began to watch
+        node.wait(5)
+        node.say(
+            Gap(source=DAEMON, reason=UNCLEAN_STOP, count=None, first_time=last, last_time=node.now)
+        )
+    node.start_daemon()
+
+    (hole,) = holes(node)
+
+    assert (hole.since, hole.until) == (last, node.now)
+    assert hole.reason == "nsledger serve was killed"
+
+
+def test_a_daemon_that_handed_over_does_not_make_its_killed_successor_a_stopped_one() -> None:
+    node = SyntheticNode()
+    node.start_daemon()
+    node.say(DaemonStopped(source=DAEMON, reason="handed over"))
+    node.wait(5)
+    node.start_daemon()
+
+    (hole,) = holes(node)
+
+    assert hole.reason == "nsledger serve was killed"

@@ -455,3 +455,67 @@ def test_how_it_ended_is_kept_from_the_first_note_of_it() -> None:
 
     assert the_app(workloads).ending is Ending.PROCESS_GONE
     assert workloads.pods["p1"].ending is Ending.STOPPED
+
+
+SANDBOX_EXITED = PodStopped(source=Source.RECONCILE, pod=POD, ending=Ending.EXITED)
+
+
+def test_a_dead_pause_process_ends_the_sandbox_and_not_its_containers() -> None:
+    pod = fold(POD_ASSIGNED, STARTED, SANDBOX_EXITED).pods["p1"]
+
+    assert (pod.sandbox_ended, pod.sandbox_until) == (True, "10:00:03")
+    assert (pod.ended, pod.until, pod.containers["c1"].running) == (False, "", True)
+
+
+def test_a_pod_without_a_pause_process_ends_with_its_last_container() -> None:
+    pod = fold(POD_ASSIGNED, STARTED, SANDBOX_EXITED, STOPPED).pods["p1"]
+
+    assert (pod.ended, pod.until) == (True, "10:00:04")
+
+
+def test_a_successful_stop_of_the_sandbox_ends_its_containers() -> None:
+    pod = fold(POD_ASSIGNED, STARTED, PodStopped(source=SHIM, pod=POD)).pods["p1"]
+
+    assert (pod.ended, pod.containers["c1"].until) == (True, "10:00:03")
+
+
+def test_what_was_wrongly_ended_goes_on_with_the_record_that_says_so() -> None:
+    exited = ContainerStopped(source=Source.RECONCILE, pod=POD, container=APP, ending=Ending.EXITED)
+    heals = structs.replace(STARTED, source=Source.RECONCILE, still_running=True)
+    back = structs.replace(POD_ASSIGNED, source=Source.RECONCILE, still_running=True)
+
+    workloads = fold(POD_ASSIGNED, STARTED, exited, SANDBOX_EXITED, heals, back)
+
+    app, pod = the_app(workloads), workloads.pods["p1"]
+    assert (app.running, app.until, app.ending, app.since) == (True, "", None, "10:00:02")
+    assert (pod.sandbox_ended, pod.sandbox_until, pod.ending) == (False, "", None)
+
+
+@pytest.mark.parametrize("still_running", [False, True])
+def test_a_failed_start_of_a_container_that_runs_changes_nothing(*, still_running: bool) -> None:
+    failed = CallFailed(
+        source=SHIM,
+        method="StartContainer",
+        grpc_status=2,
+        pod=POD,
+        container=APP,
+        still_running=still_running,
+    )
+
+    assert the_app(fold(POD_ASSIGNED, STARTED, failed)).running
+    assert the_app(fold(WITNESSED, failed)).running is still_running
+
+
+def test_containers_of_which_no_name_is_known_do_not_end_each_other() -> None:
+    nameless = [
+        structs.replace(
+            WITNESSED,
+            container=ContainerRef(container_id=id_),
+            actual=NamespaceReading(pid=pid, start_ticks=pid),
+        )
+        for id_, pid in (("c8", 8), ("c9", 9))
+    ]
+
+    pod = fold(POD_ASSIGNED, *nameless).pods["p1"]
+
+    assert [one.running for one in pod.containers.values()] == [True, True]

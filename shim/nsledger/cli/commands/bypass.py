@@ -37,5 +37,6 @@ Examples:
     params=[
         click.Option(["--back"], is_flag=True, help="Send the kubelet through the shim again."),
         options.root(),
+        options.output(("text", "json")),
     ],
 )

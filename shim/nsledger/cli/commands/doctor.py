@@ -16,12 +16,12 @@ from nsledger.ledger.reader import entries_backwards
 from nsledger.model.instants import unix_ns
 from nsledger.model.record import decode
 from nsledger.node.containerd_plan import Containerd
+from nsledger.node.doctor.context import Asking, CheckContext
 from nsledger.node.doctor.examine import examine
 from nsledger.node.doctor.outcome import Result
 from nsledger.node.doctor.purposes import PURPOSES
-from nsledger.node.doctor.sight import Asking, Sight
-from nsledger.node.host import Host
 from nsledger.node.proof import require_records_of_a_pod
+from nsledger.node.root import Host
 from nsledger.render import doctor_table
 
 _HELP = """\
@@ -95,8 +95,8 @@ def examination(
         last_record_ns=_last_record_ns,
         run_probe=_run_probe if probe else None,
     )
-    sight = Sight(Host.at(root), asking, program=containerd, main=containerd_config)
-    found = list(examine(sight, only=only, skip=skip))
+    context = CheckContext(Host.at(root), asking, program=containerd, main=containerd_config)
+    found = list(examine(context, only=only, skip=skip))
     rows = [
         doctor_table.Row(one.check, one.result.value, one.evidence, one.remedy) for one in found
     ]

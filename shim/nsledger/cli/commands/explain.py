@@ -1,16 +1,16 @@
-"""`nsledger explain`: the options; what it does is in `explaining`."""
+"""`nsledger explain`: say in plain sentences who shares what in a pod, and why."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import matrix_of, reading_a_ledger
+from nsledger.cli.reading import matrix_of, reading
 from nsledger.errors import WrongUsageError
 from nsledger.model.namespaces import NamespaceType
 from nsledger.render import explanation_text, pods
@@ -32,14 +32,45 @@ The signs: ▲ the host's, ≠ layers disagree, * changed since the start, ? not
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+def run(
+    *,
+    ledger: str,
+    pod: str,
+    types: Sequence[str],
+    containers: Sequence[str],
+    at: int | None,
+    all_attempts: bool,
+    output: Literal["text", "json", "yaml"],
+    utc: bool,
+    color: ColorChoice,
+) -> int:
+    """Explain `pod` by the ledger at `ledger`; the exit status."""
+    with reading(ledger) as found:
+        matrix = matrix_of(found, pod, at, all_attempts=all_attempts)
+    _need_containers(matrix, containers)
+    wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}] or ORDER
+    explanation = explain(matrix, wanted, containers)
 
-    return explaining(**values)
+    def draw() -> Iterator[str]:
+        drawn_for = screen(color=color, utc=utc)
+        yield from pods.draw_pod_heading(matrix, drawn_for)
+        yield ""
+        yield from explanation_text.draw(explanation, drawn_for)
+
+    write_answer(explanation, output, draw)
+    return found.status(exit_codes.FOUND if explanation.bad_news else exit_codes.OK)
+
+
+def _need_containers(matrix: Matrix, containers: Sequence[str]) -> None:
+    there = list(dict.fromkeys(process.name for process in matrix.processes))
+    for name in containers:
+        if name not in there:
+            raise WrongUsageError(f"no container {name!r} in {matrix.pod.full_name}", details=there)
 
 
 command = click.Command(
     "explain",
-    callback=_run,
+    callback=run,
     help=_HELP,
     epilog=options.epilog(
         "nsledger explain web",
@@ -50,7 +81,7 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Argument(["pod"]),
+        click.Argument(["pod"], shell_complete=options.complete_pods),
         click.Argument(["types"], metavar="[TYPE]...", type=click.Choice(options.TYPES), nargs=-1),
         click.Option(
             ["-c", "--container", "containers"],
@@ -70,39 +101,3 @@ command = click.Command(
         options.ledger(),
     ],
 )
-
-
-@reading_a_ledger()
-def explaining(
-    *,
-    ledger: str,
-    pod: str,
-    types: Sequence[str],
-    containers: Sequence[str],
-    at: int | None,
-    all_attempts: bool,
-    output: Literal["text", "json", "yaml"],
-    utc: bool,
-    color: ColorChoice,
-) -> int:
-    """Explain `pod` by the ledger at `ledger`; the exit status."""
-    matrix = matrix_of(ledger, pod, at, all_attempts=all_attempts)
-    _need_containers(matrix, containers)
-    wanted = [type_ for type_ in ORDER if type_ in {NamespaceType(one) for one in types}] or ORDER
-    explanation = explain(matrix, wanted, containers)
-
-    def draw() -> Iterator[str]:
-        drawn_for = screen(color=color, utc=utc)
-        yield from pods.draw_pod_heading(matrix, drawn_for)
-        yield ""
-        yield from explanation_text.draw(explanation, drawn_for)
-
-    write_answer(explanation, output, draw)
-    return exit_codes.FOUND if explanation.bad_news else exit_codes.OK
-
-
-def _need_containers(matrix: Matrix, containers: Sequence[str]) -> None:
-    there = list(dict.fromkeys(process.name for process in matrix.processes))
-    for name in containers:
-        if name not in there:
-            raise WrongUsageError(f"no container {name!r} in {matrix.pod.full_name}", details=there)

@@ -49,8 +49,9 @@ command = click.Command(
         click.Option(
             ["--dry-run"],
             is_flag=True,
-            help="Print the diff of every file and every command; touch nothing.",
+            help="Print a summary, each diff and each command; touch nothing. Needs no root.",
         ),
+        click.Option(["--full"], is_flag=True, help="With --dry-run: new files in full too."),
         options.only(),
         options.root(),
         options.containerd(),
@@ -59,7 +60,9 @@ command = click.Command(
             ["--probe/--no-probe"],
             default=True,
             show_default=True,
-            help="Start a throw-away pod through the shim, and look for its records.",
+            help="Start a throw-away pod of each handler through the shim, and look for its "
+            "records.",
         ),
+        options.output(("text", "json")),
     ],
 )

@@ -1,17 +1,16 @@
-"""`nsledger reindex`: the options; what it does is in `reindexing`."""
+"""`nsledger reindex`: build the index anew that answers whois."""
 
 from __future__ import annotations
 
 import os
 import sys
 import time
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from nsledger.cli import exit_codes, options
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import progress
+from nsledger.cli import errors, exit_codes, options
+from nsledger.cli.reading import DamagedLedgerError, progress, reading_a_ledger
 from nsledger.errors import WrongUsageError
 from nsledger.index import lock
 from nsledger.index.opening import NAME, reading
@@ -30,24 +29,11 @@ While nsledger serve runs, it is told to begin again, and the progress shown is 
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return reindexing(**values)
-
-
-command = click.Command(
-    "reindex",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger reindex"),
-    params=[options.ledger()],
-)
-
 _LOOK_AGAIN_S: Final = 0.2
 
 
 @reading_a_ledger()
-def reindexing(*, ledger: str) -> int:
+def run(*, ledger: str) -> int:
     """Index the ledger in the directory `ledger` anew; the exit status."""
     place.find(ledger)
     if not os.path.isdir(ledger):
@@ -56,19 +42,24 @@ def reindexing(*, ledger: str) -> int:
             hint="An index of a lone segment is built by its reader, and not kept with it.",
         )
     began_s = time.monotonic()
+    damage = ""
     try:
         with lock.locked(ledger) as path, progress(ledger, "indexing") as told:
-            seq = lock.rebuild(path, ledger, progress=told).seq
+            reached = lock.rebuild(path, ledger, progress=told)
+        seq, damage = reached.seq, reached.damage
     except BlockingIOError:
         seq = _by_the_daemon(ledger)
     took_s = time.monotonic() - began_s
     sys.stdout.write(f"{os.path.join(ledger, NAME)}: {seq} entries in {took_s:.1f} s\n")
+    if damage:
+        errors.report(DamagedLedgerError(damage=damage))
+        return exit_codes.FOUND
     return exit_codes.OK
 
 
 def _by_the_daemon(ledger: str) -> int:
     """Take the index away from the process that keeps it, which makes a new one."""
-    last = next(entries_backwards(ledger), None)
+    last = next(entries_backwards(ledger, damaged=lambda _: None), None)
     wanted = 0 if last is None else last.seq
     path = os.path.join(ledger, NAME)
     lock.drop(path)
@@ -93,3 +84,12 @@ def _reached(path: str) -> int:
     finally:
         database.close()
     return 0 if found is None else found.seq
+
+
+command = click.Command(
+    "reindex",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger reindex"),
+    params=[options.ledger()],
+)

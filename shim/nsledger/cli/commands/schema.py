@@ -14,11 +14,12 @@ Print the JSON Schema of a record, or of what COMMAND answers with -o json.
 A record is one line of the ledger: what `nsledger log -o jsonl` and a segment's lines are. Later
 versions add events and keys, and change none. The keys of yaml are those of json.
 
-COMMAND is doctor, explain, findings, join, log, orphans, pods, show, status, tree, verify or whois.
+COMMAND is bypass, doctor, explain, findings, install, join, log, orphans, pods, show, status, tree,
+uninstall, verify or whois.
 """
 ANSWERS: Final = (
-    *("doctor", "explain", "findings", "join", "log", "orphans", "pods", "show", "status", "tree"),
-    *("verify", "whois"),
+    *("bypass", "doctor", "explain", "findings", "install", "join", "log", "orphans", "pods"),
+    *("show", "status", "tree", "uninstall", "verify", "whois"),
 )
 
 

@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from nsledger.daemon.config import DEFAULT_FILE, Configuration, check, read
+from nsledger.errors import NsledgerError
 
 _EPILOG = """\b
 Examples:
@@ -72,10 +73,8 @@ def _run(
     take_over: bool,
     **values: Any,  # noqa: ANN401 - one per option
 ) -> None:
-    for key, value in values.items():
-        check(key, value, path="command line or environment")
-    configuration = Configuration(**values)
     if check_config:
+        configuration = _checked(values)
         from nsledger.relay.listener import check_paths  # noqa: PLC0415 - `--help` opens no socket
 
         check_paths(configuration.listen, configuration.upstream)
@@ -84,12 +83,43 @@ def _run(
         for key, value in values.items():
             click.echo(f"{key} = {msgspec.json.encode(value).decode()}")
         return
-    from nsledger.daemon.process import serve  # noqa: PLC0415 - `--help` needs no daemon
+    from nsledger.daemon.serving import serve  # noqa: PLC0415 - `--help` needs no daemon
 
-    serve(configuration, take_over=take_over)
+    try:
+        serve(_checked(values), take_over=take_over)
+    except (NsledgerError, OSError) as error:
+        error.add_note(way_back(values["listen"], values["upstream"]))
+        raise
 
 
-command = click.Command(
+def _checked(values: dict[str, Any]) -> Configuration:
+    for key, value in values.items():
+        check(key, value, path="command line or environment")
+    return Configuration(**values)
+
+
+class _Serve(click.Command):
+    """A start that fails over its configuration ends with the way back too."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        is_start = "--check-config" not in args
+        try:
+            return super().parse_args(ctx, args)
+        except (NsledgerError, OSError) as error:
+            if is_start:
+                error.add_note(way_back(Configuration().listen, Configuration().upstream))
+            raise
+
+
+def way_back(listen: str, upstream: str) -> str:
+    """What lets the kubelet reach the runtime without this daemon: see docs/runbook.md."""
+    return (
+        "pods are stuck until it runs; by hand back to the runtime, in two commands: "
+        f"systemctl stop nsledger; ln -sfn {upstream} {listen}"
+    )
+
+
+command = _Serve(
     "serve",
     callback=_run,
     short_help="Relay the kubelet's calls to the runtime and record them.",

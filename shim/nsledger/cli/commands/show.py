@@ -1,16 +1,16 @@
-"""`nsledger show`: the options; what it does is in `showing`."""
+"""`nsledger show`: show which namespaces a pod's containers share, type by type."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.options import IN_HELP
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import matrix_of, reading_a_ledger
+from nsledger.cli.reading import matrix_of, reading
 from nsledger.render import layers, pods
 from nsledger.render import matrix as matrix_table
 
@@ -29,14 +29,35 @@ before; of a time before the first record nothing can be told.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
+def run(
+    *,
+    ledger: str,
+    pod: str,
+    at: int | None,
+    all_attempts: bool,
+    output: Literal["table", "wide", "json", "yaml"],
+    utc: bool,
+    color: ColorChoice,
+) -> int:
+    """Show `pod` as the ledger at `ledger` knows it; the exit status."""
+    with reading(ledger) as found:
+        matrix = matrix_of(found, pod, at, all_attempts=all_attempts)
 
-    return showing(**values)
+    def draw() -> Iterator[str]:
+        drawn_for = screen(color=color, utc=utc)
+        yield from pods.draw_pod_heading(matrix, drawn_for)
+        yield ""
+        tables = layers if output == "wide" else matrix_table
+        yield from tables.draw(matrix, drawn_for)
+
+    write_answer(matrix, output, draw)
+    bad = any(matrix.mismatches()) or any(matrix.changes())
+    return found.status(exit_codes.FOUND if bad else exit_codes.OK)
 
 
 command = click.Command(
     "show",
-    callback=_run,
+    callback=run,
     help=_HELP,
     epilog=options.epilog(
         "nsledger show web",
@@ -46,7 +67,7 @@ command = click.Command(
         more=IN_HELP,
     ),
     params=[
-        click.Argument(["pod"]),
+        click.Argument(["pod"], shell_complete=options.complete_pods),
         options.at("The pod as it was then."),
         click.Option(
             ["-a", "--all", "all_attempts"],
@@ -59,29 +80,3 @@ command = click.Command(
         options.ledger(),
     ],
 )
-
-
-@reading_a_ledger()
-def showing(
-    *,
-    ledger: str,
-    pod: str,
-    at: int | None,
-    all_attempts: bool,
-    output: Literal["table", "wide", "json", "yaml"],
-    utc: bool,
-    color: ColorChoice,
-) -> int:
-    """Show `pod` as the ledger at `ledger` knows it; the exit status."""
-    matrix = matrix_of(ledger, pod, at, all_attempts=all_attempts)
-
-    def draw() -> Iterator[str]:
-        drawn_for = screen(color=color, utc=utc)
-        yield from pods.draw_pod_heading(matrix, drawn_for)
-        yield ""
-        tables = layers if output == "wide" else matrix_table
-        yield from tables.draw(matrix, drawn_for)
-
-    write_answer(matrix, output, draw)
-    bad = any(matrix.mismatches()) or any(matrix.changes())
-    return exit_codes.FOUND if bad else exit_codes.OK

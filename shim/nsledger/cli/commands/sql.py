@@ -1,4 +1,4 @@
-"""`nsledger sql`: the options; what it does is in `querying`."""
+"""`nsledger sql`: ask the index in SQL, read-only."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import csv
 import sqlite3
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, assert_never
+from typing import Literal, assert_never
 
 import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_lines
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import index_of
+from nsledger.cli.reading import reading
 from nsledger.errors import WrongUsageError
 from nsledger.index.views import VIEWS, prepare
 from nsledger.render import tables
@@ -32,44 +31,10 @@ before and after, is a question for whois.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    if (values["statement"] is None) is not values["schema"]:
-        raise click.UsageError("give a statement, or --schema.")
-    return querying(**values)
-
-
-command = click.Command(
-    "sql",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger sql --schema",
-        'nsledger sql "SELECT pod, since FROM pods WHERE until IS NULL"',
-        'nsledger sql "SELECT type, count(*) FROM namespaces GROUP BY 1" -o csv',
-    ),
-    params=[
-        click.Argument(["statement"], required=False),
-        click.Option(["--schema"], is_flag=True, help="List the views and their columns."),
-        click.Option(
-            ["--timeout"],
-            type=click.FloatRange(min=0),
-            default=30,
-            show_default=True,
-            metavar="SECONDS",
-            help="How long the statement may take.",
-        ),
-        options.output(("table", "json", "csv")),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
 Value = str | int | float | bytes | None
 
 
-@reading_a_ledger()
-def querying(
+def run(
     *,
     ledger: str,
     statement: str | None,
@@ -79,6 +44,8 @@ def querying(
     color: ColorChoice,
 ) -> int:
     """Run `statement` on the index of `ledger`, or list the views; the exit status."""
+    if (statement is None) is not schema:
+        raise click.UsageError("give a statement, or --schema.")
     if schema or statement is None:
         titles = ["VIEW", "COLUMN", "HOLDS"]
         rows: list[tuple[Value, ...]] = [
@@ -88,10 +55,11 @@ def querying(
         return exit_codes.OK
     if not statement.strip():
         raise WrongUsageError("found no SELECT", hint="--schema lists the views and their columns.")
-    with index_of(ledger) as index:
-        prepare(index.database, timeout_s=timeout)
+    with reading(ledger) as history:
+        database = history.ask(lambda records: records.database)
+        prepare(database, timeout_s=timeout)
         try:
-            found = index.database.execute(statement)
+            found = database.execute(statement)
             rows = found.fetchall()
         except sqlite3.OperationalError as error:
             if "interrupted" in str(error):
@@ -104,7 +72,7 @@ def querying(
             raise WrongUsageError(str(error), hint=hint) from error
         titles = [column[0] for column in found.description or ()]
     _write(titles, rows, output, color)
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _write(
@@ -137,3 +105,30 @@ def _text(value: Value) -> str:
     if value is None:
         return "-"
     return value.hex() if isinstance(value, bytes) else str(value)
+
+
+command = click.Command(
+    "sql",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger sql --schema",
+        'nsledger sql "SELECT pod, since FROM pods WHERE until IS NULL"',
+        'nsledger sql "SELECT type, count(*) FROM namespaces GROUP BY 1" -o csv',
+    ),
+    params=[
+        click.Argument(["statement"], required=False),
+        click.Option(["--schema"], is_flag=True, help="List the views and their columns."),
+        click.Option(
+            ["--timeout"],
+            type=click.FloatRange(min=0),
+            default=30,
+            show_default=True,
+            metavar="SECONDS",
+            help="How long the statement may take.",
+        ),
+        options.output(("table", "json", "csv")),
+        options.color(),
+        options.ledger(),
+    ],
+)

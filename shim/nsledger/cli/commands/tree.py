@@ -1,16 +1,15 @@
-"""`nsledger tree`: the options; what it does is in `branching`."""
+"""`nsledger tree`: show how pid and user namespaces nest, and whose they are."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import click
 
 from nsledger.cli import exit_codes, options
 from nsledger.cli.output import ColorChoice, screen, write_answer
-from nsledger.cli.reading import reading_a_ledger
-from nsledger.cli.reading_index import index_of
+from nsledger.cli.reading import reading
 from nsledger.model.namespaces import NamespaceType
 from nsledger.proc import host as node
 from nsledger.proc.hierarchy import NESTED, Hierarchy, Nested, hierarchy
@@ -29,34 +28,7 @@ and in none below. What may not be looked at is counted; that needs root.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    return branching(**values)
-
-
-command = click.Command(
-    "tree",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog("nsledger tree", "nsledger tree --type user -o json"),
-    params=[
-        click.Option(
-            ["--type"],
-            type=click.Choice(["user", "pid"]),
-            multiple=True,
-            default=["user", "pid"],
-            show_default=True,
-            help="Only namespaces of this type.",
-        ),
-        options.output(("table", "json", "yaml")),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
-
-@reading_a_ledger()
-def branching(
+def run(
     *,
     ledger: str,
     type: Sequence[str],  # noqa: A002 - the option's name
@@ -64,8 +36,8 @@ def branching(
     color: ColorChoice,
 ) -> int:
     """Show the trees of this node; the exit status."""
-    with index_of(ledger) as index:
-        on_record = open_intervals(index.database, index.reached, ledger)
+    with reading(ledger) as history:
+        on_record = history.ask(open_intervals)
     seen = {one: hierarchy(one) for one in NESTED if one in type}
     owners = _owners(on_record, node.boot_id())
     host = {(one.type, one.identity.ino) for one in on_record if one.owner.kind is OwnerKind.HOST}
@@ -76,7 +48,7 @@ def branching(
         unreadable_processes=max((one.unreadable for one in seen.values()), default=0),
     )
     write_answer(tree, output, lambda: tree_text.draw(tree, screen(color=color, utc=True)))
-    return exit_codes.OK
+    return history.status(exit_codes.OK)
 
 
 def _owners(on_record: Sequence[Interval], boot_id: str) -> dict[int, str]:
@@ -114,3 +86,24 @@ def _branches(
 
 def _first_process(one: Nested) -> tuple[int, int]:
     return min(one.pids, default=0), one.identity.ino
+
+
+command = click.Command(
+    "tree",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog("nsledger tree", "nsledger tree --type user -o json"),
+    params=[
+        click.Option(
+            ["--type"],
+            type=click.Choice(["user", "pid"]),
+            multiple=True,
+            default=["user", "pid"],
+            show_default=True,
+            help="Only namespaces of this type.",
+        ),
+        options.output(("table", "json", "yaml")),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -12,7 +12,9 @@ _HELP = """\
 Take nsledger off this node: the configuration first, then the files that it named.
 
 Every file is what it was before `nsledger install`, byte for byte; a file that was edited since
-loses our lines only. The ledger stays, unless --purge.
+loses our values only, also where another program copied them. Nothing is deleted before containerd
+itself says that nothing in force names it, and the kubelet is connected past nsledger. A step that
+fails puts all of nsledger back. The ledger stays, unless --purge.
 """
 
 
@@ -36,5 +38,8 @@ Examples:
     params=[
         click.Option(["--purge"], is_flag=True, help="Delete the ledger and the spool too."),
         options.root(),
+        options.containerd(""),
+        options.containerd_config(),
+        options.output(("text", "json")),
     ],
 )

@@ -1,9 +1,9 @@
-"""`nsledger verify`: the options; what it does is in `verification`."""
+"""`nsledger verify`: check that nothing on record was changed or taken out."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import click
 
@@ -14,8 +14,7 @@ from nsledger.ledger import checkpoint_file, place
 from nsledger.ledger.checkpoint import Checkpoint
 from nsledger.ledger.checkpoint_key import VerifyingKey
 from nsledger.ledger.errors import LedgerDamagedError
-from nsledger.ledger.verify import Verified, verify
-from nsledger.ledger.walk import useful_processes
+from nsledger.ledger.verify import Verified, useful_processes, verify
 from nsledger.render import verification as verification_text
 from nsledger.render.verification import Verification
 
@@ -33,46 +32,12 @@ the daemon's log, and what `nsledger log --checkpoints` exports.
 """
 
 
-def _run(**values: Any) -> int:  # noqa: ANN401 - one per option
-
-    if (values["checkpoint"] is None) != (values["key"] is None):
-        raise click.UsageError("--checkpoint and --key belong together: a file and who signed it.")
-    return verification(**values)
-
-
-command = click.Command(
-    "verify",
-    callback=_run,
-    help=_HELP,
-    epilog=options.epilog(
-        "nsledger verify",
-        "nsledger verify -o json",
-        "nsledger verify --checkpoint checkpoints --key checkpoint.key.pub",
-        'nsledger verify --ledger "$NSLEDGER_LEDGER/00000000000000000001.jsonl"',
-    ),
-    params=[
-        click.Option(
-            ["--checkpoint"],
-            metavar="FILE",
-            help="Signed checkpoints that the ledger must agree with; - is standard input.",
-        ),
-        click.Option(
-            ["--key"],
-            metavar="PUB",
-            help="The public key that signed them: `nsledger keygen` made it.",
-        ),
-        options.output(("text", "json", "yaml")),
-        options.color(),
-        options.ledger(),
-    ],
-)
-
 _LONG_BYTES: Final = 64 << 20
 """A walk over less is done before a bar could be read."""
 
 
 @reading_a_ledger()
-def verification(
+def run(
     *,
     ledger: str,
     checkpoint: str | None,
@@ -81,6 +46,8 @@ def verification(
     color: ColorChoice,
 ) -> int:
     """Verify the ledger at `ledger`; the exit status."""
+    if (checkpoint is None) != (key is None):
+        raise click.UsageError("--checkpoint and --key belong together: a file and who signed it.")
     # First the checkpoints, then the ledger: it may grow in between, never the other way round.
     checkpoints = _signed(checkpoint, key) if checkpoint and key else ()
     signed = bool(checkpoints)
@@ -114,3 +81,31 @@ def _walk(ledger: str, checkpoints: tuple[Checkpoint, ...]) -> Verified:
         length=size_bytes, label="verifying", file=sys.stderr, show_pos=False, width=0
     ) as bar:
         return verify(ledger, checkpoints=checkpoints, progress=bar.update, processes=processes)
+
+
+command = click.Command(
+    "verify",
+    callback=run,
+    help=_HELP,
+    epilog=options.epilog(
+        "nsledger verify",
+        "nsledger verify -o json",
+        "nsledger verify --checkpoint checkpoints --key checkpoint.key.pub",
+        'nsledger verify --ledger "$NSLEDGER_LEDGER/00000000000000000001.jsonl"',
+    ),
+    params=[
+        click.Option(
+            ["--checkpoint"],
+            metavar="FILE",
+            help="Signed checkpoints that the ledger must agree with; - is standard input.",
+        ),
+        click.Option(
+            ["--key"],
+            metavar="PUB",
+            help="The public key that signed them: `nsledger keygen` made it.",
+        ),
+        options.output(("text", "json", "yaml")),
+        options.color(),
+        options.ledger(),
+    ],
+)

@@ -775,9 +775,12 @@ class ContainerStatus(google.protobuf.message.Message):
     ID_FIELD_NUMBER: builtins.int
     METADATA_FIELD_NUMBER: builtins.int
     STATE_FIELD_NUMBER: builtins.int
+    FINISHED_AT_FIELD_NUMBER: builtins.int
     IMAGE_FIELD_NUMBER: builtins.int
     id: builtins.str
     state: global___ContainerState.ValueType
+    finished_at: builtins.int
+    """Unix time in nanoseconds; 0 while it runs."""
     @property
     def metadata(self) -> global___ContainerMetadata: ...
     @property
@@ -788,10 +791,11 @@ class ContainerStatus(google.protobuf.message.Message):
         id: builtins.str = ...,
         metadata: global___ContainerMetadata | None = ...,
         state: global___ContainerState.ValueType = ...,
+        finished_at: builtins.int = ...,
         image: global___ImageSpec | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["image", b"image", "metadata", b"metadata"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["id", b"id", "image", b"image", "metadata", b"metadata", "state", b"state"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["finished_at", b"finished_at", "id", b"id", "image", b"image", "metadata", b"metadata", "state", b"state"]) -> None: ...
 
 global___ContainerStatus = ContainerStatus
 

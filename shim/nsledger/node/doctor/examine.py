@@ -9,12 +9,12 @@ from typing import Final
 import msgspec
 
 from nsledger.errors import NsledgerError
-from nsledger.node.doctor import installation, kernel, runtime
-from nsledger.node.doctor.outcome import Finding, Outcome, failed, of_error
+from nsledger.node.doctor import installed, kernel, runtime
+from nsledger.node.doctor.context import CheckContext
+from nsledger.node.doctor.outcome import CheckResult, Outcome, failed, of_error
 from nsledger.node.doctor.purposes import PURPOSES
-from nsledger.node.doctor.sight import Sight
 
-Check = Callable[[Sight], Outcome]
+Check = Callable[[CheckContext], Outcome]
 
 CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
     {
@@ -32,35 +32,36 @@ CHECKS: Final[Mapping[str, Check]] = MappingProxyType(
         "base-spec-current": runtime.current_base_specs,
         "rlimits": runtime.rlimits,
         "annotations": runtime.allowed_annotations,
+        "running-specs": runtime.running_specs,
         "configuration-loaded": runtime.configuration_loaded,
-        "installed-files": installation.installed_files,
-        "hook-interpreter": installation.hook_interpreter,
-        "hook-code": installation.hook_code,
-        "spool": installation.spool,
-        "service": installation.service,
-        "shim-socket": installation.shim_socket,
-        "kubelet-endpoint": installation.kubelet_endpoint,
-        "kubelet-connection": installation.kubelet_connection,
-        "ledger": installation.ledger,
-        "disk-room": installation.disk_room,
-        "hook-fires": installation.hook_fires,
+        "installed-files": installed.installed_files,
+        "hook-interpreter": installed.hook_interpreter,
+        "hook-code": installed.hook_code,
+        "spool": installed.spool,
+        "service": installed.service,
+        "shim-socket": installed.shim_socket,
+        "kubelet-endpoint": installed.kubelet_endpoint,
+        "kubelet-connection": installed.kubelet_connection,
+        "ledger": installed.ledger,
+        "disk-room": installed.disk_room,
+        "hook-fires": installed.hook_fires,
     }
 )
 
 
 def examine(
-    sight: Sight, *, only: Collection[str] = (), skip: Collection[str] = ()
-) -> Iterator[Finding]:
+    context: CheckContext, *, only: Collection[str] = (), skip: Collection[str] = ()
+) -> Iterator[CheckResult]:
     """The finding of each check, in the order of `PURPOSES`."""
     for name in PURPOSES:
         if name in skip or (only and name not in only):
             continue
-        yield _outcome(CHECKS[name], sight).named(name)
+        yield _outcome(CHECKS[name], context).named(name)
 
 
-def _outcome(check: Check, sight: Sight) -> Outcome:
+def _outcome(check: Check, context: CheckContext) -> Outcome:
     try:
-        return check(sight)
+        return check(context)
     except (NsledgerError, OSError) as error:
         return of_error(error)
     except msgspec.DecodeError as error:

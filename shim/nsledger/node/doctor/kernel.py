@@ -7,8 +7,8 @@ import os
 import time
 from typing import Final
 
+from nsledger.node.doctor.context import CheckContext
 from nsledger.node.doctor.outcome import Outcome, failed, of_an_image, ok, unknown, warning
-from nsledger.node.doctor.sight import Sight
 from nsledger.proc import host
 from nsledger.proc.namespaces import read_namespaces
 
@@ -20,9 +20,9 @@ _TIMEX_BYTES: Final = 512
 _BACKWARDS_S: Final = 5.0
 
 
-def namespace_ids(sight: Sight) -> Outcome:
+def namespace_ids(context: CheckContext) -> Outcome:
     """NS_GET_ID answers for every type, or inodes have to do."""
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
     reading = read_namespaces(os.getpid())
     without = sorted(t for t, one in reading.namespaces.items() if one.ns_id is None)
@@ -34,11 +34,11 @@ def namespace_ids(sight: Sight) -> Outcome:
     )
 
 
-def user_namespaces(sight: Sight) -> Outcome:
+def user_namespaces(context: CheckContext) -> Outcome:
     """`hostUsers: false` needs them."""
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
-    limit = (sight.host.read("/proc/sys/user/max_user_namespaces") or b"0").strip().decode()
+    limit = (context.host.read("/proc/sys/user/max_user_namespaces") or b"0").strip().decode()
     if limit != "0":
         return ok(f"max_user_namespaces is {limit}")
     return warning(
@@ -47,9 +47,9 @@ def user_namespaces(sight: Sight) -> Outcome:
     )
 
 
-def cgroup_version(sight: Sight) -> Outcome:
+def cgroup_version(context: CheckContext) -> Outcome:
     """With version 1 a container is in the host's cgroup namespace."""
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
     version = host.cgroup_version()
     if version == 2:  # noqa: PLR2004 - the number is the name
@@ -60,11 +60,11 @@ def cgroup_version(sight: Sight) -> Outcome:
     )
 
 
-def ptrace(sight: Sight) -> Outcome:
+def ptrace(context: CheckContext) -> Outcome:
     """CAP_SYS_PTRACE, which reading /proc/<pid>/ns of others needs."""
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
-    status = (sight.host.read("/proc/self/status") or b"").decode()
+    status = (context.host.read("/proc/self/status") or b"").decode()
     effective = next((line.split()[1] for line in status.splitlines() if "CapEff" in line), "0")
     if int(effective, 16) >> _CAP_SYS_PTRACE & 1:
         return ok("CAP_SYS_PTRACE is there")
@@ -76,9 +76,9 @@ def ptrace(sight: Sight) -> Outcome:
     )
 
 
-def host_namespaces(sight: Sight) -> Outcome:
+def host_namespaces(context: CheckContext) -> Outcome:
     """Pid 1's namespaces are the host's; where they cannot be read the daemon's own stand in."""
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
     missing = read_namespaces(1).missing
     if not missing:
@@ -92,16 +92,16 @@ def host_namespaces(sight: Sight) -> Outcome:
     )
 
 
-def clock(sight: Sight) -> Outcome:
+def clock(context: CheckContext) -> Outcome:
     """Intervals of ownership are intervals of time."""
-    last_ns = sight.asking.last_record_ns(sight.host.outside(sight.ledger))
+    last_ns = context.asking.last_record_ns(context.host.outside(context.ledger))
     ahead_s = (last_ns - time.time_ns()) / 1e9 if last_ns is not None else 0.0
     if ahead_s > _BACKWARDS_S:
         return failed(
             f"the last record is {ahead_s:.0f} s ahead of the clock",
             "Set the clock (chrony, systemd-timesyncd): it went back since.",
         )
-    if not sight.runs:
+    if not context.runs:
         return of_an_image()
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES)) == _TIME_ERROR:

@@ -28,7 +28,7 @@ class NotContainerdError(NsledgerError):
         super().__init__("the runtime is CRI-O, which has no such configuration")
 
 
-class Finding(msgspec.Struct, frozen=True):
+class CheckResult(msgspec.Struct, frozen=True):
     """One line of `nsledger doctor`."""
 
     check: str
@@ -46,9 +46,9 @@ class Outcome(msgspec.Struct, frozen=True):
     evidence: str
     remedy: str = ""
 
-    def named(self, check: str) -> Finding:
+    def named(self, check: str) -> CheckResult:
         """The finding of the check called so."""
-        return Finding(check, self.result, self.evidence, self.remedy)
+        return CheckResult(check, self.result, self.evidence, self.remedy)
 
 
 def of_an_image() -> Outcome:

@@ -22,6 +22,7 @@ PURPOSES: Final = {
     "base-spec-current": "was each base spec made from what the node has today?",
     "rlimits": "are containers left with the limits that they had?",
     "annotations": "do our annotations reach the hook, and the admin's what they are for?",
+    "running-specs": "do containers that started since then have the hook in their spec?",
     "configuration-loaded": "was containerd restarted since its configuration changed?",
     "installed-files": "are the files that were installed as they were left?",
     "hook-interpreter": "can the hook's interpreter run it?",

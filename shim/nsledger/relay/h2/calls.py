@@ -1,7 +1,11 @@
-"""The seam between the relay and whoever watches its calls.
+"""The interface between the relay and an interceptor, in the sense of gRPC's interceptors.
 
-The relay knows streams and bytes, an interceptor knows what a message means. Neither imports the
-other: both import this.
+The relay knows streams and bytes; an interceptor knows what a message means. Both import this file
+and not each other. An interceptor can add bytes behind a request's message, refuse the request, or
+look at copies. It can change nothing that a peer sent:
+
+    def request_held(self, call: HeldCall, message: bytes) -> None:
+        call.release(annotations_for(message))   # at once, or later from any thread
 """
 
 from __future__ import annotations
@@ -11,7 +15,7 @@ from typing import Protocol
 
 
 class Treatment(enum.Enum):
-    """What the relay does with a method that an interceptor cares about. All others just pass."""
+    """What the relay does with calls of a method. Methods without a treatment pass unseen."""
 
     HOLD = "hold"
     """Keep the request back until the interceptor releases it; copy the answer."""
@@ -55,7 +59,7 @@ class HeldCall(Call, Protocol):
 
 
 class Interceptor(Protocol):
-    """What the relay tells. Called on the relay's thread: must return at once, must not raise."""
+    """What the relay calls, on its own thread: each method returns at once and does not raise."""
 
     def treatment(self, path: str) -> Treatment | None:
         """How calls of `path` are treated; None lets them pass unseen.

@@ -1,8 +1,12 @@
 """One client's connection to the runtime, as the relay carries it: bytes in, bytes and events out.
 
-No socket, no clock. Everything passes as the bytes it was, but for the DATA of requests that a
-interceptor holds. Whoever drives it sends `for_runtime` and `for_client`, tells the interceptor
-`events`, and empties all three.
+No socket, no clock. Every frame passes unchanged, except the DATA of requests that an
+interceptor holds and the WINDOW_UPDATEs that flow control keeps. The caller sends `for_runtime` and
+`for_client`, passes `events` to the interceptor, and empties all three:
+
+    connection = RelayedConnection(interceptor.treatment, counters)
+    connection.receive_from_client(client.recv(16384))
+    runtime.send(b"".join(connection.for_runtime))
 """
 
 from __future__ import annotations

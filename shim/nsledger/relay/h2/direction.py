@@ -1,9 +1,13 @@
-"""One direction of a relayed connection: frames found in a stream of bytes, most passed on as is.
+"""One direction of a relayed connection: finds the frames in a stream of bytes and passes them on.
 
-Bytes that need no look are passed on as the very objects they came in. What a frame's handler
-wants to see whole waits until it is whole, at most one frame of the peer's own size; everything
-else, DATA above all, passes as it arrives. Frames of the relay's own go in between two frames,
-never into a header block.
+A frame without a handler passes as it arrives, in the very bytes objects that were received. A
+frame with a handler is kept until it is whole (at most one frame), and the handler says whether it
+passes, waits, or is replaced. Frames that the relay itself sends are put between two frames of the
+peer, never inside a header block (RFC 9113 section 6.10).
+
+    direction = RequestDirection(...)
+    direction.receive(b"...")      # any cut of the byte stream gives the same output
+    socket.send(direction.out)
 
 Source: RFC 9113 sections 4 and 6.
 """
@@ -62,7 +66,7 @@ class Direction(ABC):
         self.waiting_for: int | None = None
         """The stream whose queued bytes have to leave before the next frame can."""
         self.copying = False
-        """Whether this is not HTTP/2: bytes pass, nothing is looked at."""
+        """The peers do not speak HTTP/2: bytes pass and are not parsed."""
         self._blocks = HeaderBlocks(decoder, self._on_headers_lost)
         self._opposite_decoder = opposite_decoder
         self._handlers: dict[int, Handler] = {
@@ -73,7 +77,7 @@ class Direction(ABC):
             SETTINGS: self._on_settings,
         }
         self._stash: list[bytes] = []
-        """What has come and cannot pass yet."""
+        """What was received and cannot pass yet."""
         self._stashed_bytes = 0
         self._needed_bytes = 0
         """How much the stash must hold for the next frame to be handled."""
@@ -85,11 +89,11 @@ class Direction(ABC):
 
     @abstractmethod
     def _passes(self, stream_id: int, flags: int, length: int, /) -> bool:
-        """Whether a DATA frame goes on unseen, and take account of it if so."""
+        """Whether a DATA frame passes without its handler; if so its length is counted."""
 
     @abstractmethod
     def _on_data(self, flags: int, stream_id: int, payload: bytes, /) -> Outcome:
-        """A whole DATA frame that does not just pass."""
+        """Handle a whole DATA frame for which `_passes` was False."""
 
     @abstractmethod
     def _on_block(self, stream_id: int, fields: list[Field] | None, *, ends: bool) -> None:
@@ -184,7 +188,7 @@ class Direction(ABC):
             try:
                 outcome = handler(flags, stream_id, data[start:stop])
             except FrameError:
-                # The peer will find the same and end the connection; that is not ours to do.
+                # The peer finds the same fault and ends the connection; the relay does not.
                 self._blocks.give_up("strange_frame")
                 outcome = Verdict.PASS
             if outcome is Verdict.PASS:

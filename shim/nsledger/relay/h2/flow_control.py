@@ -1,11 +1,20 @@
-"""How much DATA the runtime takes now, where its windows and the client's belief have parted.
+"""Flow control towards the runtime, for the requests whose DATA the relay changes or keeps.
 
-As long as every DATA frame passes, a client that keeps to the runtime's windows is all it takes.
-Two things part them. A held message leaves with another length than it came in; and the client of
-an incomplete one gets its window back from the relay at once, since it could not go on otherwise.
-The difference is the *deficit*: so much of the runtime's next WINDOW_UPDATEs is for bytes that the
-client never sent, or was paid for already, and is kept from it. Until a deficit is paid, the client
-may send more than the runtime takes: then DATA waits here, and everything else goes on.
+As long as every DATA frame passes unchanged, the client itself keeps to the runtime's windows and
+nothing is to be done. Two things make its view of a window differ from the runtime's:
+
+1. An annotated message is longer than the one that the client sent, so the runtime's window shrinks
+   by more than the client knows.
+2. While a held request is incomplete, the relay grants the client its window back, or a request
+   longer than the window could never be complete. The runtime has granted nothing yet.
+
+The difference is the *deficit*. WINDOW_UPDATEs of the runtime first pay the deficit and are kept
+from the client; what is left passes on. Until then the client may send more than the runtime takes:
+that DATA is queued here, and all other frames pass.
+
+    pacer.defer(len(annotated) - len(original))   # bytes that the client does not know of
+    if not pacer.consume(len(data_frame)):        # does another stream's DATA still fit?
+        frames = pacer.send(stream_id, [payload], ends=False)   # queued; what fits is returned
 
 Source: RFC 9113 sections 5.2 and 6.9.
 """
@@ -31,7 +40,7 @@ class _Stream:
 
     def __init__(self, window: int | None) -> None:
         self.window = window
-        """None where the client's own view of the stream's window is the runtime's."""
+        """None where the client's view of the stream's window and the runtime's are the same."""
         self.deficit = 0
         self.chunks: deque[memoryview] = deque()
         self.ends = False
@@ -45,14 +54,14 @@ class Pacer:
 
     def __init__(self) -> None:
         self.window = INITIAL_WINDOW_BYTES
-        """Of the connection; may fall below zero only by a client's own fault."""
+        """Of the connection. Below zero only if the client sends more than it may."""
         self.deficit = 0
         """Bytes that the client may send on the connection and the runtime has not granted."""
         self.queued_bytes = 0
         self._initial_window = INITIAL_WINDOW_BYTES
         self._streams: dict[int, _Stream] = {}
         self._waiting: dict[int, _Stream] = {}
-        """Those of them that have something to send: a few, of hundreds that are held."""
+        """The streams that have something to send: a few of the hundreds that may be held."""
 
     def __contains__(self, stream_id: int) -> bool:
         """Whether DATA of the stream must come through `send`."""
@@ -63,7 +72,7 @@ class Pacer:
         return stream_id in self._waiting
 
     def set_initial_window(self, size: int) -> None:
-        """SETTINGS_INITIAL_WINDOW_SIZE came from the runtime: it moves the followed windows."""
+        """The runtime sent SETTINGS_INITIAL_WINDOW_SIZE: adjust the windows of followed streams."""
         change = size - self._initial_window
         self._initial_window = size
         for stream in self._streams.values():
@@ -71,7 +80,7 @@ class Pacer:
                 stream.window += change
 
     def follow(self, stream_id: int) -> None:
-        """A stream starts whose DATA will not pass as it comes: keep account of its window."""
+        """Keep account of the window of a new stream whose DATA will not pass as it comes."""
         self._streams[stream_id] = _Stream(self._initial_window)
 
     def forget(self, stream_id: int) -> int:
@@ -85,10 +94,11 @@ class Pacer:
         return dropped
 
     def defer(self, byte_count: int) -> int:
-        """Keep `byte_count` of what the runtime grants the connection next from the client.
+        """Keep from the client `byte_count` of what the runtime grants the connection next.
 
-        A negative count lowers the deficit: the runtime got less than the client has sent. Returns
-        what is due to the client at once, where that is more than there was deficit.
+        A negative count lowers the deficit, since the runtime got less than the client sent.
+        Returns how many bytes are to be granted to the client now: what the count exceeds the
+        deficit by.
         """
         self.deficit += byte_count
         due = max(0, -self.deficit)
@@ -100,9 +110,10 @@ class Pacer:
         self._streams[stream_id].deficit += byte_count
 
     def consume(self, byte_count: int) -> bool:
-        """Whether DATA of a stream that is not followed fits the connection, taken if so.
+        """Take `byte_count` of the connection's window for a stream that is not followed.
 
-        Without a deficit it is the client's own business to keep to the window.
+        Returns False, and takes nothing, if it does not fit. Without a deficit it always fits: the
+        client keeps to the window itself.
         """
         if byte_count > self.window and self.deficit:
             return False
@@ -110,7 +121,7 @@ class Pacer:
         return True
 
     def grant(self, increment: int, stream_id: int) -> int:
-        """The runtime's WINDOW_UPDATE; returns how much of it is the client's."""
+        """Take a WINDOW_UPDATE of the runtime; returns how much of it to pass to the client."""
         if not stream_id:
             self.window += increment
             kept = min(self.deficit, increment)
@@ -125,7 +136,7 @@ class Pacer:
         return increment - kept
 
     def send(self, stream_id: int, data: list[bytes], *, ends: bool) -> list[bytes]:
-        """The frames that may go to the runtime now that there is `data` too; the rest waits."""
+        """Queue `data`; returns the frames that fit the runtime's windows now."""
         size = sum(map(len, data))
         if not self._waiting and ends and size <= SMALLEST_MAX_FRAME_BYTES and size <= self.window:
             # The common case: a whole request that fits one frame and every window.
@@ -149,7 +160,7 @@ class Pacer:
             self._waiting[stream_id] = stream
 
     def take(self) -> list[bytes]:
-        """The frames that may go to the runtime now: streams take turns, a frame each."""
+        """The queued frames that fit the runtime's windows now: one of each stream in turn."""
         frames: list[bytes] = []
         moved = True
         while moved:

@@ -1,9 +1,14 @@
-"""What of a client's requests does not pass as it comes: held, tapped, refused, or paced.
+"""The requests whose DATA does not simply pass: held, tapped, refused, or queued by flow control.
 
-A held request's header block has passed at once, as every header block; only its DATA is kept. The
-client gets its window back for kept DATA while more of the same request is to come, since it could
-not go on otherwise. For the last DATA of a request it need not: that leaves within the hold limit,
-and then the runtime pays for it.
+* A **held** request's header block passes at once, as every header block does; only its DATA is
+  kept until the interceptor releases or refuses it. While more of the request is to come, the relay
+  grants the client the window for what it keeps, or a long request would never be complete. For the
+  last DATA it does not: that goes out within the hold limit, and the runtime grants it then.
+* A **tapped** request's DATA passes and is copied.
+* A **refused** stream was reset towards both peers while its client was still sending.
+
+A request that cannot be held (compressed, too long, malformed, too much held already) passes
+unannotated and is reported as a gap, or is refused under `failure_policy = "fail"`.
 
 Lists of frames that methods return are for the runtime, in their order.
 
@@ -37,7 +42,7 @@ from nsledger.relay.h2.frames import (
 from nsledger.relay.h2.streams import RequestHeld, RequestSeen, Streams
 
 _MOST_REFUSED: Final = 1024
-"""So many streams are remembered that were reset while their client still sent."""
+"""How many refused streams are remembered."""
 
 
 class _Refused:
@@ -54,7 +59,7 @@ class HeldRequests:
 
     def __init__(self, streams: Streams) -> None:
         self.for_client: list[bytes] = []
-        """Frames for the client that came of it; whoever sends them empties the list."""
+        """WINDOW_UPDATEs and RST_STREAMs for the client; whoever sends them empties the list."""
         self.pacer = Pacer()
         self._streams = streams
         self._limits = streams.limits
@@ -64,11 +69,11 @@ class HeldRequests:
 
     @property
     def kept_bytes(self) -> int:
-        """Held, or waiting for the runtime's windows."""
+        """Bytes that are held or queued by flow control."""
         return self._held_bytes + self.pacer.queued_bytes
 
     def track(self, stream_id: int, path: str, treatment: Treatment) -> None:
-        """The DATA of a new stream is of interest."""
+        """Hold or tap the DATA of a new stream."""
         match treatment:
             case Treatment.HOLD:
                 self._attended[stream_id] = HeldRequest(path)
@@ -80,7 +85,7 @@ class HeldRequests:
                 assert_never(treatment)
 
     def passes(self, stream_id: int, length: int) -> bool:
-        """Whether a DATA frame goes on as it is, and take account of it if so."""
+        """Whether a DATA frame passes unchanged; if so its length is counted."""
         pacer = self.pacer
         if stream_id in self._attended or stream_id in pacer:
             return False
@@ -91,7 +96,7 @@ class HeldRequests:
         return isinstance(self._attended.get(stream_id), HeldRequest) or self.pacer.waits(stream_id)
 
     def data(self, flags: int, stream_id: int, frame_payload: bytes) -> Outcome:
-        """A DATA frame that does not just pass."""
+        """Take a DATA frame of a stream that is held, tapped, refused or queued."""
         payload = payload_of(frame_payload, flags & PADDED)
         length = len(frame_payload)
         ends = flags & END_STREAM != 0
@@ -145,14 +150,14 @@ class HeldRequests:
         return self._reset(stream_id, held)
 
     def unblock(self, stream_id: int) -> list[bytes]:
-        """Let go of a request that ends with a header block: gRPC has none, it is passed on."""
+        """Release a request that ends with a header block, which no gRPC client sends."""
         held = self._attended.get(stream_id)
         if not isinstance(held, HeldRequest) or held.complete:
             return []
         return self._cannot_hold(stream_id, held, "malformed")
 
     def answered(self, stream_id: int) -> list[bytes]:
-        """The runtime ended the stream: what is kept back of it can only go on as it is."""
+        """The runtime ended the stream before the request was released: release it unchanged."""
         held = self._attended.get(stream_id)
         if not isinstance(held, HeldRequest):
             return []
@@ -225,7 +230,7 @@ class HeldRequests:
         return self._let_go(stream_id, held)
 
     def _let_go(self, stream_id: int, held: HeldRequest) -> list[bytes]:
-        """Send on what was kept back; what comes behind it is only paced."""
+        """Release what was kept; the DATA behind it only obeys flow control."""
         self._unhold(stream_id, held)
         if not held.complete:
             self.pacer.defer_on_stream(stream_id, held.size)

@@ -1,6 +1,6 @@
-"""Runtime to client: where calls end, the answers that are copied, the windows that are granted.
+"""Runtime to client: where calls end, which responses are copied, which windows are granted.
 
-Nothing is ever kept back here but the part of a WINDOW_UPDATE that is not the client's.
+Everything passes but the part of a WINDOW_UPDATE that pays a deficit (`flow_control`).
 
 Source: RFC 9113 sections 5.1, 6.8 and 6.9; gRPC over HTTP/2, section "Responses".
 """

@@ -49,10 +49,12 @@ const ONLY = {
   host: (pod) => pod.host.length > 0,
   bad: (pod) => Boolean(pod.bad),
   ended: (pod) => pod.state === "ended",
+  found: (pod) => Boolean(pod.findings),
 };
 
 /* What is worth a look comes first, then by name. */
-const rank = (pod) => (pod.bad ? 0 : pod.state === "ended" ? 3 : pod.host.length ? 1 : 2);
+const isSevere = (pod) => (pod.findings || []).some((at) => data.findings[at].severity === "high");
+const rank = (pod) => (pod.bad || isSevere(pod) ? 0 : pod.state === "ended" ? 3 : pod.host.length ? 1 : 2);
 const ORDER = [...data.pods.keys()].sort((a, b) => rank(data.pods[a]) - rank(data.pods[b]) || a - b);
 
 /** Places of the pods that are wanted, in the order in which they are shown. */

@@ -35,7 +35,7 @@ function cellOf(pod, row, type) {
   const number = cell[INO] === null ? "" : `${TYPES[type]}:[${cell[INO]}]`;
   const about = [number, KIND_TEXT[cell[KIND]], isBad && cell[REASON], cell[CHANGED].length && "changed since it started"];
   const word = cell[WORD].startsWith("container:") ? cell[WORD].slice(10) : cell[WORD];
-  return element("td", { class: classes.join(" "), title: about.filter(Boolean).join("\n") },
+  return element("td", { class: classes.join(" "), "data-type": TYPES[type], title: about.filter(Boolean).join("\n") },
     element("span", null,
       isBad ? element("b", { class: "sign" }, cell[VERDICT] === "mismatch" ? "≠" : "*", unseen(cell[VERDICT] === "mismatch" ? " layers disagree " : " changed ")) : null,
       cell[SIGN] && !isBad ? element("b", { class: "sign" }, cell[SIGN]) : null,
@@ -94,6 +94,17 @@ function unfolding(title, draw) {
   return made;
 }
 
+/** What was found about a pod: started past the shim by its own word, the rest by its number. */
+function findingBadges(pod) {
+  const found = (pod.findings || []).map((at) => data.findings[at]);
+  const bypassed = found.filter((one) => one.kind === "shim_bypassed");
+  return [
+    bypassed.length ? element("p", { class: "badge warn solid", title: bypassed.map((one) => one.summary).join("\n") }, "▲ bypassed") : null,
+    found.length ? element("p", { class: isSevere(pod) ? "badge warn" : "badge", title: found.map((one) => `${one.severity}: ${one.kind}`).join("\n") },
+      element("a", { href: "#findings" }, plural(found.length, "finding"))) : null,
+  ];
+}
+
 function podCard(at) {
   const pod = data.pods[at];
   const hosts = pod.host.map((type) => TYPES[type]).join(" ");
@@ -103,6 +114,7 @@ function podCard(at) {
       element("h3", { id: `pod-${at}` }, pod.k8s_namespace ? [element("bdi", { class: "of" }, pod.k8s_namespace), "/"] : null, named(pod.name || pod.full_name)),
       hosts ? element("p", { class: "badge warn" }, `▲ host's ${hosts}`) : null,
       pod.bad ? element("p", { class: "badge warn solid" }, "≠ layers disagree") : null,
+      ...findingBadges(pod),
       element("p", { class: "sub" }, facts, pod.since ? [" · since ", when(pod.since)] : null, pod.until ? [" until ", when(pod.until)] : null)),
     podTable(pod),
     (pod.bad || []).map((line) => element("p", { class: "bad-line" }, `≠ ${line}`)),

@@ -1,8 +1,8 @@
 /* The node at a glance: figures, facts, and what has to be said before all else. */
 
-function tile(label, value, note, isWarning) {
+function tile(label, value, note, isWarning, href) {
   return element("div", { class: isWarning ? "tile warn" : "tile" },
-    element("dt", null, label),
+    element("dt", null, href ? element("a", { href }, label) : label),
     element("dd", null, element("b", null, isWarning ? "▲ " : "", String(value)), note ? element("span", null, note) : null));
 }
 
@@ -18,7 +18,7 @@ function drawTiles() {
     tile("Containers", containers.length, "running"),
     tile("In the host's namespaces", inHosts.length, types.length ? types.join(" ") : "no pod", inHosts.length > 0),
     tile("Layers disagree", bad.length, bad.length ? "asked, assigned, got" : "no pod", bad.length > 0),
-    tile("Findings", data.findings.length, severe.length ? `${severe.length} high` : "none is high", severe.length > 0),
+    tile("Findings", data.findings.length, severe.length ? `${severe.length} high` : "none is high", severe.length > 0, "#findings"),
   );
 }
 

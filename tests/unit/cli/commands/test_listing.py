@@ -32,14 +32,14 @@ def test_all_records_are_listed_oldest_first(nsledger: Nsledger) -> None:
 
 
 def test_the_newest_are_listed_in_their_order_or_backwards(nsledger: Nsledger) -> None:
-    assert listed(nsledger, "-n", "3") == [36, 37, 38]
-    assert listed(nsledger, "-n", "3", "-r") == [38, 37, 36]
+    assert listed(nsledger, "--tail", "3") == [36, 37, 38]
+    assert listed(nsledger, "--tail", "3", "-r") == [38, 37, 36]
     assert listed(nsledger, "-r") == list(range(38, 0, -1))
-    assert listed(nsledger, "-n", "0") == []
+    assert listed(nsledger, "--tail", "0") == []
 
 
 def test_the_newest_are_counted_after_selecting(nsledger: Nsledger) -> None:
-    assert listed(nsledger, "--event", "pod.assigned", "-n", "2") == [24, 30]
+    assert listed(nsledger, "--event", "pod.assigned", "--tail", "2") == [24, 30]
 
 
 def test_filters_select(nsledger: Nsledger) -> None:
@@ -72,12 +72,12 @@ def test_an_empty_ledger_lists_nothing(nsledger: Nsledger, tmp_path: Path) -> No
 
 def test_a_copied_file_is_listed_like_the_ledger(nsledger: Nsledger, tmp_path: Path) -> None:
     copy = tmp_path / "evidence"
-    copy.write_bytes(b"".join(example_node().lines()))
+    copy.write_bytes(b"".join(ledgers.lines(example_node().write(tmp_path / "ledger"))))
 
     assert listed(nsledger, "--ledger", str(copy)) == list(range(1, 39))
 
 
-def test_before_damage_everything_is_listed_and_then_it_is_told(
+def test_all_that_is_an_entry_is_listed_and_then_damage_is_told(
     nsledger: Nsledger, tmp_path: Path
 ) -> None:
     directory = example_node().write(tmp_path / "ledger")
@@ -86,9 +86,9 @@ def test_before_damage_everything_is_listed_and_then_it_is_told(
 
     done = nsledger("log", "-o", "jsonl", "--ledger", str(directory))
 
-    assert seqs(done.out) == [1, 2, 3, 4, 5]
-    assert done.code == exit_codes.NO_ANSWER
-    assert "`nsledger verify` tells where" in done.err
+    assert seqs(done.out) == [*range(1, 6), *range(7, 39)]
+    assert done.code == exit_codes.FOUND
+    assert "the ledger is damaged: entry 6 (" in done.err
 
 
 def test_an_event_of_a_newer_version_is_listed_by_its_name(
@@ -160,7 +160,7 @@ def test_following_goes_on_with_what_is_recorded_and_ends_at_once(tmp_path: Path
     node = example_node()
     ledger = node.write(tmp_path / "ledger")
 
-    with following(ledger, "-n", "1") as process:
+    with following(ledger, "--tail", "1") as process:
         assert next_seq(process) == 38
         node.run_pod("new")
         node.write(ledger)
@@ -175,7 +175,7 @@ def test_following_selects_too_and_misses_nothing(tmp_path: Path) -> None:
     node = example_node()
     ledger = node.write(tmp_path / "ledger")
 
-    with following(ledger, "-n", "1", "--event", "pod.assigned") as process:
+    with following(ledger, "--tail", "1", "--event", "pod.assigned") as process:
         assert next_seq(process) < 39
         for number in range(50):
             node.run_pod(f"new-{number}")
@@ -199,9 +199,9 @@ def test_a_shipper_goes_on_exactly_behind_what_it_has(
     assert listed(nsledger, "--cursor", beginning) == list(range(1, 39))
     assert listed(nsledger, "--cursor", cursor_at(example_ledger, 20)) == list(range(21, 39))
     assert listed(nsledger, "--cursor", cursor_at(example_ledger, 38)) == []
-    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 20), "-n", "2") == [37, 38]
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 20), "--tail", "2") == [37, 38]
     assert listed(nsledger, "--cursor", cursor_at(example_ledger, 36), "-r") == [38, 37]
-    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 36), "-n", "9") == [37, 38]
+    assert listed(nsledger, "--cursor", cursor_at(example_ledger, 36), "--tail", "9") == [37, 38]
 
 
 def test_a_ledger_that_is_not_the_one_that_was_read_is_said(

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from nsledger.cli import exit_codes
+from tests.synthetic_node import SyntheticNode
 from tests.unit.cli.conftest import Nsledger
 
 
@@ -58,8 +59,23 @@ def test_nothing_to_list_is_said_beside_the_output(nsledger: Nsledger) -> None:
     assert done.err == "no such pod among the 4 on record\n"
 
 
-def test_kubectls_long_flag_is_refused_with_the_one_that_is_meant(nsledger: Nsledger) -> None:
-    done = nsledger("pods", "--namespace", "default")
+def test_kubectls_long_flag_means_the_same(nsledger: Nsledger) -> None:
+    asked = nsledger("pods", "--namespace", "default", "-o", "name")
 
-    assert done.code == exit_codes.USAGE
-    assert "--k8s-namespace" in done.err
+    assert asked == nsledger("pods", "-n", "default", "-o", "name")
+    assert asked.code == exit_codes.OK
+    assert asked.out
+
+
+def test_that_nothing_runs_is_not_said_as_if_a_pod_had_been_asked_for(
+    nsledger: Nsledger, tmp_path: Path
+) -> None:
+    node = SyntheticNode()
+    node.create_ledger()
+    node.start_daemon()
+    node.stop_pod(node.run_pod("web"))
+
+    done = nsledger("pods", "--ledger", str(node.write(tmp_path / "ledger")))
+
+    assert (done.code, done.out) == (0, "")
+    assert done.err == "nothing is running: 1 are on record, with --all\n"

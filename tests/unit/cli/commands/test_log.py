@@ -8,7 +8,7 @@ from nsledger.model.events import Source
 from tests.unit.cli.conftest import Nsledger
 
 
-@pytest.mark.parametrize("arguments", [["-f", "-r"], ["-f", "-o", "json"], ["-n", "-1"]])
+@pytest.mark.parametrize("arguments", [["-f", "-r"], ["-f", "-o", "json"], ["--tail", "-1"]])
 def test_what_has_no_end_or_no_sense_is_refused(nsledger: Nsledger, arguments: list[str]) -> None:
     done = nsledger("log", *arguments)
 

@@ -50,7 +50,7 @@ def test_a_page_can_be_written_to_a_file(nsledger: Nsledger, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("output", "begins"),
-    [("html", "<!doctype html>"), ("svg", "<svg "), ("dot", "graph "), ("mermaid", "flowchart ")],
+    [("html", "<!doctype html>"), ("svg", "<svg "), ("mermaid", "flowchart ")],
 )
 def test_each_form_is_written(nsledger: Nsledger, output: str, begins: str) -> None:
     done = nsledger("report", "-o", output)
@@ -59,7 +59,7 @@ def test_each_form_is_written(nsledger: Nsledger, output: str, begins: str) -> N
     assert done.out.startswith(begins)
 
 
-@pytest.mark.parametrize("output", ["svg", "dot", "mermaid"])
+@pytest.mark.parametrize("output", ["svg", "mermaid"])
 def test_a_picture_can_be_of_some_types(nsledger: Nsledger, output: str) -> None:
     done = nsledger("report", "web", "-o", output, "--type", "pid", "--type", "net")
 
@@ -88,11 +88,13 @@ def test_before_the_first_record_there_is_no_page(nsledger: Nsledger, tmp_path: 
     assert not path.exists()
 
 
-def test_layers_that_disagree_end_with_1(nsledger: Nsledger, odd_ledger: Path) -> None:
-    for output in ("html", "svg", "dot", "mermaid"):
+def test_a_written_report_ends_with_0_even_where_layers_disagree(
+    nsledger: Nsledger, odd_ledger: Path
+) -> None:
+    for output in ("html", "svg", "mermaid"):
         done = nsledger("report", "-o", output, "--ledger", str(odd_ledger))
 
-        assert done.code == exit_codes.FOUND
+        assert done.code == exit_codes.OK
         assert "\u2260" in done.out or "#8800;" in done.out
 
 

@@ -8,6 +8,7 @@ from click.testing import CliRunner
 from nsledger.cli.commands.serve import command
 from nsledger.daemon.config import ConfigurationError
 from nsledger.relay.listener import ListenError
+from tests.unit.cli.conftest import Nsledger
 
 
 def in_force(output: str) -> dict[str, str]:
@@ -66,3 +67,30 @@ def test_help_names_every_key_and_its_environment_variable() -> None:
 
     assert "--write-ahead" in text
     assert "NSLEDGER_WRITE_AHEAD" in text.replace("\n", "").replace(" ", "")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--config", "/none.toml"],
+        ["--hold-limit-s", "0"],
+        ["--upstream", "/run/r.sock", "--listen", "/run/r.sock"],
+        ["--listen", "/proc/no/such/place/c.sock"],
+    ],
+)
+def test_each_start_that_fails_ends_with_the_way_back_to_the_runtime(
+    nsledger: Nsledger, tmp_path: Path, arguments: list[str]
+) -> None:
+    places = ["--ledger", str(tmp_path / "ledger"), "--spool", str(tmp_path / "spool")]
+
+    done = nsledger("serve", *arguments, *places)
+
+    assert done.code != 0
+    last = done.err.splitlines()[-1]
+    assert "systemctl stop nsledger; ln -sfn /run/" in last
+
+
+def test_a_check_of_the_configuration_is_no_start(nsledger: Nsledger) -> None:
+    done = nsledger("serve", "--check-config", "--config", "/none.toml")
+
+    assert "ln -sfn" not in done.err

@@ -94,3 +94,11 @@ def test_in_an_empty_ledger_no_pod_is_known(nsledger: Nsledger, tmp_path: Path) 
 
     assert done.code == exit_codes.NO_ANSWER
     assert "among the 0 on record" in done.err
+
+
+def test_the_beginning_of_one_name_is_enough(nsledger: Nsledger) -> None:
+    assert nsledger("show", "node-ag") == nsledger("show", "kube-system/node-agent-x7k2p")
+    assert nsledger("show", "kube-system/no").code == 0
+    several = nsledger("show", "default/")
+    assert (several.code, several.out) == (2, "")
+    assert "default/web" in several.err

@@ -14,12 +14,13 @@ from types import SimpleNamespace
 import pytest
 
 from nsledger.errors import NsledgerError
+from nsledger.node import kubelet_process
 from nsledger.node.containerd_plan import Containerd
-from nsledger.node.doctor import installation
+from nsledger.node.doctor import installed
 from nsledger.node.doctor.examine import examine
-from nsledger.node.doctor.installation import peers
 from nsledger.node.doctor.outcome import Result
-from tests.unit.node.doctor.sights import ThisMachine, sight
+from nsledger.node.kubelet_process import peers
+from tests.unit.node.doctor.contexts import ThisMachine, context
 
 SHIM, RUNTIME, ELSEWHERE = 1695, 1786, 1790
 """Inodes of the sockets' files. The shim's was bound at another name and renamed."""
@@ -34,8 +35,8 @@ u_str LISTEN 0 0 /run/nsledger/.47da872d 500 * 0 users:(("nsledger",pid=9,fd=3))
 
 
 def test_the_peer_of_a_socket_is_who_connected_to_it() -> None:
-    assert peers(LISTED, SHIM) == {"kubelet"}
-    assert peers(LISTED, RUNTIME) == {"nsledger", "sh"}
+    assert peers(LISTED, SHIM) == {(7, "kubelet")}
+    assert peers(LISTED, RUNTIME) == {(9, "nsledger"), (9, "sh")}
     assert peers(LISTED, ELSEWHERE) == set()
     assert peers(LISTED, 169) == set()
     assert peers(LISTED, None) == set()
@@ -65,16 +66,16 @@ def test_this_process_is_found_at_the_other_end_of_a_real_connection() -> None:
     shutil.rmtree(directory)
 
     own = Path("/proc/self/comm").read_text().strip()
-    assert peers(listed.stdout, inode) == {own}
+    assert peers(listed.stdout, inode) == {(os.getpid(), own)}
 
 
 def test_a_shim_that_does_not_answer_is_told_with_the_way_past_it(tmp_path: Path) -> None:
-    found = installation.shim_socket(sight(tmp_path, version=None))
+    found = installed.shim_socket(context(tmp_path, version=None))
 
     assert found.result is Result.FAILED
     assert "/run/nsledger/cri.sock" in found.evidence
     assert "nsledger bypass" in found.remedy
-    assert installation.shim_socket(sight(tmp_path)).result is Result.OK
+    assert installed.shim_socket(context(tmp_path)).result is Result.OK
 
 
 def by_kubelet(inode: int) -> str:
@@ -98,11 +99,11 @@ def by_kubelet(inode: int) -> str:
 def test_where_the_kubelet_is_connected_is_told(
     printed: str, result: Result, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = sight(ThisMachine({"ss": printed}))
+    node = context(ThisMachine({"ss": printed}))
     files = {node.shim_socket: SHIM, node.runtime_socket: RUNTIME}
-    monkeypatch.setattr(installation, "_inode", files.get)
+    monkeypatch.setattr(kubelet_process, "inode", files.get)
 
-    assert installation.kubelet_connection(node).result is result
+    assert installed.kubelet_connection(node).result is result
 
 
 @pytest.mark.parametrize(
@@ -116,8 +117,8 @@ def test_where_the_kubelet_is_connected_is_told(
 def test_a_daemon_that_is_down_or_will_not_come_back_is_told(
     active: str, enabled: str, result: Result
 ) -> None:
-    found = installation.service(
-        sight(ThisMachine({"is-active": f"{active}\n", "is-enabled": f"{enabled}\n"}))
+    found = installed.service(
+        context(ThisMachine({"is-active": f"{active}\n", "is-enabled": f"{enabled}\n"}))
     )
 
     assert found.result is result
@@ -127,18 +128,18 @@ def test_a_daemon_that_is_down_or_will_not_come_back_is_told(
 
 @pytest.mark.root
 def test_a_spool_that_is_missing_open_to_others_or_not_emptied_is_told(tmp_path: Path) -> None:
-    spool, node = tmp_path / "run/nsledger/spool", sight(tmp_path)
-    missing = installation.spool(node)
+    spool, node = tmp_path / "run/nsledger/spool", context(tmp_path)
+    missing = installed.spool(node)
     spool.mkdir(parents=True, mode=0o777)
     spool.chmod(0o777)
-    wide = installation.spool(node)
+    wide = installed.spool(node)
     spool.chmod(0o700)
-    empty = installation.spool(node)
+    empty = installed.spool(node)
     record = spool / "1-2-c.json"
     record.touch()
-    fresh = installation.spool(node)
+    fresh = installed.spool(node)
     os.utime(record, (0, 0))
-    waiting = installation.spool(node)
+    waiting = installed.spool(node)
 
     assert [one.result for one in (missing, wide, waiting)] == [Result.FAILED] * 3
     assert all(one.remedy for one in (missing, wide, waiting))
@@ -148,13 +149,13 @@ def test_a_spool_that_is_missing_open_to_others_or_not_emptied_is_told(tmp_path:
 def test_a_ledger_that_is_missing_read_only_or_empty_is_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    missing = installation.ledger(sight(tmp_path))
+    missing = installed.ledger(context(tmp_path))
     (tmp_path / "var/lib/nsledger/ledger").mkdir(parents=True)
-    empty = installation.ledger(sight(tmp_path))
-    written = installation.ledger(sight(tmp_path, last_record_ns=1))
+    empty = installed.ledger(context(tmp_path))
+    written = installed.ledger(context(tmp_path, last_record_ns=1))
     read_only_disk = SimpleNamespace(f_flag=os.ST_RDONLY)
     monkeypatch.setattr(os, "statvfs", lambda _: read_only_disk)
-    read_only = installation.ledger(sight(tmp_path, last_record_ns=1))
+    read_only = installed.ledger(context(tmp_path, last_record_ns=1))
 
     assert [one.result for one in (missing, empty, written, read_only)] == [
         *(Result.FAILED, Result.WARNING, Result.OK, Result.FAILED)
@@ -170,7 +171,7 @@ def test_a_disk_that_will_soon_be_full_is_told(
     disk = SimpleNamespace(f_bavail=free_bytes >> 12, f_frsize=4096, f_blocks=100 << 18)
     monkeypatch.setattr(os, "statvfs", lambda _: disk)
 
-    found = installation.disk_room(sight(tmp_path))
+    found = installed.disk_room(context(tmp_path))
 
     assert found.result is result
     assert f"{free_bytes >> 20} MiB" in found.evidence
@@ -181,7 +182,7 @@ def test_a_pod_that_leaves_no_record_is_told(tmp_path: Path) -> None:
         raise NsledgerError("waited 10 s for the hook's record")
 
     def told(run_probe: Callable[[Containerd, str, str], None] | None = None) -> Result:
-        node = sight(tmp_path, run_probe=run_probe)
+        node = context(tmp_path, run_probe=run_probe)
         node.__dict__["containerd"] = None
         (found,) = examine(node, only=["hook-fires"])
         return found.result
@@ -192,7 +193,7 @@ def test_a_pod_that_leaves_no_record_is_told(tmp_path: Path) -> None:
 
 
 def test_of_an_image_nothing_that_only_a_start_makes_is_missed(tmp_path: Path) -> None:
-    image = sight(tmp_path, runs=False)
+    image = context(tmp_path, runs=False)
 
-    for check in (installation.shim_socket, installation.spool, installation.ledger):
+    for check in (installed.shim_socket, installed.spool, installed.ledger):
         assert check(image).result is Result.UNKNOWN
