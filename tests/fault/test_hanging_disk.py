@@ -65,7 +65,9 @@ def assert_nobody_waits(opened: Client) -> None:
 
 
 @pytest.mark.parametrize("below", ["", "ledger"])
-def test_at_the_start(room: str, runtime: FakeRuntime, ledger: Path, below: str) -> None:
+def test_a_disk_that_hangs_at_the_start_delays_no_call(
+    room: str, runtime: FakeRuntime, ledger: Path, below: str
+) -> None:
     daemon = Daemon(room, runtime.path, ledger=str(ledger / below))
     with daemon.stopped_at_the_end(), hanging(ledger):
         process = daemon.spawn()
@@ -75,7 +77,7 @@ def test_at_the_start(room: str, runtime: FakeRuntime, ledger: Path, below: str)
 
 
 @pytest.mark.parametrize("rest_s", [0.0, 1.0])
-def test_in_the_middle_of_work_and_after_a_rest(
+def test_a_disk_that_begins_to_hang_delays_no_call(
     room: str, runtime: FakeRuntime, ledger: Path, rest_s: float
 ) -> None:
     with (
@@ -88,7 +90,9 @@ def test_in_the_middle_of_work_and_after_a_rest(
             assert_nobody_waits(opened)
 
 
-def test_at_a_hand_over(room: str, runtime: FakeRuntime, ledger: Path) -> None:
+def test_a_disk_that_hangs_at_a_hand_over_delays_no_call(
+    room: str, runtime: FakeRuntime, ledger: Path
+) -> None:
     daemon = Daemon(room, runtime.path, ledger=str(ledger / "ledger"))
     with daemon, channel(daemon.socket) as opened:
         opened.unary(RUN_POD_SANDBOX)(run_pod_sandbox("before"), timeout=30, wait_for_ready=True)
