@@ -59,6 +59,17 @@ class Daemon:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._end()
+
+    @contextlib.contextmanager
+    def stopped_at_the_end(self) -> Iterator[None]:
+        """For one that is spawned in the block, and perhaps never gets to record."""
+        try:
+            yield
+        finally:
+            self._end()
+
+    def _end(self) -> None:
         for process in self.running:
             if process.poll() is None:
                 process.terminate()

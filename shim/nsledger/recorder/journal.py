@@ -120,7 +120,7 @@ class WriteAhead:
 
 def prefix_of(ledger: str) -> str:
     """What the names of the files begin with that belong to one ledger."""
-    return f"ahead-{sha256(os.fsencode(os.path.realpath(ledger))).hexdigest()[:16]}-"
+    return f"ahead-{sha256(os.fsencode(os.path.abspath(ledger))).hexdigest()[:16]}-"
 
 
 def records_in(content: bytes) -> Iterator[bytes]:
