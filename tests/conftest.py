@@ -30,7 +30,7 @@ settings.register_profile(
 )
 settings.load_profile("shared machine")
 
-_CLOSING_S = 2.0
+_CLOSING_S = 15.0
 
 SID_TREE = Path(os.environ.get("NSLEDGER_SID_TREE", "/var/cache/nsledger/sid"))
 """The second generation: a debootstrapped Debian sid, made by `tools/second-generation`."""

@@ -107,7 +107,9 @@ def test_what_is_read_by_an_index_is_checked(
 
 
 @pytest.mark.parametrize(
-    "command", [one for one in COMMANDS.values() if one[0] not in {"tree", "reindex", "status"}]
+    # What the live node looks like may change between two answers.
+    "command",
+    [one for one in COMMANDS.values() if one[0] not in {"tree", "orphans", "reindex", "status"}],
 )
 def test_an_answer_is_the_same_whatever_somebody_did_to_the_index(
     nsledger: Nsledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
